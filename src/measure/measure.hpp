@@ -1,0 +1,129 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ensemble/dataset_file.hpp"
+#include "ensemble/gaussian_mixture.hpp"
+#include "parallel/task_group.hpp"
+#include "process/noising_process.hpp"
+#include "random/text_hash.hpp"
+
+namespace diffphase {
+
+/// Everything that defines one task: one measure at one point of the axes for one realization. Built by the sweep
+/// from the sweep file; valid when a measure sees it.
+struct TaskParameters {
+  NoisingProcess process;
+  std::vector<double> times;  ///< ascending, on the process's clock
+
+  std::optional<MixtureParameters> mixture;  ///< [ensemble] kind = "gaussian-mixture"
+  std::optional<DatasetFile> file;           ///< [ensemble] kind = "file"
+  DatasetSummary file_summary;               ///< of `file`
+
+  /// [dataset] samples, ascending; empty where nothing is drawn. For files without `samples`: all rows.
+  std::vector<std::int64_t> samples;
+
+  std::uint64_t seed = 1;
+  std::int64_t realization = 0;
+  Hash128 ensemble;  ///< hash of the ensemble point: key of the random streams
+
+  std::map<std::string, double> options;  ///< the measure's numbers (probes, ...), defaults filled in
+  std::map<std::string, std::string> words;  ///< the measure's words, defaults filled in
+
+  [[nodiscard]] std::int64_t dimension() const;
+};
+
+/// One variable of the results file that a measure fills. Its dims there: the sweep axes it depends on, `samples` if
+/// per_sample, `realization` unless prediction, then `dims`.
+struct VariableSpec {
+  enum class Kind { number, status };
+
+  std::string name;
+  std::string units;      ///< "1" for pure numbers; "time": replaced by the units of the process's clock
+  std::string long_name;
+  std::string source;     ///< paper and equation; may be empty
+  bool per_sample = false;
+  bool prediction = false;             ///< theory: no realization, filled by predict()
+  std::vector<std::string> dims;       ///< after realization; "time" or one of the measure's own dims
+  Kind kind = Kind::number;            ///< status: values are those of RootStatus (transition/critical_time.hpp)
+};
+
+/// Values of one variable for one task: [count of the request, if per_sample][dims...], row-major.
+struct VariableValues {
+  std::string name;
+  std::vector<double> values;
+};
+
+/// What a task is asked for: sample counts not yet known, and whether the variables that do not depend on the sample
+/// count are wanted too (they are not when only `samples` was extended).
+struct TaskRequest {
+  std::vector<std::int64_t> counts;
+  bool count_free = true;
+};
+
+struct MeasureResult {
+  std::vector<VariableValues> variables;  ///< complete on rank 0 of the group, empty elsewhere
+  std::vector<std::string> warnings;      ///< on rank 0 of the group
+};
+
+/// Predicted work and memory of a task; decides group size, order in the queue and `diffphase plan`.
+struct Cost {
+  double flops = 0.0;          ///< in matrix products
+  double exponentials = 0.0;   ///< evaluations of the reduction, one per (probe, component, time)
+  double normals = 0.0;        ///< random numbers
+  double divided_bytes = 0.0;  ///< memory that is split over the ranks of a group
+  double rank_bytes = 0.0;     ///< memory that every rank needs
+};
+
+/// One key of a measure's table in the sweep file.
+struct MeasureOption {
+  std::string name;
+  double value = 0.0;  ///< default
+  double minimum = 0.0;
+  double maximum = 0.0;
+  bool integer = true;
+  std::string meaning;
+  std::vector<std::string> words;  ///< not empty: the option is a word, one of these, the first is the default
+};
+
+/// A measured quantity: declares its variables, costs, predictions, and computes one task. One file each in measure/.
+class Measure {
+ public:
+  Measure() = default;
+  Measure(const Measure&) = delete;
+  Measure& operator=(const Measure&) = delete;
+  virtual ~Measure() = default;
+
+  [[nodiscard]] virtual std::string_view name() const = 0;
+  [[nodiscard]] virtual std::vector<MeasureOption> options() const = 0;
+
+  /// Why this measure cannot be taken of these data, naming key and value; empty if it can.
+  [[nodiscard]] virtual std::string problem(const TaskParameters& task) const = 0;
+
+  /// The variables that exist for this kind of data, predictions included. The same for all points of a sweep that
+  /// differ only in numbers.
+  [[nodiscard]] virtual std::vector<VariableSpec> variables(const TaskParameters& task) const = 0;
+
+  [[nodiscard]] virtual Cost cost(const TaskParameters& task, const TaskRequest& request) const = 0;
+
+  /// Computes the task. Collective over the group, with agreement points at most about 2 s apart; throws Stopped or
+  /// GroupError on every rank. Random numbers do not depend on the group.
+  [[nodiscard]] virtual MeasureResult run(const TaskParameters& task, const TaskRequest& request,
+                                          const TaskGroup& group) const = 0;
+
+  /// Theory for the prediction variables, for all of task.samples. NaN where no theory is known. Local.
+  [[nodiscard]] virtual std::vector<VariableValues> predict(const TaskParameters& task) const = 0;
+};
+
+/// All measures, in the order in which results and documents list them.
+[[nodiscard]] const std::vector<const Measure*>& measures();
+/// nullptr if there is none of that name.
+[[nodiscard]] const Measure* find_measure(std::string_view name);
+
+}  // namespace diffphase

@@ -1,0 +1,61 @@
+#include "random/random_stream.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <vector>
+
+namespace diffphase {
+namespace {
+
+TEST(RandomStream, AnyPartEqualsThePartOfTheWhole) {
+  const RandomStream stream(7, hash_text("x"), 3, "training");
+  std::vector<double> whole(23);
+  stream.normals(5, 0, whole);
+  for (std::uint64_t first = 0; first < whole.size(); ++first) {
+    for (std::size_t count = 1; first + count <= whole.size(); ++count) {
+      std::vector<double> part(count);
+      stream.normals(5, first, part);
+      for (std::size_t i = 0; i < count; ++i) EXPECT_EQ(part[i], whole[first + i]);
+    }
+  }
+}
+
+TEST(RandomStream, StreamsDifferInEveryArgument) {
+  const Hash128 a = hash_text("a");
+  const double reference = RandomStream(1, a, 0, "noise").uniform(0, 0);
+  EXPECT_NE(reference, RandomStream(2, a, 0, "noise").uniform(0, 0));
+  EXPECT_NE(reference, RandomStream(1, hash_text("b"), 0, "noise").uniform(0, 0));
+  EXPECT_NE(reference, RandomStream(1, a, 1, "noise").uniform(0, 0));
+  EXPECT_NE(reference, RandomStream(1, a, 0, "training").uniform(0, 0));
+  EXPECT_NE(reference, RandomStream(1, a, 0, "noise").uniform(1, 0));
+  EXPECT_NE(reference, RandomStream(1, a, 0, "noise").uniform(0, 1));
+}
+
+TEST(RandomStream, MomentsOfNormalsAreThoseOfTheNormalLaw) {
+  const RandomStream stream(11, hash_text("moments"), 0, "noise");
+  const std::size_t columns = 1000;
+  const std::size_t rows = 400;
+  const double n = static_cast<double>(columns * rows);
+  std::vector<double> z(columns);
+  double sum1 = 0, sum2 = 0, sum3 = 0, sum4 = 0, neighbours = 0;
+  for (std::size_t r = 0; r < rows; ++r) {
+    stream.normals(r, 0, z);
+    for (std::size_t i = 0; i < columns; ++i) {
+      sum1 += z[i];
+      sum2 += z[i] * z[i];
+      sum3 += z[i] * z[i] * z[i];
+      sum4 += z[i] * z[i] * z[i] * z[i];
+      if (i > 0) neighbours += z[i] * z[i - 1];
+    }
+  }
+  // Standard deviations of z^k: 1, sqrt 2, sqrt 15, sqrt 96; the bound is 4.5 of them over sqrt n.
+  EXPECT_LT(std::abs(sum1 / n), 4.5 / std::sqrt(n));
+  EXPECT_LT(std::abs(sum2 / n - 1.0), 4.5 * std::sqrt(2.0 / n));
+  EXPECT_LT(std::abs(sum3 / n), 4.5 * std::sqrt(15.0 / n));
+  EXPECT_LT(std::abs(sum4 / n - 3.0), 4.5 * std::sqrt(96.0 / n));
+  EXPECT_LT(std::abs(neighbours / n), 4.5 / std::sqrt(n));
+}
+
+}  // namespace
+}  // namespace diffphase
