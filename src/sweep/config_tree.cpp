@@ -106,7 +106,8 @@ void set_where(ConfigNode& node, const std::string& where, std::int64_t& positio
 /// The member of that key; made as an empty table at the end if there is none.
 ConfigNode& member(ConfigNode& table, const std::string& key, const std::string& where) {
   if (!table.is(Kind::table)) {
-    throw BadInput(fmt::format("{}: \"{}\" is not a table, \"{}\" cannot be set in it", where, table.key, key));
+    throw BadInput(
+        fmt::format("{}: \"{}\" is not a table, \"{}\" cannot be set in it", where, table.key, key));
   }
   const auto found = std::ranges::find(table.items, key, &ConfigNode::key);
   if (found != table.items.end()) return *found;

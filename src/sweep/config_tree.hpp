@@ -19,9 +19,9 @@ struct ConfigNode {
   std::string text;               ///< text and date
   std::vector<ConfigNode> items;  ///< list: its elements; table: its members, each with a key
 
-  std::string key;             ///< of a member of a table
-  std::string where;           ///< "sweep.toml, line 12" or "--set realizations=4"
-  std::int64_t position = 0;   ///< grows along the file; sorts keys into file order
+  std::string key;            ///< of a member of a table
+  std::string where;          ///< "sweep.toml, line 12" or "--set realizations=4"
+  std::int64_t position = 0;  ///< grows along the file; sorts keys into file order
 
   [[nodiscard]] bool is(Kind other) const { return kind == other; }
   [[nodiscard]] bool is_numeric() const { return kind == Kind::integer || kind == Kind::number; }
@@ -32,12 +32,13 @@ struct ConfigNode {
 /// "a string", "a list", ...: how messages call the node's kind.
 [[nodiscard]] std::string_view kind_name(const ConfigNode& node);
 
-/// Parses a TOML document; `name` is what messages call it. Throws BadInput with line and column where it is not TOML.
+/// Parses a TOML document; `name` is what messages call it. Throws BadInput with line and column where it is
+/// not TOML.
 [[nodiscard]] ConfigNode parse_config(std::string_view text, const std::string& name);
 
-/// Applies `key=value`, key with dots ("measure.collapse.probes"), value in TOML; what is not TOML is a string.
-/// A key that exists keeps its position, a new one goes to the end. Returns the changed node. Throws BadInput for a
-/// text without "=", an empty part of the key, and a part of it that is not a table.
+/// Applies `key=value`, key with dots ("measure.collapse.probes"), value in TOML; what is not TOML is a
+/// string. A key that exists keeps its position, a new one goes to the end. Returns the changed node. Throws
+/// BadInput for a text without "=", an empty part of the key, and a part of it that is not a table.
 ConfigNode& apply_override(ConfigNode& root, const std::string& assignment);
 
 /// The node as a TOML value on one line; numbers in their shortest form that reads back exactly.

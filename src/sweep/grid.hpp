@@ -16,12 +16,12 @@ namespace diffphase {
 
 /// The values of one key along an axis.
 struct AxisColumn {
-  std::string name;                 ///< in the results: "dimension"
-  std::string key;                  ///< in the sweep file: "ensemble.dimension"
-  std::vector<double> numbers;      ///< one per position; empty where the values are texts
-  std::vector<std::string> texts;   ///< words, or labels of vectors; empty where the values are numbers
-  bool integers = false;            ///< numbers are all integers
-  bool vectors = false;             ///< texts are labels of vectors: the axis itself counts 0, 1, ...
+  std::string name;                ///< in the results: "dimension"
+  std::string key;                 ///< in the sweep file: "ensemble.dimension"
+  std::vector<double> numbers;     ///< one per position; empty where the values are texts
+  std::vector<std::string> texts;  ///< words, or labels of vectors; empty where the values are numbers
+  bool integers = false;           ///< numbers are all integers
+  bool vectors = false;            ///< texts are labels of vectors: the axis itself counts 0, 1, ...
 
   /// The value at a position, as labels and tables print it.
   [[nodiscard]] std::string text(std::int64_t position) const;
@@ -49,7 +49,8 @@ struct GridPoint {
 struct GridCell {
   TaskParameters parameters;  ///< all but realization, options and words
   IdentityKeys identity;      ///< all but measure and realization
-  /// Position on each axis but `samples` of the first point of this cell. Where `samples` is part of a [[zip]] or a
+  /// Position on each axis but `samples` of the first point of this cell. Where `samples` is part of a
+  /// [[zip]] or a
   /// [[point]] several points can share a cell: go through Sweep::points to place its numbers.
   std::vector<std::int64_t> index;
   std::string label;  ///< values that vary: "d=1024 K=4"
@@ -77,7 +78,7 @@ struct Sweep {
   ~Sweep() = default;
 
   SweepFile file;
-  std::vector<Axis> axes;         ///< in file order
+  std::vector<Axis> axes;                   ///< in file order
   std::optional<std::size_t> samples_axis;  ///< where `samples` is a list of its own: its place in `axes`
   std::vector<GridPoint> points;  ///< in plan order: row-major, the last axis fastest, then [[point]]s
   std::vector<GridCell> cells;    ///< in order of their first point
@@ -89,22 +90,24 @@ struct Sweep {
   [[nodiscard]] std::string label(const SweepTask& task) const;
 };
 
-/// Makes grid and tasks and checks every point: MixtureParameters::problem(), Measure::problem() (of drawn data; for
-/// files attach_dataset_summaries does), keys that no point uses, points given twice. With any [[point]] there is one
-/// axis `point`: first the points of the product grid, if there are lists, then the [[point]]s, each of which gives
-/// every key that is a list elsewhere. Throws BadInput.
+/// Makes grid and tasks and checks every point: MixtureParameters::problem(), Measure::problem() (of drawn
+/// data; for files attach_dataset_summaries does), keys that no point uses, points given twice. With any
+/// [[point]] there is one axis `point`: first the points of the product grid, if there are lists, then the
+/// [[point]]s, each of which gives every key that is a list elsewhere. Throws BadInput.
 [[nodiscard]] Sweep make_sweep(SweepFile file);
 
-/// Calls `inspect` once for each data file of the sweep, fills TaskParameters::file_summary, and `samples` with all
-/// rows where the sweep file has none, then checks samples <= rows and Measure::problem(). Throws BadInput naming
-/// the file, also for a DatasetError from `inspect`. Does nothing for drawn data. Call before select_points.
+/// Calls `inspect` once for each data file of the sweep, fills TaskParameters::file_summary, and `samples`
+/// with all rows where the sweep file has none, then checks samples <= rows and Measure::problem(). Throws
+/// BadInput naming the file, also for a DatasetError from `inspect`. Does nothing for drawn data. Call before
+/// select_points.
 void attach_dataset_summaries(Sweep& sweep, const std::function<DatasetSummary(const DatasetFile&)>& inspect);
 
-/// --points "2:5,9": keeps the tasks and sample counts of these points, 0-based, ends included, in plan order. The
-/// grid stays whole. Throws BadInput for another form or a point that is not there.
+/// --points "2:5,9": keeps the tasks and sample counts of these points, 0-based, ends included, in plan
+/// order. The grid stays whole. Throws BadInput for another form or a point that is not there.
 void select_points(Sweep& sweep, std::string_view selection);
 
-/// --shard "I/M", 1 <= I <= M: keeps the tasks whose identity mod M is I - 1. Throws BadInput for another form.
+/// --shard "I/M", 1 <= I <= M: keeps the tasks whose identity mod M is I - 1. Throws BadInput for another
+/// form.
 void select_shard(Sweep& sweep, std::string_view shard);
 
 }  // namespace diffphase

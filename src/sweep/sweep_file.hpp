@@ -65,13 +65,13 @@ struct SweepFile {
   Resources resources;
 };
 
-/// Reads and checks a sweep file. `overrides` are texts `key=value` as of --set; relative data paths in them start at
-/// the current folder, those in the file at the file's folder (or the key `folder`). `measures`: all that exist. Reads
-/// no data.
-/// Throws BadInput, one sentence with file, line, key, value and what is allowed, for a file that cannot be read or is
-/// not TOML; an unknown key or word (names the nearest); a wrong type; an empty list or one with a value twice; a
-/// number out of range, NaN or infinite; a time grid that is not ascending, starts at 0 or leaves the clock; a missing
-/// key; zipped lists of different lengths; a key given twice.
+/// Reads and checks a sweep file. `overrides` are texts `key=value` as of --set; relative data paths in them
+/// start at the current folder, those in the file at the file's folder (or the key `folder`). `measures`: all
+/// that exist. Reads no data. Throws BadInput, one sentence with file, line, key, value and what is allowed,
+/// for a file that cannot be read or is not TOML; an unknown key or word (names the nearest); a wrong type;
+/// an empty list or one with a value twice; a number out of range, NaN or infinite; a time grid that is not
+/// ascending, starts at 0 or leaves the clock; a missing key; zipped lists of different lengths; a key given
+/// twice.
 [[nodiscard]] SweepFile parse_sweep_file(const std::string& path, std::span<const std::string> overrides,
                                          std::span<const Measure* const> measures);
 

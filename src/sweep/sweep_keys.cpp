@@ -6,7 +6,6 @@
 #include <array>
 #include <cmath>
 #include <limits>
-#include <set>
 #include <stdexcept>
 
 #include "files/bad_input.hpp"
@@ -99,15 +98,16 @@ std::vector<KeySpec> make_sweep_keys() {
                   .axis = true,
                   .kind = Kind::mixture,
                   .symbol = "d"});
-  keys.push_back({.key = "ensemble.classes",
-                  .type = Type::integer,
-                  .meaning = "number of classes K; 1: a single Gaussian at the origin; hierarchical: a b of branches",
-                  .value = integer(1),
-                  .minimum = 1,
-                  .maximum = 1e9,
-                  .axis = true,
-                  .kind = Kind::mixture,
-                  .symbol = "K"});
+  keys.push_back(
+      {.key = "ensemble.classes",
+       .type = Type::integer,
+       .meaning = "number of classes K; 1: a single Gaussian at the origin; hierarchical: a b of branches",
+       .value = integer(1),
+       .minimum = 1,
+       .maximum = 1e9,
+       .axis = true,
+       .kind = Kind::mixture,
+       .symbol = "K"});
   keys.push_back({.key = "ensemble.centroids",
                   .type = Type::word,
                   .meaning = "where the centroids are",
@@ -123,15 +123,16 @@ std::vector<KeySpec> make_sweep_keys() {
                   .length = 2,
                   .axis = true,
                   .kind = Kind::mixture});
-  keys.push_back({.key = "ensemble.class_fraction",
-                  .type = Type::number,
-                  .meaning = "hierarchical centroids: share of |mu|^2 that tells the classes of one superclass apart",
-                  .value = 0.5,
-                  .minimum = 0,
-                  .maximum = 1,
-                  .open = true,
-                  .axis = true,
-                  .kind = Kind::mixture});
+  keys.push_back(
+      {.key = "ensemble.class_fraction",
+       .type = Type::number,
+       .meaning = "hierarchical centroids: share of |mu|^2 that tells the classes of one superclass apart",
+       .value = 0.5,
+       .minimum = 0,
+       .maximum = 1,
+       .open = true,
+       .axis = true,
+       .kind = Kind::mixture});
   keys.push_back({.key = "ensemble.separation",
                   .type = Type::number,
                   .meaning = "norm of the centroids over sqrt(dimension)",
@@ -174,13 +175,14 @@ std::vector<KeySpec> make_sweep_keys() {
                   .axis = true,
                   .kind = Kind::mixture});
 
-  keys.push_back({.key = "dataset.samples",
-                  .type = Type::integer,
-                  .meaning = "size n of the training set; smaller ones are prefixes of the largest; file: all rows",
-                  .minimum = 1,
-                  .maximum = largest_count,
-                  .axis = true,
-                  .symbol = "n"});
+  keys.push_back(
+      {.key = "dataset.samples",
+       .type = Type::integer,
+       .meaning = "size n of the training set; smaller ones are prefixes of the largest; file: all rows",
+       .minimum = 1,
+       .maximum = largest_count,
+       .axis = true,
+       .symbol = "n"});
   keys.push_back({.key = "dataset.file",
                   .type = Type::text,
                   .meaning = "training set: IDX, gzipped IDX, NPY or HDF5 (file.h5:/path)",
@@ -213,13 +215,14 @@ std::vector<KeySpec> make_sweep_keys() {
                   .value = false,
                   .axis = true,
                   .kind = Kind::file});
-  keys.push_back({.key = "dataset.scaling",
-                  .type = Type::word,
-                  .meaning = "values as stored, integers over their type's maximum, or to mean 0 and deviation 1",
-                  .value = word("raw"),
-                  .words = {"raw", "[0,1]", "[-1,1]", "standardised"},
-                  .axis = true,
-                  .kind = Kind::file});
+  keys.push_back(
+      {.key = "dataset.scaling",
+       .type = Type::word,
+       .meaning = "values as stored, integers over their type's maximum, or to mean 0 and deviation 1",
+       .value = word("raw"),
+       .words = {"raw", "[0,1]", "[-1,1]", "standardised"},
+       .axis = true,
+       .kind = Kind::file});
 
   keys.push_back({.key = "resources.ranks_per_task",
                   .type = Type::integer,
@@ -283,7 +286,8 @@ std::string range_text(const KeySpec& spec) {
   const bool low = std::isfinite(spec.minimum);
   const bool high = std::isfinite(spec.maximum);
   if (spec.open) {
-    if (low && high) return fmt::format(" above {} and below {}", printed(spec.minimum), printed(spec.maximum));
+    if (low && high)
+      return fmt::format(" above {} and below {}", printed(spec.minimum), printed(spec.maximum));
     return low ? " above " + printed(spec.minimum) : "";
   }
   if (low && high) return fmt::format(" from {} to {}", printed(spec.minimum), printed(spec.maximum));
@@ -322,7 +326,8 @@ bool is_one_of(const std::string& text, const std::vector<std::string>& words) {
 std::optional<std::string> read_known_word(const ConfigNode& node, const KeySpec& spec) {
   if (!node.is(Node::text)) return std::nullopt;
   if (is_one_of(node.text, spec.words)) return node.text;
-  if (is_one_of(node.text, spec.later)) refuse(node, spec, "is not available in this version; " + spec.allowed());
+  if (is_one_of(node.text, spec.later))
+    refuse(node, spec, "is not available in this version; " + spec.allowed());
   return std::nullopt;
 }
 
@@ -366,20 +371,15 @@ SweepValue read_value(const ConfigNode& node, const KeySpec& spec) {
 bool is_axis(const ConfigNode& node, const KeySpec& spec) {
   if (!node.is(Node::list)) return false;
   if (!spec.is_vector()) return true;
-  return std::ranges::any_of(node.items,
-                             [](const ConfigNode& item) { return item.is(Node::list) || item.is(Node::text); });
+  return std::ranges::any_of(
+      node.items, [](const ConfigNode& item) { return item.is(Node::list) || item.is(Node::text); });
 }
 
 void read_axis(const ConfigNode& node, const KeySpec& spec, SweepEntry& entry) {
   if (!spec.axis) refuse(node, spec, fmt::format("must be one value, not a list: {}", spec.allowed()));
-  if (node.items.empty()) refuse(node, spec, fmt::format("the list is empty; each value must be {}", spec.allowed()));
-  std::set<std::string> seen;
-  for (const ConfigNode& item : node.items) {
-    entry.values.push_back(read_value(item, spec));
-    if (!seen.insert(canonical_text(entry.values.back())).second) {
-      refuse(node, spec, fmt::format("{} is in the list twice", to_toml_value(item)));
-    }
-  }
+  if (node.items.empty())
+    refuse(node, spec, fmt::format("the list is empty; each value must be {}", spec.allowed()));
+  for (const ConfigNode& item : node.items) entry.values.push_back(read_value(item, spec));
 }
 
 }  // namespace
@@ -449,11 +449,19 @@ const KeySpec& key_spec(std::string_view key) {
 }
 
 bool is_for_later_version(std::string_view key) {
-  static constexpr std::array<std::string_view, 13> later{
-      "guidance",           "ensemble.blocks",   "ensemble.factor",
-      "ensemble.normalisation", "ensemble.sphere_dimension", "ensemble.radius",
-      "ensemble.classes_exponent", "measure.spectrum", "measure.gap",
-      "measure.dimension",  "measure.lost_directions",  "measure.guidance", "measure.clones"};
+  static constexpr std::array<std::string_view, 13> later{"guidance",
+                                                          "ensemble.blocks",
+                                                          "ensemble.factor",
+                                                          "ensemble.normalisation",
+                                                          "ensemble.sphere_dimension",
+                                                          "ensemble.radius",
+                                                          "ensemble.classes_exponent",
+                                                          "measure.spectrum",
+                                                          "measure.gap",
+                                                          "measure.dimension",
+                                                          "measure.lost_directions",
+                                                          "measure.guidance",
+                                                          "measure.clones"};
   return std::ranges::find(later, key) != later.end();
 }
 
@@ -477,7 +485,10 @@ std::string value_message(const SweepEntry& entry, std::string_view problem) {
 }
 
 SweepEntry read_entry(const ConfigNode& node, const KeySpec& spec) {
-  SweepEntry entry{.key = spec.key, .values = {}, .axis = is_axis(node, spec), .where = node.where,
+  SweepEntry entry{.key = spec.key,
+                   .values = {},
+                   .axis = is_axis(node, spec),
+                   .where = node.where,
                    .position = node.position};
   if (entry.axis) {
     read_axis(node, spec, entry);
@@ -490,7 +501,8 @@ SweepEntry read_entry(const ConfigNode& node, const KeySpec& spec) {
 std::string defaults_text(std::span<const Measure* const> measures) {
   std::vector<KeySpec> keys = sweep_keys();
   const std::vector<KeySpec> of_measures = measure_keys(measures);
-  const auto resources = std::ranges::find_if(keys, [](const KeySpec& spec) { return spec.table() == "resources"; });
+  const auto resources =
+      std::ranges::find_if(keys, [](const KeySpec& spec) { return spec.table() == "resources"; });
   keys.insert(resources, of_measures.begin(), of_measures.end());
   std::string text;
   std::string_view table;

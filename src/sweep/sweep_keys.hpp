@@ -32,13 +32,14 @@ struct KeySpec {
   bool required = false;                           ///< for the kind of data that `kind` says
   double minimum = 0.0;                            ///< of each number
   double maximum = 0.0;
-  bool open = false;               ///< minimum and maximum are not allowed themselves
-  std::size_t length = 0;          ///< of a vector; 0: any but empty
-  std::vector<std::string> words = {};  ///< type word: the allowed ones; else: words allowed in place of the value
+  bool open = false;       ///< minimum and maximum are not allowed themselves
+  std::size_t length = 0;  ///< of a vector; 0: any but empty
+  std::vector<std::string> words =
+      {};  ///< type word: the allowed ones; else: words allowed in place of the value
   std::vector<std::string> later = {};  ///< words that a later version will know
-  bool axis = false;               ///< may be a list: an axis of the grid
-  Kind kind = Kind::any;           ///< the kind of data that the key is for
-  std::string symbol = {};         ///< short name in task labels
+  bool axis = false;                    ///< may be a list: an axis of the grid
+  Kind kind = Kind::any;                ///< the kind of data that the key is for
+  std::string symbol = {};              ///< short name in task labels
 
   /// "dimension" of "ensemble.dimension".
   [[nodiscard]] std::string_view name() const;
@@ -59,8 +60,8 @@ struct KeySpec {
 /// ("measure.spectrum").
 [[nodiscard]] bool is_for_later_version(std::string_view key);
 
-/// Name of the dimension that a list under this key makes in the results: the last part of the key, `table_key`
-/// where two tables share it.
+/// Name of the dimension that a list under this key makes in the results: the last part of the key,
+/// `table_key` where two tables share it.
 [[nodiscard]] std::string axis_name(std::string_view key);
 
 /// A key with its values as the sweep file gives them.
@@ -72,12 +73,13 @@ struct SweepEntry {
   std::int64_t position = 0;       ///< sorts entries into file order
 };
 
-/// Reads the node of a key: type, range, words, list or not, no value twice. Throws BadInput naming place, key, value
-/// and what is allowed.
+/// Reads the node of a key: type, range, words, list or not. Throws BadInput naming place, key, value and
+/// what is allowed.
 [[nodiscard]] SweepEntry read_entry(const ConfigNode& node, const KeySpec& spec);
 
 /// `WHERE: KEY = VALUE: problem`.
-[[nodiscard]] std::string value_message(const ConfigNode& node, std::string_view key, std::string_view problem);
+[[nodiscard]] std::string value_message(const ConfigNode& node, std::string_view key,
+                                        std::string_view problem);
 
 /// The same for values that were read.
 [[nodiscard]] std::string value_message(const SweepEntry& entry, std::string_view problem);
