@@ -398,6 +398,15 @@ void check_unused(const std::vector<RawPoint>& points) {
   }
 }
 
+/// Drawn data: samples at every point or at none.
+void check_samples_everywhere(const std::vector<RawPoint>& points) {
+  const auto has_samples = [](const RawPoint& point) { return point.values.contains(samples_key); };
+  const auto without = std::ranges::find_if_not(points, has_samples);
+  if (without == points.end() || std::ranges::none_of(points, has_samples)) return;
+  throw BadInput(
+      fmt::format("{}: the [[point]] must give {}, as other points do", without->where, samples_key));
+}
+
 std::string cell_label(const PointValues& values, const std::vector<std::string>& keys) {
   std::string label;
   for (const std::string& key : keys) {
@@ -433,6 +442,7 @@ class GridBuilder {
       sweep_.axes.push_back(point_axis(points, keys_));
     }
     check_unused(points);
+    if (sweep_.file.kind != "file") check_samples_everywhere(points);
     for (const RawPoint& point : points) add_point(point);
     add_tasks();
   }
@@ -557,16 +567,23 @@ DatasetSummary inspected(const GridCell& cell,
   }
 }
 
-/// Samples of a file: all rows where none are given, else no more than there are.
-void settle_samples(GridCell& cell) {
-  std::vector<std::int64_t>& samples = cell.parameters.samples;
+/// A point of a file without samples takes all rows.
+void settle_samples(Sweep& sweep, GridPoint& point) {
+  const std::int64_t rows = sweep.cells[point.cell].parameters.file_summary.rows;
+  if (point.samples > 0) return;
+  point.samples = rows;
+  std::vector<std::int64_t>& samples = sweep.cells[point.cell].parameters.samples;
+  const auto place = std::ranges::lower_bound(samples, rows);
+  if (place == samples.end() || *place != rows) samples.insert(place, rows);
+}
+
+void check_samples(const GridCell& cell) {
+  const DatasetFile& data = *cell.parameters.file;
   const std::int64_t rows = cell.parameters.file_summary.rows;
-  if (samples.empty()) samples = {rows};
-  if (samples.back() > rows) {
-    throw BadInput(fmt::format(
-        "{}: dataset.samples = {}: {} has {} rows{}", cell.where, samples.back(), cell.parameters.file->path,
-        rows, cell.parameters.file->select_classes.empty() ? "" : " of the selected classes"));
-  }
+  const std::int64_t largest = cell.parameters.samples.back();
+  if (largest <= rows) return;
+  throw BadInput(fmt::format("{}: dataset.samples = {}: {} has {} rows{}", cell.where, largest, data.path,
+                             rows, data.select_classes.empty() ? "" : " of the selected classes"));
 }
 
 /// The integer that a text is, none if it is not one.
@@ -644,11 +661,9 @@ void attach_dataset_summaries(Sweep& sweep,
     auto known = summaries.find(key);
     if (known == summaries.end()) known = summaries.emplace(key, inspected(cell, inspect)).first;
     cell.parameters.file_summary = known->second;
-    settle_samples(cell);
   }
-  for (GridPoint& point : sweep.points) {
-    if (point.samples == 0) point.samples = sweep.cells[point.cell].parameters.samples.front();
-  }
+  for (GridPoint& point : sweep.points) settle_samples(sweep, point);
+  for (const GridCell& cell : sweep.cells) check_samples(cell);
   for (SweepTask& task : sweep.tasks) task.counts = sweep.cells[task.cell].parameters.samples;
   check_measures(sweep);
 }

@@ -147,6 +147,7 @@ std::vector<KeySpec> make_sweep_keys() {
                   .value = 1.0,
                   .minimum = 0,
                   .maximum = infinity,
+                  .open = true,
                   .axis = true,
                   .kind = Kind::mixture});
   keys.push_back({.key = "ensemble.class_sigma",
@@ -154,6 +155,7 @@ std::vector<KeySpec> make_sweep_keys() {
                   .meaning = "standard deviation of each class, in place of sigma",
                   .minimum = 0,
                   .maximum = infinity,
+                  .open = true,
                   .axis = true,
                   .kind = Kind::mixture});
   keys.push_back({.key = "ensemble.weights",
