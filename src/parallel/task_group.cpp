@@ -7,7 +7,8 @@
 
 namespace diffphase {
 
-TaskGroup::TaskGroup(const Communicator& comm, std::function<bool()> poll) : comm_(comm), poll_(std::move(poll)) {}
+TaskGroup::TaskGroup(const Communicator& comm, std::function<bool()> poll)
+    : comm_(comm), poll_(std::move(poll)) {}
 
 void TaskGroup::agree_on(const std::string& error) const {
   const bool stop = poll_ && poll_();

@@ -8,12 +8,14 @@ namespace diffphase {
 /// e^x for x <= 0 (and -inf), within 2 ulp of the exact value where that is a normal number; 0 below -708.
 /// Branch-free, so that a loop over it is vectorised by the compiler for whatever instruction set it targets.
 ///
-/// x = k log 2 + r, |r| <= log(2)/2; e^r by its Taylor polynomial of degree 13, whose remainder is below 5e-18.
+/// x = k log 2 + r, |r| <= log(2)/2; e^r by its Taylor polynomial of degree 13, whose remainder is below
+/// 5e-18.
 [[nodiscard]] inline double exp_nonpositive(double x) {
   constexpr double log2_e = 1.44269504088896338700e+00;
   constexpr double ln2_high = 6.93147180369123816490e-01;  // 32 trailing zero bits: k ln2_high is exact
   constexpr double ln2_low = 1.90821492927058770002e-10;
-  constexpr double round_to_integer = 0x1.8p52;  // adding it leaves the nearest integer in the low mantissa bits
+  constexpr double round_to_integer =
+      0x1.8p52;  // adding it leaves the nearest integer in the low mantissa bits
   constexpr double smallest = -708.0;
 
   const double clamped = x < smallest ? smallest : x;

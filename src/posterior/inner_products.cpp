@@ -19,7 +19,8 @@ double dot(std::span<const double> a, std::span<const double> b) {
 
 std::int64_t blocks_between_agreements(std::int64_t probes, std::int64_t columns) {
   const double per_block = 2.0 * static_cast<double>(probes * columns * SlabLayout::block);
-  return std::max<std::int64_t>(1, static_cast<std::int64_t>(work_between_agreements / std::max(1.0, per_block)));
+  return std::max<std::int64_t>(
+      1, static_cast<std::int64_t>(work_between_agreements / std::max(1.0, per_block)));
 }
 
 }  // namespace
@@ -34,7 +35,8 @@ ProbeBlock::ProbeBlock(std::int64_t probe_count, std::int64_t column_count)
       start_noise(static_cast<std::size_t>(probe_count)) {}
 
 std::span<double> ProbeBlock::start(std::int64_t probe) {
-  return std::span(points).subspan(static_cast<std::size_t>(probe * columns), static_cast<std::size_t>(columns));
+  return std::span(points).subspan(static_cast<std::size_t>(probe * columns),
+                                   static_cast<std::size_t>(columns));
 }
 
 std::span<double> ProbeBlock::noise(std::int64_t probe) { return start(probes + probe); }
@@ -98,8 +100,8 @@ void StoredSource::visit_own_rows(const TaskGroup& group, const ProbeBlock& prob
   const auto consume_block = [&](std::int64_t index) {
     const std::int64_t first = index * block;
     if (first >= components) return;
-    // The whole stored block is multiplied, whatever `components` is: the rounding of a product must not depend on
-    // how many components are asked for.
+    // The whole stored block is multiplied, whatever `components` is: the rounding of a product must not
+    // depend on how many components are asked for.
     const std::int64_t local = layout.local_row(first);
     const std::int64_t rows = std::min(block, layout.rows - first);
     multiply(probes, local, rows, products.data());
@@ -122,7 +124,8 @@ void StoredSource::visit_own_rows(const TaskGroup& group, const ProbeBlock& prob
   }
 }
 
-void StoredSource::visit_own_columns(const TaskGroup& group, const ProbeBlock& probes, std::int64_t components,
+void StoredSource::visit_own_columns(const TaskGroup& group, const ProbeBlock& probes,
+                                     std::int64_t components,
                                      const std::function<void(const ProductTile&)>& consume) const {
   constexpr std::int64_t block = SlabLayout::block;
   const SlabLayout& layout = slab_.layout;
@@ -133,8 +136,8 @@ void StoredSource::visit_own_columns(const TaskGroup& group, const ProbeBlock& p
   const std::int64_t own_first = boundary(layout.rank);
   const std::int64_t own = boundary(layout.rank + 1) - own_first;
   std::vector<int> counts;
-  std::vector<double> products;   // [2 probes][block]
-  std::vector<double> by_owner;   // [rank][2 probes][components of that rank]
+  std::vector<double> products;  // [2 probes][block]
+  std::vector<double> by_owner;  // [rank][2 probes][components of that rank]
   std::vector<double> own_products;
 
   group.run_guarded([&] {
@@ -150,7 +153,8 @@ void StoredSource::visit_own_columns(const TaskGroup& group, const ProbeBlock& p
     double* out = by_owner.data();
     for (int r = 0; r < layout.ranks; ++r) {
       for (std::int64_t p = 0; p < rows2; ++p) {
-        out = std::copy(products.data() + p * block + boundary(r), products.data() + p * block + boundary(r + 1), out);
+        out = std::copy(products.data() + p * block + boundary(r),
+                        products.data() + p * block + boundary(r + 1), out);
       }
     }
   };
@@ -168,7 +172,8 @@ void StoredSource::visit_own_columns(const TaskGroup& group, const ProbeBlock& p
              .labels = slab_.labels.empty() ? nullptr : slab_.labels.data() + share_first});
   };
 
-  // An exception of `consume` waits for the next agreement point: the sums before it must be reached by every rank.
+  // An exception of `consume` waits for the next agreement point: the sums before it must be reached by every
+  // rank.
   std::exception_ptr failure;
   for (std::int64_t index = 0; index < blocks; ++index) {
     const std::int64_t first = index * block;

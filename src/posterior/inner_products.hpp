@@ -35,17 +35,17 @@ struct ProbeBlock {
 
 /// Time-free inner products of all probes of a block with some consecutive components.
 struct ProductTile {
-  std::int64_t first = 0;       ///< global index of the first component
-  std::int64_t components = 0;  ///< number of components
-  std::int64_t stride = 0;      ///< of the two matrices
+  std::int64_t first = 0;                  ///< global index of the first component
+  std::int64_t components = 0;             ///< number of components
+  std::int64_t stride = 0;                 ///< of the two matrices
   const double* start_products = nullptr;  ///< y . x_0: [probe * stride + component]
   const double* noise_products = nullptr;  ///< y . xi
   const double* half_norm2 = nullptr;      ///< |y|^2 / 2: [component]
   const std::int32_t* labels = nullptr;    ///< [component]; null if unlabelled
 };
 
-/// Where inner products come from. `visit` hands every component in [0, components) to exactly one rank of the group,
-/// in tiles that never straddle a multiple of SlabLayout::block, ascending on each rank.
+/// Where inner products come from. `visit` hands every component in [0, components) to exactly one rank of
+/// the group, in tiles that never straddle a multiple of SlabLayout::block, ascending on each rank.
 class InnerProductSource {
  public:
   InnerProductSource() = default;
@@ -60,10 +60,10 @@ class InnerProductSource {
                      const std::function<void(const ProductTile&)>& consume) const = 0;
 };
 
-/// Inner products with the rows of a stored matrix, by one matrix product per block of rows. Component partition: each
-/// rank multiplies its own rows. Dimension partition: every rank multiplies its columns, the products are summed and
-/// scattered, so that each rank consumes its share of every block.
-/// Memory: 2 ProbeBlock::size x SlabLayout::block products (twice that by dimension), and 8 bytes per local row.
+/// Inner products with the rows of a stored matrix, by one matrix product per block of rows. Component
+/// partition: each rank multiplies its own rows. Dimension partition: every rank multiplies its columns, the
+/// products are summed and scattered, so that each rank consumes its share of every block. Memory: 2
+/// ProbeBlock::size x SlabLayout::block products (twice that by dimension), and 8 bytes per local row.
 class StoredSource : public InnerProductSource {
  public:
   /// `slab` must outlive the source. Collective over the group.
@@ -78,7 +78,8 @@ class StoredSource : public InnerProductSource {
                       const std::function<void(const ProductTile&)>& consume) const;
   void visit_own_columns(const TaskGroup& group, const ProbeBlock& probes, std::int64_t components,
                          const std::function<void(const ProductTile&)>& consume) const;
-  void multiply(const ProbeBlock& probes, std::int64_t first_local_row, std::int64_t rows, double* products) const;
+  void multiply(const ProbeBlock& probes, std::int64_t first_local_row, std::int64_t rows,
+                double* products) const;
 
   const DataSlab& slab_;
   std::vector<double> half_norm2_;  // of local rows, summed over all columns

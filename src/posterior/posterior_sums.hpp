@@ -5,20 +5,23 @@
 
 namespace diffphase {
 
-/// What a softmax over components is worth, from one pass: sums over a set of components with logits l_i, relative to
-/// their maximum m. Sums of disjoint sets merge; the order changes rounding only.
+/// What a softmax over components is worth, from one pass: sums over a set of components with logits l_i,
+/// relative to their maximum m. Sums of disjoint sets merge; the order changes rounding only.
 struct PosteriorSums {
   double maximum = -std::numeric_limits<double>::infinity();  ///< m
-  double sum = 0.0;                                            ///< sum e^(l - m)
-  double weighted_logit = 0.0;                                 ///< sum (l - m) e^(l - m)
-  double sum_of_squares = 0.0;                                 ///< sum e^(2 (l - m))
-  double parent = -std::numeric_limits<double>::infinity();    ///< logit of the probe's own component, if in the set
+  double sum = 0.0;                                           ///< sum e^(l - m)
+  double weighted_logit = 0.0;                                ///< sum (l - m) e^(l - m)
+  double sum_of_squares = 0.0;                                ///< sum e^(2 (l - m))
+  double parent =
+      -std::numeric_limits<double>::infinity();  ///< logit of the probe's own component, if in the set
 };
 
-/// The factor that brings sums with maximum `from` to the larger maximum `to`: e^(from - to), 0 for an empty set.
+/// The factor that brings sums with maximum `from` to the larger maximum `to`: e^(from - to), 0 for an empty
+/// set.
 [[nodiscard]] double rescaling(double from, double to);
 
-/// Sums over the union of two disjoint sets. The one place where partial sums over blocks, ranks and restarts meet.
+/// Sums over the union of two disjoint sets. The one place where partial sums over blocks, ranks and restarts
+/// meet.
 [[nodiscard]] PosteriorSums merge(const PosteriorSums& a, const PosteriorSums& b);
 
 /// Reduced responsibilities w_i = e^(l_i) / sum e^(l_j) of one probe at one time.

@@ -25,15 +25,15 @@ struct ReductionPlan {
   NoisingProcess process;
   std::vector<std::int64_t> counts;  ///< ascending: sums over components [0, count) for each
   ComponentLaw law;
-  std::int64_t label_groups = 0;     ///< > 0: also sum the responsibilities of each label in [0, label_groups)
+  std::int64_t label_groups = 0;  ///< > 0: also sum the responsibilities of each label in [0, label_groups)
 };
 
-/// Consumes tiles of inner products for a block of probes, for all times and all nested counts at once, and keeps
-/// mergeable partial sums per (count, probe, time).
+/// Consumes tiles of inner products for a block of probes, for all times and all nested counts at once, and
+/// keeps mergeable partial sums per (count, probe, time).
 ///
-/// The sums over [0, n) are formed of whole blocks of SlabLayout::block components and the part of the last one, so
-/// that they do not depend, to the last bit, on which other counts are asked for.
-/// Memory: (counts + 1) x probes x times x (5 + label_groups) doubles. Not thread-safe.
+/// The sums over [0, n) are formed of whole blocks of SlabLayout::block components and the part of the last
+/// one, so that they do not depend, to the last bit, on which other counts are asked for. Memory: (counts +
+/// 1) x probes x times x (5 + label_groups) doubles. Not thread-safe.
 class Reduction {
  public:
   /// `probes` must outlive the reduction. Local.
@@ -45,8 +45,8 @@ class Reduction {
   /// Merges the sums of all ranks, in rank order, on rank 0. Call once, after the last tile. Collective.
   void merge_over(const TaskGroup& group);
 
-  /// The reduced responsibilities among components [0, counts[count]); on rank 0 after merge_over. log_evidence is
-  /// the logarithm of the density p_t(x_t) of the mixture.
+  /// The reduced responsibilities among components [0, counts[count]); on rank 0 after merge_over.
+  /// log_evidence is the logarithm of the density p_t(x_t) of the mixture.
   [[nodiscard]] PosteriorSummary summary(std::size_t count, std::int64_t probe, std::size_t time) const;
 
   /// sum_g (sum of the responsibilities with label g)^2; on rank 0 after merge_over, label_groups > 0.
@@ -54,8 +54,8 @@ class Reduction {
 
  private:
   struct State {
-    std::vector<PosteriorSums> sums;   // [probe][time]
-    std::vector<double> label_sums;    // [probe][time][label], relative to the maximum in sums
+    std::vector<PosteriorSums> sums;  // [probe][time]
+    std::vector<double> label_sums;   // [probe][time][label], relative to the maximum in sums
   };
   struct TimeFactors {
     double distance = 0.0;  // of LogitCoefficients, where all components share one sigma
