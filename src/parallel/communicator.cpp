@@ -1,6 +1,8 @@
 #include "parallel/communicator.hpp"
 
 #include <algorithm>
+#include <array>
+#include <limits>
 #include <numeric>
 #include <stdexcept>
 #include <utility>
@@ -133,6 +135,10 @@ std::vector<double> Communicator::gather(std::span<const double> values, int roo
 }
 
 std::vector<std::string> Communicator::gather(const std::string& text, int root) const {
+  // Every rank learns the total, so that all of them refuse together.
+  std::array<std::int64_t, 1> total{static_cast<std::int64_t>(text.size())};
+  sum(total);
+  if (total[0] > std::numeric_limits<int>::max()) throw std::length_error("gather: more text than one message holds");
   const bool receives = rank_ == root;
   const auto ranks = static_cast<std::size_t>(receives ? size_ : 0);
   const int length = static_cast<int>(text.size());
@@ -140,7 +146,7 @@ std::vector<std::string> Communicator::gather(const std::string& text, int root)
   std::vector<int> offsets(ranks);
   check_mpi(MPI_Gather(&length, 1, MPI_INT, lengths.data(), 1, MPI_INT, root, comm_), "MPI_Gather");
   std::exclusive_scan(lengths.begin(), lengths.end(), offsets.begin(), 0);
-  std::string all(receives ? static_cast<std::size_t>(offsets.back() + lengths.back()) : 0, '\0');
+  std::string all(receives ? static_cast<std::size_t>(total[0]) : 0, '\0');
   check_mpi(MPI_Gatherv(text.data(), length, MPI_CHAR, all.data(), lengths.data(), offsets.data(), MPI_CHAR, root,
                         comm_),
             "MPI_Gatherv");
