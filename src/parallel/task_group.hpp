@@ -20,6 +20,9 @@ class GroupError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// The text of the exception that is being handled, never empty. Call only inside a catch block. Local.
+[[nodiscard]] std::string current_error();
+
 /// The ranks that work on one task, and their agreement points.
 ///
 /// An agreement point is one small reduction that carries stop and error together, so that an error on one
@@ -42,8 +45,20 @@ class TaskGroup {
   /// every rank. Collective.
   void run_guarded(const std::function<void()>& work) const;
 
+  /// The agreement point after a task: returns the error of the lowest rank that has one, or "" if none has. Serves
+  /// the queue as the others do, but a wish to stop does not count: what is finished is kept. Where it meets an
+  /// agree() of other ranks, because this rank alone failed before reaching it, the error ends the task there too.
+  /// Collective.
+  [[nodiscard]] std::string finish(const std::string& error) const;
+
  private:
+  struct Agreement {
+    std::string error;
+    bool stop = false;
+  };
+
   void agree_on(const std::string& error) const;
+  [[nodiscard]] Agreement exchange(const std::string& error, bool stop) const;
 
   const Communicator& comm_;
   std::function<bool()> poll_;
