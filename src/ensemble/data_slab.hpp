@@ -42,7 +42,11 @@ struct DataSlab {
   std::vector<std::int32_t> labels;  ///< of the local rows; empty if unlabelled
 
   [[nodiscard]] std::span<const double> row(std::int64_t local) const;
+  [[nodiscard]] std::span<double> row(std::int64_t local);
 };
+
+/// A slab of zeros without labels. Local.
+[[nodiscard]] DataSlab zero_slab(const SlabLayout& layout);
 
 /// Rows [0, layout.rows) of the mixture's training set. Local, not collective.
 [[nodiscard]] DataSlab draw_training_set(const GaussianMixture& mixture, const SlabLayout& layout);
