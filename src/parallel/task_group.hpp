@@ -45,10 +45,10 @@ class TaskGroup {
   /// every rank. Collective.
   void run_guarded(const std::function<void()>& work) const;
 
-  /// The agreement point after a task: returns the error of the lowest rank that has one, or "" if none has. Serves
-  /// the queue as the others do, but a wish to stop does not count: what is finished is kept. Where it meets an
-  /// agree() of other ranks, because this rank alone failed before reaching it, the error ends the task there too.
-  /// Collective.
+  /// The agreement point after a task: returns the error of the lowest rank that has one, or "" if none has.
+  /// Serves the queue as the others do, but a wish to stop does not count: what is finished is kept. Where it
+  /// meets an agree() of other ranks, because this rank alone failed before reaching it, the error ends the
+  /// task there too. Collective.
   [[nodiscard]] std::string finish(const std::string& error) const;
 
  private:

@@ -14,11 +14,6 @@ namespace {
 
 constexpr double empty = -std::numeric_limits<double>::infinity();
 
-template <typename T>
-const T& one_or_each(const std::vector<T>& values, std::int64_t index) {
-  return values.size() == 1 ? values[0] : values[static_cast<std::size_t>(index)];
-}
-
 }  // namespace
 
 Reduction::Reduction(const ReductionPlan& plan, std::int64_t dimension, const ProbeBlock& probes)
@@ -28,7 +23,7 @@ Reduction::Reduction(const ReductionPlan& plan, std::int64_t dimension, const Pr
     throw std::logic_error("reduction: counts must be ascending and positive");
   }
   for (const double time : plan.times) {
-    const auto c = logit_coefficients(plan.process.signal(time), plan.process.noise(time), plan.law.sigma[0],
+    const auto c = logit_coefficients(plan.process.signal(time), plan.process.noise(time), plan.law.sigma(0),
                                       0.0, dimension, 0.0);
     factors_.push_back({c.distance, c.overlap, plan.process.noise_to_signal(time)});
   }
@@ -37,7 +32,7 @@ Reduction::Reduction(const ReductionPlan& plan, std::int64_t dimension, const Pr
   constexpr auto block = static_cast<std::size_t>(SlabLayout::block);
   for (auto* buffer : {&half_distance2_, &noise_overlap_, &logits_, &weights_}) buffer->resize(block);
   segment_labels_.resize(static_cast<std::size_t>(plan.label_groups));
-  if (!plan.law.uniform()) {
+  if (!plan.law.same_for_all_rows()) {
     for (auto* table : {&component_distance_, &component_overlap_, &component_offset_}) {
       table->resize(block * plan.times.size());
     }
@@ -57,7 +52,7 @@ Reduction::State Reduction::empty_state() const {
 void Reduction::consume(const ProductTile& tile) {
   if (plan_.label_groups > 0 && tile.labels == nullptr)
     throw std::logic_error("reduction: components have no labels");
-  if (!plan_.law.uniform()) prepare_general_law(tile);
+  if (!plan_.law.same_for_all_rows()) prepare_general_law(tile);
   const std::int64_t end = tile.first + tile.components;
   for (; next_count_ < plan_.counts.size() && plan_.counts[next_count_] < end; ++next_count_) {
     State& state = at_count_[next_count_];
@@ -75,10 +70,9 @@ void Reduction::prepare_general_law(const ProductTile& tile) {
     const double noise = plan_.process.noise(plan_.times[t]);
     for (std::int64_t i = 0; i < tile.components; ++i) {
       const std::int64_t component = tile.first + i;
-      const double log_weight =
-          plan_.law.log_weights.empty() ? 0.0 : one_or_each(plan_.law.log_weights, component);
-      const auto c = logit_coefficients(signal, noise, one_or_each(plan_.law.sigma, component), log_weight,
-                                        dimension_, 0.0);
+      const double log_weight = plan_.law.weights.empty() ? 0.0 : std::log(plan_.law.weight(component, 0));
+      const auto c =
+          logit_coefficients(signal, noise, plan_.law.sigma(component), log_weight, dimension_, 0.0);
       const std::size_t at = t * stride + static_cast<std::size_t>(i);
       component_distance_[at] = c.distance;
       component_overlap_[at] = c.overlap;
@@ -106,7 +100,7 @@ void Reduction::centre(const ProductTile& tile, std::int64_t probe) {
 
 double Reduction::fill_logits(std::int64_t probe, std::size_t time, std::int64_t components) {
   const TimeFactors& factors = factors_[time];
-  if (plan_.law.uniform()) {
+  if (plan_.law.same_for_all_rows()) {
     return shared_logits(half_distance2_.data(), noise_overlap_.data(), components, factors.distance,
                          factors.overlap, logits_.data());
   }
@@ -178,14 +172,14 @@ void Reduction::merge_over(const TaskGroup& group) {
 PosteriorSummary Reduction::summary(std::size_t count, std::int64_t probe, std::size_t time) const {
   PosteriorSummary result = summarise(at_count_[count].sums[entry(probe, time)]);
   result.log_evidence -= 0.5 * static_cast<double>(dimension_) * std::log(2.0 * std::numbers::pi);
-  if (plan_.law.uniform()) {
+  if (plan_.law.same_for_all_rows()) {
     const double t = plan_.times[time];
     result.log_evidence +=
-        logit_coefficients(plan_.process.signal(t), plan_.process.noise(t), plan_.law.sigma[0],
+        logit_coefficients(plan_.process.signal(t), plan_.process.noise(t), plan_.law.sigma(0),
                            -std::log(static_cast<double>(plan_.counts[count])), dimension_,
                            probes_.noise_norm2[static_cast<std::size_t>(probe)])
             .offset;
-  } else if (plan_.law.log_weights.empty()) {
+  } else if (plan_.law.weights.empty()) {
     result.log_evidence -= std::log(static_cast<double>(plan_.counts[count]));
   }
   return result;

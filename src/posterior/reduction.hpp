@@ -5,19 +5,12 @@
 #include <vector>
 
 #include "parallel/task_group.hpp"
+#include "posterior/component_law.hpp"
 #include "posterior/inner_products.hpp"
 #include "posterior/posterior_sums.hpp"
 #include "process/noising_process.hpp"
 
 namespace diffphase {
-
-/// The law of the components: N(y_i, sigma_i^2 I) with weight w_i.
-struct ComponentLaw {
-  std::vector<double> sigma{0.0};   ///< one for all, or one per component
-  std::vector<double> log_weights;  ///< one per component; empty: equal weights, 1/count for every count
-
-  [[nodiscard]] bool uniform() const { return sigma.size() == 1 && log_weights.empty(); }
-};
 
 /// What a pass over the data is to answer.
 struct ReductionPlan {

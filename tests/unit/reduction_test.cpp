@@ -89,7 +89,7 @@ struct Problem {
   DataSlab slab;
   ReductionPlan plan;
   ProbeBlock probes{3, 0};
-  std::vector<dense::Component> components;
+  dense::Mixture dense_mixture;
 
   Problem(std::int64_t n, std::int64_t d, bool training_set, bool own_sigma, bool weighted,
           std::uint64_t seed) {
@@ -103,16 +103,16 @@ struct Problem {
       slab.labels.push_back(static_cast<std::int32_t>(i % 3));
     }
     plan.times = {0.01, 0.1, 0.4, 1.0, 2.5};
-    plan.law.sigma = {training_set ? 0.0 : 0.7};
+    if (!training_set) plan.law.sigmas = {0.7};
     if (own_sigma) {
-      plan.law.sigma.clear();
-      for (std::int64_t i = 0; i < n; ++i) plan.law.sigma.push_back(0.5 + 0.1 * static_cast<double>(i % 5));
+      plan.law.sigmas.clear();
+      for (std::int64_t i = 0; i < n; ++i) plan.law.sigmas.push_back(0.5 + 0.1 * static_cast<double>(i % 5));
     }
     if (weighted) {
       double total = 0.0;
       for (std::int64_t i = 0; i < n; ++i) total += 1.0 + static_cast<double>(i % 4);
       for (std::int64_t i = 0; i < n; ++i)
-        plan.law.log_weights.push_back(std::log((1.0 + static_cast<double>(i % 4)) / total));
+        plan.law.weights.push_back((1.0 + static_cast<double>(i % 4)) / total);
     }
     plan.label_groups = 3;
     probes = ProbeBlock(3, d);
@@ -130,12 +130,9 @@ struct Problem {
     probes.measure(group, Partition::component);
     for (std::int64_t i = 0; i < n; ++i) {
       const auto row = slab.row(i);
-      const auto at = [&](const std::vector<double>& v) {
-        return v.size() == 1 ? v[0] : v[static_cast<std::size_t>(i)];
-      };
-      components.push_back({{row.begin(), row.end()},
-                            at(plan.law.sigma),
-                            plan.law.log_weights.empty() ? 0.0 : at(plan.law.log_weights)});
+      dense_mixture.centres.emplace_back(row.begin(), row.end());
+      dense_mixture.sigmas.push_back(plan.law.sigma(i));
+      dense_mixture.weights.push_back(plan.law.weight(i, 1));
     }
   }
 
@@ -152,10 +149,7 @@ struct Problem {
   void expect_dense(const std::vector<std::int64_t>& counts) {
     const Reduction reduction = reduce(counts);
     for (std::size_t c = 0; c < counts.size(); ++c) {
-      std::vector<dense::Component> prefix(components.begin(), components.begin() + counts[c]);
-      if (plan.law.log_weights.empty()) {
-        for (auto& component : prefix) component.log_weight = -std::log(static_cast<double>(counts[c]));
-      }
+      const dense::Mixture prefix = first_components(counts[c]);
       for (std::int64_t p = 0; p < 3; ++p) {
         if (p >= counts[c]) continue;
         for (std::size_t t = 0; t < plan.times.size(); ++t) expect_dense_at(reduction, prefix, c, p, t);
@@ -163,13 +157,39 @@ struct Problem {
     }
   }
 
-  void expect_dense_at(const Reduction& reduction, const std::vector<dense::Component>& prefix, std::size_t c,
+  [[nodiscard]] dense::Mixture first_components(std::int64_t count) const {
+    dense::Mixture prefix = dense_mixture;
+    prefix.centres.resize(static_cast<std::size_t>(count));
+    prefix.sigmas.resize(prefix.centres.size());
+    prefix.weights.resize(prefix.centres.size());
+    if (plan.law.weights.empty())
+      prefix.weights.assign(prefix.centres.size(), 1.0 / static_cast<double>(count));
+    return prefix;
+  }
+
+  static PosteriorSummary summary_of(const dense::Posterior& posterior, std::size_t parent) {
+    long double participation = 0.0L;
+    long double entropy = 0.0L;
+    for (const long double w : posterior.responsibilities) {
+      participation += w * w;
+      if (w > 0.0L) entropy -= w * std::log(w);
+    }
+    return {.log_evidence = static_cast<double>(posterior.log_evidence),
+            .participation = static_cast<double>(participation),
+            .entropy = static_cast<double>(entropy),
+            .parent_weight = static_cast<double>(posterior.responsibilities[parent]),
+            .largest_weight = static_cast<double>(
+                *std::max_element(posterior.responsibilities.begin(), posterior.responsibilities.end()))};
+  }
+
+  void expect_dense_at(const Reduction& reduction, const dense::Mixture& prefix, std::size_t c,
                        std::int64_t p, std::size_t t) {
     const double a = plan.process.signal(plan.times[t]);
     const double b = plan.process.noise(plan.times[t]);
     std::vector<double> x(static_cast<std::size_t>(slab.layout.columns));
     for (std::size_t j = 0; j < x.size(); ++j) x[j] = a * probes.start(p)[j] + b * probes.noise(p)[j];
-    const PosteriorSummary expected = dense::summary(prefix, x, a, b, static_cast<std::size_t>(p));
+    const dense::Posterior posterior = dense::posterior(prefix, a, b, x, /*with_covariance=*/false);
+    const PosteriorSummary expected = summary_of(posterior, static_cast<std::size_t>(p));
     const PosteriorSummary measured = reduction.summary(c, p, t);
     // Logits of size L carry a rounding of about L eps; here L <= d a^2/b^2 ~ 1e4.
     EXPECT_NEAR(measured.log_evidence, expected.log_evidence,
@@ -178,8 +198,7 @@ struct Problem {
     EXPECT_NEAR(measured.entropy, expected.entropy, 1e-9);
     EXPECT_NEAR(measured.parent_weight, expected.parent_weight, 1e-10);
     EXPECT_NEAR(measured.largest_weight, expected.largest_weight, 1e-10);
-    long double unused = 0.0L;
-    const auto w = dense::responsibilities(dense::log_densities(prefix, x, a, b), unused);
+    const dense::Vector& w = posterior.responsibilities;
     std::vector<long double> by_label(3, 0.0L);
     for (std::size_t i = 0; i < w.size(); ++i) by_label[i % 3] += w[i];
     EXPECT_NEAR(
