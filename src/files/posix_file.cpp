@@ -28,7 +28,7 @@ auto uninterrupted(Call call) {
 
 constexpr std::string_view temporary_suffix = ".tmp";
 
-std::string temporary_prefix(const fs::path& path) { return "." + path.filename().string() + "."; }
+std::string temporary_prefix(const fs::path& path) { return fmt::format(".{}.", path.filename().string()); }
 
 fs::path folder_of(const fs::path& path) {
   return path.has_parent_path() ? path.parent_path() : fs::path(".");
@@ -127,7 +127,8 @@ void PosixFile::append_or_undo(std::span<const std::byte> bytes) {
   try {
     write_all(bytes);
   } catch (const FileError&) {
-    truncate(before);
+    // If even this fails, nothing may be appended behind the broken piece any more.
+    if (::ftruncate(descriptor_, static_cast<off_t>(before)) != 0) ::close(std::exchange(descriptor_, -1));
     throw;
   }
 }
@@ -187,7 +188,7 @@ void sync_folder(const fs::path& folder) {
 
 void replace_file(const fs::path& path, const std::function<void(PosixFile&)>& writer) {
   remove_abandoned_temporaries(path);
-  const ProcessIdentity& self = this_process();
+  const ProcessIdentity self = this_process();
   const fs::path temporary = folder_of(path) / fmt::format("{}{}-{}{}", temporary_prefix(path), self.host,
                                                            self.pid, temporary_suffix);
   std::error_code ignored;

@@ -42,7 +42,9 @@ ProcessIdentity this_process() {
   return self;
 }
 
-bool process_exists(std::int64_t pid) { return ::kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM; }
+bool process_exists(std::int64_t pid) {
+  return pid > 0 && (::kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM);
+}
 
 std::optional<std::int64_t> process_start_ticks(std::int64_t pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
