@@ -4,9 +4,7 @@
 
 namespace diffphase {
 
-/// What the user must change before the program can do anything: a command line, a sweep file, a data file.
-/// The message is one sentence for the user that names file, line, key and value; the program prints it and
-/// ends with exit code 2.
+/// What the user gave cannot be used; the message names it and says what to do. Exit code 2.
 class BadInput : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
