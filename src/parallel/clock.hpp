@@ -5,7 +5,8 @@
 
 namespace diffphase {
 
-/// Seconds since some fixed moment, never going back. Injected where time decides something, so that tests own it.
+/// Seconds since some fixed moment, never going back. Injected where time decides something, so that tests
+/// own it.
 using Clock = std::function<double()>;
 
 /// The clock of the machine.

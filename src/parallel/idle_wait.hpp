@@ -10,8 +10,8 @@
 
 namespace diffphase {
 
-/// Waiting that leaves the core to ranks that compute: a few yields, then sleeps that grow from 20 us to 1 ms and,
-/// after about a fifth of a second without work, to 5 ms. One object per wait. Local.
+/// Waiting that leaves the core to ranks that compute: a few yields, then sleeps that grow from 20 us to 1 ms
+/// and, after about a fifth of a second without work, to 5 ms. One object per wait. Local.
 class IdleWait {
  public:
   void pause();

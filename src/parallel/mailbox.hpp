@@ -14,9 +14,10 @@
 
 namespace diffphase {
 
-/// Letters between ranks that never block the sender or the receiver: both sides only start transfers and look later
-/// whether they are complete, so two ranks that write to each other cannot deadlock, whatever the length. Letters of
-/// one sender arrive in the order in which they were posted. Long ones travel in frames that fit MPI's int.
+/// Letters between ranks that never block the sender or the receiver: both sides only start transfers and
+/// look later whether they are complete, so two ranks that write to each other cannot deadlock, whatever the
+/// length. Letters of one sender arrive in the order in which they were posted. Long ones travel in frames
+/// that fit MPI's int.
 ///
 /// The communicator should carry nothing else. Nothing here is collective.
 class Mailbox {

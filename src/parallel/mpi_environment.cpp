@@ -55,7 +55,8 @@ void start_slepc() {
   static std::array<char, 19> no_handler{"-no_signal_handler"};
   static std::array<char, 14> left{"-options_left"};
   static std::array<char, 3> no{"no"};
-  static std::array<char*, 6> arguments{name.data(), no_file.data(), no_handler.data(), left.data(), no.data(), nullptr};
+  static std::array<char*, 6> arguments{name.data(), no_file.data(), no_handler.data(),
+                                        left.data(), no.data(),      nullptr};
   static char** argv = arguments.data();
   static int argc = static_cast<int>(arguments.size()) - 1;
   if (SlepcInitialize(&argc, &argv, nullptr, nullptr) != 0) throw std::runtime_error("SLEPc does not start");
@@ -81,7 +82,8 @@ MpiEnvironment::MpiEnvironment(int& argc, char**& argv) : exceptions_at_start_(s
 }
 
 MpiEnvironment::~MpiEnvironment() {
-  if (std::uncaught_exceptions() > exceptions_at_start_) abort("an error on this rank alone ended the program");
+  if (std::uncaught_exceptions() > exceptions_at_start_)
+    abort("an error on this rank alone ended the program");
   static_cast<void>(PetscPopErrorHandler());
   static_cast<void>(SlepcFinalize());
   if (owns_mpi_) MPI_Finalize();
