@@ -27,19 +27,6 @@ std::int32_t narrow_label(std::int64_t label) {
   return static_cast<std::int32_t>(label);
 }
 
-DataSlab empty_slab(const SlabLayout& layout) {
-  DataSlab slab;
-  slab.layout = layout;
-  slab.values.resize(static_cast<std::size_t>(layout.local_rows()) *
-                     static_cast<std::size_t>(layout.local_columns()));
-  return slab;
-}
-
-std::span<double> mutable_row(DataSlab& slab, std::int64_t local) {
-  const auto columns = static_cast<std::size_t>(slab.layout.local_columns());
-  return std::span(slab.values).subspan(static_cast<std::size_t>(local) * columns, columns);
-}
-
 // The columns of the centroids that a slab needs. Random centroids cost as much as the noise of a row, so
 // they are made once and kept, as long as they are few.
 class CentroidColumns {
@@ -112,16 +99,29 @@ std::span<const double> DataSlab::row(std::int64_t local) const {
   return std::span(values).subspan(static_cast<std::size_t>(local) * columns, columns);
 }
 
+std::span<double> DataSlab::row(std::int64_t local) {
+  const auto columns = static_cast<std::size_t>(layout.local_columns());
+  return std::span(values).subspan(static_cast<std::size_t>(local) * columns, columns);
+}
+
+DataSlab zero_slab(const SlabLayout& layout) {
+  DataSlab slab;
+  slab.layout = layout;
+  slab.values.resize(static_cast<std::size_t>(layout.local_rows()) *
+                     static_cast<std::size_t>(layout.local_columns()));
+  return slab;
+}
+
 DataSlab draw_training_set(const GaussianMixture& mixture, const SlabLayout& layout) {
   require_columns(layout, mixture);
-  DataSlab slab = empty_slab(layout);
+  DataSlab slab = zero_slab(layout);
   slab.labels.resize(static_cast<std::size_t>(layout.local_rows()));
   CentroidColumns centroids(mixture, layout);
   for (std::int64_t local = 0; local < layout.local_rows(); ++local) {
     const std::int64_t row = layout.global_row(local);
     const std::int64_t c = mixture.label(row);
     slab.labels[static_cast<std::size_t>(local)] = narrow_label(c);
-    const std::span<double> out = mutable_row(slab, local);
+    const std::span<double> out = slab.row(local);
     centroids.copy(c, out);
     mixture.add_noise(row, c, layout.first_column(), out);
   }
@@ -134,10 +134,10 @@ DataSlab centroid_matrix(const GaussianMixture& mixture, const SlabLayout& layou
     throw std::logic_error(
         fmt::format("a centroid matrix of {} rows for {} classes", layout.rows, mixture.classes()));
   }
-  DataSlab slab = empty_slab(layout);
+  DataSlab slab = zero_slab(layout);
   for (std::int64_t local = 0; local < layout.local_rows(); ++local) {
     const std::int64_t c = layout.global_row(local);
-    mixture.centroid(c, layout.first_column(), mutable_row(slab, local));
+    mixture.centroid(c, layout.first_column(), slab.row(local));
     if (mixture.superclasses() > 0) slab.labels.push_back(narrow_label(mixture.superclass(c)));
   }
   return slab;

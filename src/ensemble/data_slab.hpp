@@ -10,10 +10,9 @@
 namespace diffphase {
 
 /// How the rows (components) x columns (dimensions) of a data matrix are split over the ranks of a group.
-///   component  block-cyclic blocks of `block` rows, all columns. The owner of a row does not depend on how
-///   many
-///              rows there are, so the sums over a prefix do not depend on what follows it.
-///   dimension  contiguous slabs of columns, all rows.
+///  - component: block-cyclic blocks of `block` rows, all columns. The owner of a row does not depend on how
+///    many rows there are, so the sums over a prefix do not depend on what follows it.
+///  - dimension: contiguous slabs of columns, all rows.
 enum class Partition { component, dimension };
 
 struct SlabLayout {
@@ -42,7 +41,11 @@ struct DataSlab {
   std::vector<std::int32_t> labels;  ///< of the local rows; empty if unlabelled
 
   [[nodiscard]] std::span<const double> row(std::int64_t local) const;
+  [[nodiscard]] std::span<double> row(std::int64_t local);
 };
+
+/// A slab of zeros without labels. Local.
+[[nodiscard]] DataSlab zero_slab(const SlabLayout& layout);
 
 /// Rows [0, layout.rows) of the mixture's training set. Local, not collective.
 [[nodiscard]] DataSlab draw_training_set(const GaussianMixture& mixture, const SlabLayout& layout);
