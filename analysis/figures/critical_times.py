@@ -30,7 +30,8 @@ def draw(results: Results) -> Drawing | None:
     names = [name for name in ROWS if results.has(name) or results.has(f"{name}_theory")]
     definitions = [name for name in DEFINITIONS if results.has(name)]
     rows = [[name] for name in names] + ([definitions] if len(definitions) > 1 else [])
-    panels = [[(axis, x) for axis in results.axes_of(*row) for x in axis.abscissae()] for row in rows]
+    panels = [[(axis, x) for axis in results.axes_of(*row) for x in axis.abscissae()
+               if row is not definitions or axis.name != "point" or len(point_groups(axis, x)[0][1]) > 1] for row in rows]
     if not names and not definitions:
         return None
     notes = [status_note(results, names)]

@@ -202,9 +202,18 @@ def plot_measured(axes: Axes, x: np.ndarray, y: np.ndarray, error: np.ndarray, c
 
 
 def set_time_axis(axes: Axes, results: Results, which: str = "x") -> None:
-    setter = axes.set_xscale if which == "x" else axes.set_yscale
-    if results.logarithmic_time:
-        setter("log")
+    """Logarithmic where the clock spans decades; within one decade 2 and 5 are labelled too."""
+    if not results.logarithmic_time:
+        return
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    (axes.set_xscale if which == "x" else axes.set_yscale)("log")
+
+    def label(value: float, _: object) -> str:
+        low, high = axis.get_view_interval()
+        digit = value / 10.0**np.floor(np.log10(value) + 1e-9)
+        return f"{value:g}" if high / low < 20 and round(digit) in (2, 5) else ""
+
+    axis.set_minor_formatter(FuncFormatter(label))
 
 
 def set_abscissa(axes: Axes, abscissa: Abscissa) -> None:
