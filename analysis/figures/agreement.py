@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from analysis.figures.drawing import (Curve, Drawing, Family, active_window, curve_handles, families, legend_beside,
-                                      new_figure, plot_measured, style_handles)
+                                      flowing_figure, plot_measured, style_handles)
 from analysis.results import Results, at
 
 LEVELS = {"class_agreement": ("speciation_time", r"$\phi(t)$", r"$t\,/\,t_S$"),
@@ -19,11 +19,9 @@ def draw(results: Results) -> Drawing | None:
     if not levels:
         return None
     rows = [families(results, name) for name in levels]
-    figure, axes = new_figure(len(levels), max(map(len, rows)))
+    figure, axes = flowing_figure([len(row) for row in rows])
     notes = []
     for panels, level, row in zip(axes, levels, rows):
-        for panel in panels[len(row):]:
-            panel.remove()
         for panel, family in zip(panels, row):
             notes += [family.note, draw_family(panel, results, level, family)]
     caption = ("Probability φ that two clones split at time <i>t</i> end in the same class, against <i>t</i>/<i>t</i>"
@@ -59,7 +57,7 @@ def draw_family(axes: Axes, results: Results, level: str, family: Family) -> str
         drawn_y.append(y)
     if scaled:
         axes.axvline(1.0, color="0.6", linewidth=0.8, linestyle=":", zorder=1)
-    axes.set(xlabel=f"{xlabel}   [{results.time_label}]" if scaled else results.time_label, ylabel=ylabel)
+    axes.set(xlabel=f"{xlabel}  ({results.clock})" if scaled else results.time_label, ylabel=ylabel)
     if results.logarithmic_time:
         axes.set_xscale("log")
     window = active_window(drawn_x, drawn_y, logarithmic=results.logarithmic_time)

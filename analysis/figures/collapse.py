@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.axes import Axes
 
-from analysis.figures.drawing import (Curve, Drawing, Family, active_window, curve_handles, families, legend_beside,
-                                      new_figure, plot_measured, set_time_axis, style_handles)
+from analysis.figures.drawing import (MAX_COLUMNS, Curve, Drawing, Family, active_window, curve_handles, families,
+                                      legend_beside, new_figure, plot_measured, set_time_axis, style_handles)
 from analysis.results import Results, at
 
-QUANTITIES = {"participation": r"participation $Y(t)$", "weight_entropy": r"excess entropy $\mathbb{E}H(w)\,/\,\log n$"}
+QUANTITIES = {"participation": r"participation $Y(t)$", "weight_entropy": r"entropy $\mathbb{E}H(w)\,/\,\log n$"}
 MAX_COLLAPSE_CURVES = 4  # each brings two vertical lines
 
 
@@ -18,11 +18,16 @@ def draw(results: Results) -> Drawing | None:
     if not names:
         return None
     columns = families(results, names[0], MAX_COLLAPSE_CURVES)
-    figure, axes = new_figure(len(names), len(columns), sharex="col", height=2.4)
-    for column, family in enumerate(columns):
-        for row, name in enumerate(names):
-            draw_panel(axes[row, column], results, name, family)
-        finish_column(axes[:, column], results, names[0], family)
+    across = min(len(columns), MAX_COLUMNS)
+    bands = -(-len(columns) // across)
+    figure, axes = new_figure(bands * len(names), across, height=2.0)
+    stacks = [axes[band * len(names):(band + 1) * len(names), k] for band in range(bands) for k in range(across)]
+    for stack, family in zip(stacks, columns):
+        for panel, name in zip(stack, names):
+            draw_panel(panel, results, name, family)
+        finish_stack(stack, results, names, family)
+    for panel in (panel for stack in stacks[len(columns):] for panel in stack):
+        panel.remove()
     caption = ("Participation <i>Y</i> = E Σ<i>w</i><sub>i</sub><sup>2</sup>, the probability that two clones end on "
                "the same training point, and excess entropy, against time. Diamonds: measured collapse time "
                "<i>t</i><sub>C</sub> (<i>Y</i> = 1/2). Dotted: predicted root of the large-size law; dashed: the root "
@@ -62,15 +67,17 @@ def mark_measured(axes: Axes, results: Results, curve: Curve) -> None:
                   markerfacecolor=curve.color, markeredgewidth=0.9, elinewidth=0.9)
 
 
-def finish_column(axes: np.ndarray, results: Results, name: str, family: Family) -> None:
-    """Time axis, title and legend of a column of panels."""
-    times, mean = results.data["time"].values, results.average(name).mean
+def finish_stack(axes: np.ndarray, results: Results, names: list[str], family: Family) -> None:
+    """Time axis, title and legend of panels that share their time axis."""
+    times = results.data["time"].values
+    curves = [at(results.average(name).mean, curve.point).values for name in names for curve in family.curves]
+    window = active_window([times] * len(curves), curves, margin=0.05, logarithmic=results.logarithmic_time)
     for panel in axes:
         set_time_axis(panel, results)
-    curves = [at(mean, curve.point).values for curve in family.curves]
-    window = active_window([times] * len(curves), curves, logarithmic=results.logarithmic_time)
-    if window:
-        axes[0].set_xlim(window)
+        if window:
+            panel.set_xlim(window)
+        if panel is not axes[-1]:
+            panel.tick_params(labelbottom=False)
     axes[-1].set_xlabel(results.time_label)
     axes[0].set_title(family.title)
     marks = [("measured $t_C$", "", "D")] if results.has("collapse_time") else []

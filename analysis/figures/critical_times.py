@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes as Panel
 
 from analysis.figures.drawing import (MARKERS, MAX_CURVES, OKABE_ITO, Curve, Drawing, colors, curve_handles, fixed_label,
-                                      legend_beside, new_figure, omission, plot_measured, reference_point, set_abscissa,
+                                      flowing_figure, legend_beside, new_figure, omission, plot_measured, reference_point, set_abscissa,
                                       set_time_axis, spread_choice, status_note, style_handles)
 from analysis.results import Abscissa, Axis, Results, at, format_value, symbol
 
@@ -30,23 +30,60 @@ def draw(results: Results) -> Drawing | None:
     names = [name for name in ROWS if results.has(name) or results.has(f"{name}_theory")]
     definitions = [name for name in DEFINITIONS if results.has(name)]
     rows = [[name] for name in names] + ([definitions] if len(definitions) > 1 else [])
-    panels = [[(axis, x) for axis in results.axes_of(*row) for x in axis.abscissae()] for row in rows]
-    rows, panels = zip(*[(row, p) for row, p in zip(rows, panels) if p]) if any(panels) else ((), ())
-    if not rows:
+    panels = [[(axis, x) for axis in results.axes_of(*row) for x in axis.abscissae()
+               if row is not definitions or axis.name != "point" or len(point_groups(axis, x)[0][1]) > 1] for row in rows]
+    if not names and not definitions:
         return None
-    figure, grid = new_figure(len(rows), max(map(len, panels)), legend_width=1.75)
     notes = [status_note(results, names)]
-    for line, row, chosen in zip(grid, rows, panels):
-        for panel in line[len(chosen):]:
-            panel.remove()
+    if not any(panels):
+        return draw_list(results, notes)
+    kept = [(row, chosen) for row, chosen in zip(rows, panels) if chosen]
+    figure, grid = flowing_figure([len(chosen) for _, chosen in kept], width=4.1)
+    for line, (row, chosen) in zip(grid, kept):
         for panel, (axis, abscissa) in zip(line, chosen):
-            one = len(row) == 1 and row[0] in ROWS and row is not definitions
-            notes.append((draw_times if one else draw_definitions)(panel, results, row, axis, abscissa))
+            draw = draw_definitions if row is definitions else draw_times
+            notes.append(draw(panel, results, row, axis, abscissa))
     caption = ("Speciation time <i>t</i><sub>S</sub> and collapse time <i>t</i><sub>C</sub>. Points: mean over "
                "realizations with one standard error; lines: prediction of the same estimator at the same size (for "
                "<i>t</i><sub>C</sub> with the shift expected at finite size); dotted: law of large sizes where it "
-               "differs. The last row compares the definitions of the speciation time.")
+               "differs. The last panels compare the definitions of the speciation time.")
     return Drawing(figure, "Critical times", caption, list(dict.fromkeys(filter(None, notes))))
+
+
+def draw_list(results: Results, notes: list[str]) -> Drawing:
+    """Where nothing numeric varies: every critical time on one time axis, a colour for each point of the sweep."""
+    names = [n for n in {**ROWS, **DEFINITIONS} if results.has(n) or results.has(f"{n}_theory")]
+    points = list(results.grid_points())
+    chosen = spread_choice(range(len(points)), MAX_CURVES)
+    figure, grid = new_figure(1, 1, height=0.9 + 0.4 * len(names), width=6.0)
+    panel, curves = grid[0, 0], []
+    for k, index in enumerate(chosen):
+        label = fixed_label(results.axes, points[index], set())
+        curves.append(Curve(points[index], label, OKABE_ITO[k], MARKERS[k]))
+        offset = 0.1 * (k - (len(chosen) - 1) / 2)
+        for line, name in enumerate(names):
+            list_time(panel, results, name, curves[-1], line + offset)
+    panel.set_yticks(range(len(names)), [name.replace("_", " ") for name in names])
+    panel.set_ylim(len(names) - 0.4, -0.6)
+    panel.grid(axis="y", color="0.9")
+    panel.set_xlabel(results.time_label)
+    set_time_axis(panel, results)
+    legend_beside(panel, curve_handles(curves) + style_handles(("measured", "", "o"), ("theory", "", "|")))
+    shown = f"{len(chosen)} of {len(points)} points are shown" if len(chosen) < len(points) else ""
+    caption = ("Measured critical times with one standard error, and the prediction of each (for the collapse time with "
+               "the shift expected at finite size).")
+    return Drawing(figure, "Critical times", caption, list(filter(None, [*notes, shown])))
+
+
+def list_time(panel: Panel, results: Results, name: str, curve: Curve, height: float) -> None:
+    prediction = results.prediction(name)
+    if prediction is not None:
+        panel.plot(float(at(prediction, curve.point)), height, color=curve.color, marker="|", markersize=11, zorder=2)
+    if name in results.data:
+        average = results.average(name)
+        value, error = float(at(average.mean, curve.point)), float(at(average.error, curve.point))
+        panel.errorbar(value, height, xerr=np.nan_to_num(error), color=curve.color, marker=curve.marker, markersize=4,
+                       elinewidth=0.8, zorder=3)
 
 
 def draw_times(panel: Panel, results: Results, row: list[str], axis: Axis, abscissa: Abscissa) -> str:
@@ -59,7 +96,9 @@ def draw_times(panel: Panel, results: Results, row: list[str], axis: Axis, absci
         if asymptotic is not None:
             values = np.array([float(at(asymptotic, point)) for point in item.points])
             panel.plot(item.x, values, color=item.curve.color, linestyle=":", linewidth=1.0)
-    styles = [("measured", "", "o"), ("theory", "-", "")]
+    styles = [("measured", "", "o")] if results.has(name) else []
+    if results.has(f"{name}_theory"):
+        styles.append(("theory", "-", ""))
     if asymptotic is not None and np.isfinite(asymptotic).any():
         styles.append(("theory, large size", ":", ""))
     finish(panel, results, abscissa, ROWS[name], title, [item.curve for item in series], styles)
@@ -72,7 +111,7 @@ def draw_definitions(panel: Panel, results: Results, row: list[str], axis: Axis,
     widest = max(row, key=lambda name: len(results.axes_of(name)))
     base = reference_point(results.data[widest], results.axes_of(widest))
     base = {a.name: base.get(a.name, 0) for a in axes}
-    order = np.argsort(abscissa.values, kind="stable")
+    order = np.array(point_groups(axis, abscissa)[0][1]) if axis.name == "point" else np.argsort(abscissa.values)
     curves = []
     for k, name in enumerate(row):
         points = [base | {axis.name: int(i)} for i in order]
@@ -115,7 +154,7 @@ def make_series(results: Results, name: str, axis: Axis, abscissa: Abscissa) -> 
             f"{MAX_CURVES} of {len(groups)} groups of points are shown" if len(groups) > MAX_CURVES else ""
     hue = second_axis(axes, axis)
     if hue is None:
-        groups = {"": list(np.argsort(abscissa.values, kind="stable"))}
+        groups = [("", list(np.argsort(abscissa.values, kind="stable")))]
         return looks(groups, base, axis, abscissa), fixed_label(axes, base, {axis.name}), ""
     order = np.argsort(abscissa.values, kind="stable")
     shown = spread_choice(range(hue.size), MAX_CURVES)
@@ -134,19 +173,19 @@ def second_axis(axes: list[Axis], first: Axis) -> Axis | None:
     return max(others, key=lambda axis: axis.size) if others else None
 
 
-def point_groups(axis: Axis, abscissa: Abscissa) -> dict[str, list[int]]:
+def point_groups(axis: Axis, abscissa: Abscissa) -> list[tuple[str, list[int]]]:
     """Single points that differ only in the abscissa, the largest groups first."""
     groups: dict[str, list[int]] = {}
     for i in np.argsort(abscissa.values, kind="stable"):
         label = ", ".join(f"{symbol(key)} = {format_value(values[i])}" for key, values in axis.parameters.items()
                           if key != abscissa.name)
         groups.setdefault(label, []).append(int(i))
-    return dict(sorted(groups.items(), key=lambda item: -len(item[1])))
+    return sorted(groups.items(), key=lambda item: -len(item[1]))
 
 
-def looks(groups: dict[str, list[int]], base: dict[str, int], axis: Axis, abscissa: Abscissa) -> list[Series]:
+def looks(groups: list[tuple[str, list[int]]], base: dict[str, int], axis: Axis, abscissa: Abscissa) -> list[Series]:
     series = []
-    for k, (label, indices) in enumerate(list(groups.items())[:MAX_CURVES]):
+    for k, (label, indices) in enumerate(groups[:MAX_CURVES]):
         points = [base | {axis.name: int(i)} for i in indices]
         curve = Curve(points[0], label, OKABE_ITO[k], MARKERS[k])
         series.append(Series(curve, abscissa.values[np.array(indices)], points))

@@ -22,7 +22,8 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from analysis.results import Abscissa, Axis, Results, at, format_value, symbol
 
 MAX_CURVES = 6
-PANEL_WIDTH, PANEL_HEIGHT, LEGEND_WIDTH = 3.3, 2.7, 1.45  # inches
+MAX_COLUMNS = 2  # more would be too small on a printed page
+PANEL_WIDTH, PANEL_HEIGHT, LEGEND_WIDTH = 2.75, 2.35, 1.15  # inches
 
 # Okabe and Ito's colours, told apart with any colour vision; the yellow is left out, it is too pale for lines.
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -48,6 +49,7 @@ class Drawing:
         for suffix in ("png", "pdf"):
             metadata = {"CreationDate": None} if suffix == "pdf" else {}
             self.figure.savefig(directory / f"{name}.{suffix}", metadata=metadata)
+            self.figure.set_layout_engine("none")  # laid out once; the second file keeps the positions
         plt.close(self.figure)
 
 
@@ -71,12 +73,23 @@ class Family:
 
 
 def new_figure(rows: int, columns: int, sharex: bool | str = False, height: float = PANEL_HEIGHT,
-               legend_width: float = LEGEND_WIDTH) -> tuple[Figure, np.ndarray]:
-    """A grid of panels with room for a legend to the right of each."""
+               width: float = PANEL_WIDTH + LEGEND_WIDTH) -> tuple[Figure, np.ndarray]:
+    """A grid of panels; the width of each has room for a legend to its right."""
     plt.rcParams.update(STYLE)
-    size = (columns * (PANEL_WIDTH + legend_width) + 0.3, rows * height + 0.3)
+    size = (columns * width + 0.3, rows * height + 0.3)
     figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, sharex=sharex, layout="constrained")
     return figure, axes
+
+
+def flowing_figure(counts: Sequence[int], width: float = PANEL_WIDTH + LEGEND_WIDTH) -> tuple[Figure, list[list[Axes]]]:
+    """Groups of panels, each group begun on a new line and broken into lines of at most MAX_COLUMNS."""
+    lines = [min(MAX_COLUMNS, count - start) for count in counts for start in range(0, count, MAX_COLUMNS)]
+    figure, axes = new_figure(len(lines), max(lines), width=width)
+    for line, used in zip(axes, lines):
+        for unused in line[used:]:
+            unused.remove()
+    panels = iter([panel for line, used in zip(axes, lines) for panel in line[:used]])
+    return figure, [[next(panels) for _ in range(count)] for count in counts]
 
 
 def colors(count: int, ordered: bool) -> list[object]:
@@ -126,7 +139,7 @@ def families(results: Results, name: str, limit: int = MAX_CURVES) -> list[Famil
 
 
 def family_along(variable: xr.DataArray, axis: Axis, axes: list[Axis], base: dict[str, int], limit: int) -> Family:
-    counts = [int(np.isfinite(at(variable.astype(float), base | {axis.name: i})).sum()) for i in range(axis.size)]
+    counts = [int(np.isfinite(at(variable, base | {axis.name: i})).sum()) for i in range(axis.size)]
     present = [i for i in range(axis.size) if counts[i] > 0]
     chosen = spread_choice(present, limit)
     palette = colors(len(chosen), axis.ordered and not axis.compound)
@@ -150,12 +163,10 @@ def omission(axis: Axis, shown: int, present: int) -> str:
     return "; ".join(parts)
 
 
-def legend_beside(axes: Axes, handles: Sequence[object] | None = None, title: str = "") -> None:
+def legend_beside(axes: Axes, handles: Sequence[object]) -> None:
     """A legend to the right of the axes, where it cannot cover data."""
-    if handles is None:
-        handles = axes.get_legend_handles_labels()[0]
     if handles:
-        axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.01, 1.02), borderaxespad=0.0, title=title or None)
+        axes.legend(handles=handles, loc="upper left", bbox_to_anchor=(1.03, 1.02), borderaxespad=0.0)
 
 
 def style_handles(*entries: tuple[str, str, str]) -> list[Line2D]:
@@ -169,7 +180,7 @@ def curve_handles(curves: Sequence[Curve]) -> list[Line2D]:
             for c in curves if c.label]
 
 
-def wrap(label: str, width: int = 26) -> str:
+def wrap(label: str, width: int = 20) -> str:
     """Breaks a long label at its commas."""
     lines, line = [], ""
     for part in label.split(", "):
@@ -182,18 +193,27 @@ def wrap(label: str, width: int = 26) -> str:
 
 
 def plot_measured(axes: Axes, x: np.ndarray, y: np.ndarray, error: np.ndarray, curve: Curve, size: float = 3.0,
-                  line: str = "none", filled: bool = True) -> None:
-    """Points with error bars; points that are missing are left out."""
+                  line: str = "none", clip: bool = True) -> None:
+    """Points with error bars; points that are missing are left out. Markers at the rim are whole unless `clip`."""
     present = np.isfinite(x) & np.isfinite(y)
-    axes.errorbar(x[present], y[present], np.nan_to_num(error[present]), color=curve.color, marker=curve.marker,
-                  markersize=size, linestyle=line, elinewidth=0.8, markeredgewidth=0.8, zorder=3,
-                  markerfacecolor=curve.color if filled else "white")
+    bars = axes.errorbar(x[present], y[present], np.nan_to_num(error[present]), color=curve.color, marker=curve.marker,
+                         markersize=size, linestyle=line, elinewidth=0.8, markeredgewidth=0.8, zorder=3)
+    bars.lines[0].set_clip_on(clip)
 
 
 def set_time_axis(axes: Axes, results: Results, which: str = "x") -> None:
-    setter = axes.set_xscale if which == "x" else axes.set_yscale
-    if results.logarithmic_time:
-        setter("log")
+    """Logarithmic where the clock spans decades; within one decade 2 and 5 are labelled too."""
+    if not results.logarithmic_time:
+        return
+    axis = axes.xaxis if which == "x" else axes.yaxis
+    (axes.set_xscale if which == "x" else axes.set_yscale)("log")
+
+    def label(value: float, _: object) -> str:
+        low, high = axis.get_view_interval()
+        digit = value / 10.0**np.floor(np.log10(value) + 1e-9)
+        return f"{value:g}" if high / low < 20 and round(digit) in (2, 5) else ""
+
+    axis.set_minor_formatter(FuncFormatter(label))
 
 
 def set_abscissa(axes: Axes, abscissa: Abscissa) -> None:
@@ -245,7 +265,7 @@ def status_note(results: Results, names: Sequence[str]) -> str:
     counts: dict[str, int] = {}
     for name in (n for n in names if n in results.data):
         for point in results.grid_points():
-            if not np.isfinite(at(results.data[name].astype(float), point)).any():
+            if not np.isfinite(at(results.data[name], point)).any():
                 reason = results.missing_reason(name, point)
                 counts[reason] = counts.get(reason, 0) + 1
     listed = ", ".join(f"{count} {reason}" for reason, count in counts.items())

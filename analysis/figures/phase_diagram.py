@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from matplotlib.axes import Axes as Panel
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from analysis.figures.drawing import (Curve, Drawing, fixed_label, legend_beside, new_figure, omission, parameter_title,
                                       plot_measured, reference_point, set_abscissa, set_time_axis, spread_choice,
-                                      status_note, style_handles)
-from analysis.results import ROOT_STATUS, Abscissa, Axis, Results, at
+                                      status_note)
+from analysis.results import ROOT_STATUS, Abscissa, Axis, Results, at, format_value
 
 MAX_PANELS = 3
 REGIMES = (("I", "noise", "#DCEBF7"), ("II", "class chosen", "#FBE3C8"), ("III", "collapsed", "#D9D2E9"))
@@ -40,7 +41,8 @@ def draw(results: Results) -> Drawing | None:
     for name in names:
         source = name if results.has(name) else f"{name}_theory"
         base |= reference_point(results.data[source], results.axes_of(source))
-    figure, grid = new_figure(1, len(shown), height=3.3, legend_width=1.5 / len(shown))
+    width = panel_width(along) + 1.4 / len(shown)
+    figure, grid = new_figure(1, len(shown), height=3.0, width=width)
     limits = time_limits(results, names)
     for panel, value in zip(grid[0], shown):
         point = base | ({across.name: value} if across else {})
@@ -62,6 +64,11 @@ def abscissa_of(axis: Axis | None) -> Abscissa | None:
         return None
     candidates = [x for x in axis.abscissae() if len(np.unique(x.values)) == axis.size]
     return candidates[0] if candidates else None
+
+
+def panel_width(along: Axis | None) -> float:
+    """Inches; many names side by side need room for each."""
+    return 2.2 if abscissa_of(along) or along is None else max(2.2, 0.5 * along.size)
 
 
 def draw_panel(panel: Panel, results: Results, names: list[str], along: Axis | None, point: dict[str, int],
@@ -86,17 +93,13 @@ def finish(panel: Panel, along: Axis | None, abscissa: Abscissa | None, order: n
     if abscissa:
         set_abscissa(panel, abscissa)
         panel.set_xlim(abscissa.values.min(), abscissa.values.max())
-        panel.margins(x=0)
-        for artist in panel.collections + panel.lines:
-            artist.set_clip_on(artist.get_zorder() < 3)
         return
     panel.set_xlim(-0.5, len(order) - 0.5)
     panel.set_xticks([])
     if along is not None and along.size > 1:
-        labels = [along.label(int(i)).replace(", ", "\n") for i in order]
-        short = not along.compound
-        panel.set_xticks(range(len(order)), [str(along.parameters[along.name][i]) if short else label
-                                             for i, label in zip(order, labels)], fontsize=7)
+        labels = [along.label(int(i)).replace(", ", "\n") if along.compound
+                  else format_value(along.parameters[along.name][i]) for i in order]
+        panel.set_xticks(range(len(order)), labels, rotation=90 if max(map(len, labels)) > 6 else 0, fontsize=7)
         panel.set_xlabel(parameter_title(along.name))
 
 
@@ -110,7 +113,7 @@ def time_limits(results: Results, names: list[str]) -> tuple[float, float]:
     times = results.data["time"].values if "time" in results.data else np.array([0.0, np.inf])
     if results.logarithmic_time:
         return low / 3, high * 3
-    room = 0.35 * (high - low) + 0.1 * high
+    room = 0.2 * (high - low) + 0.1 * high
     top = min(high + room, max(times.max(), high))
     return (max(0.0, low - room) if results.in_steps else 0.0), top
 
@@ -161,6 +164,8 @@ def place_numeral(panel: Panel, x: np.ndarray, lower: np.ndarray, upper: np.ndar
     else:
         x_mid = x
     gap = np.where(np.isfinite(high - low), high - low, 0.0)
+    if len(gap) >= 4:  # keep off the rim
+        gap[[0, -1]] = 0.0
     best = int(np.argmax(gap))
     if gap[best] < 0.08 * float(scale(limits[1]) - scale(limits[0])):
         return
@@ -175,12 +180,10 @@ def draw_boundary(panel: Panel, x: np.ndarray, boundary: Boundary, name: str, ca
         panel.hlines(boundary.theory, x - 0.5, x + 0.5, color=color, linewidth=1.4, zorder=2)
     else:
         panel.plot(x, boundary.theory, color=color, linewidth=1.4, zorder=2)
-    plot_measured(panel, x, boundary.measured, boundary.error, Curve({}, "", color, marker), size=4.5)
+    plot_measured(panel, x, boundary.measured, boundary.error, Curve({}, "", color, marker), size=4.5, clip=False)
 
 
 def legend_handles(results: Results, names: list[str]) -> list[object]:
-    from matplotlib.lines import Line2D
-
     handles: list[object] = [Patch(facecolor=color, label=f"{numeral}  {meaning}")
                              for numeral, meaning, color in REGIMES if numeral != "III" or "collapse_time" in names]
     for name in names:

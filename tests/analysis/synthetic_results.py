@@ -152,7 +152,7 @@ class Builder:
         for index, point in self.points():
             key = tuple(index[n] for n in axes)
             expected = np.asarray(curve(point))
-            width = scatter if tail is None else scatter * np.sqrt(np.clip(expected * (1 - expected), 1e-6, None))
+            width = scatter * expected if tail is None else scatter * np.sqrt(np.clip(expected * (1 - expected), 1e-6, None))
             wiggle = self.random.standard_normal((self.sweep.realizations,) + (1,) * len(inner))
             value[key] = expected + width * wiggle
             error[key] = width * np.ones(inner)
@@ -210,7 +210,7 @@ class Builder:
 
     def build(self) -> xr.Dataset:
         unit = "step" if self.sweep.process == "ddpm-linear" else "1"
-        span = 0.002 * (self.times[-1] - self.times[0])
+        span = 0.004
         self.fill("class_agreement", lambda p: p.agreement(self.times), False, "time", "1", 0.02,
                   lambda p: p.agreement(self.times))
         self.fill("speciation_time", Point.speciation_time, False, None, unit, span, Point.speciation_time, True)
