@@ -1,8 +1,8 @@
 #include "spectrum/centre_stability.hpp"
 
 #include <cblas.h>
+#include <petsc.h>
 #include <petscblaslapack.h>
-#include <petscsys.h>
 
 #include <algorithm>
 #include <boost/math/tools/toms748_solve.hpp>
