@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "measure/clones.hpp"
 #include "measure/collapse.hpp"
 #include "measure/speciation.hpp"
 
@@ -14,7 +15,8 @@ std::int64_t TaskParameters::dimension() const {
 const std::vector<const Measure*>& measures() {
   static const SpeciationMeasure speciation;
   static const CollapseMeasure collapse;
-  static const std::vector<const Measure*> all{&speciation, &collapse};
+  static const ClonesMeasure clones;
+  static const std::vector<const Measure*> all{&speciation, &collapse, &clones};
   return all;
 }
 
