@@ -49,18 +49,18 @@ TEST(Identity, TheTextIsSortedKeysWithoutDefaults) {
 TEST(Identity, LiteralValuesDoNotChange) {
   const Sweep sweep = sweep_of(example());
   ASSERT_EQ(sweep.tasks.size(), 16U);
-  EXPECT_EQ(sweep.tasks[0].identity.hex(), "TASK0");
-  EXPECT_EQ(sweep.tasks[1].identity.hex(), "TASK1");
-  EXPECT_EQ(sweep.tasks[15].identity.hex(), "TASK15");
-  EXPECT_EQ(sweep.cells[0].parameters.ensemble.hex(), "ENSEMBLE0");
+  EXPECT_EQ(sweep.tasks[0].identity.hex(), "db6eacbfd3215784a3ae35b96eb6e90f");
+  EXPECT_EQ(sweep.tasks[1].identity.hex(), "c5a79aa8073f53768e0e7d098ee4e5c8");
+  EXPECT_EQ(sweep.tasks[15].identity.hex(), "73677526c27e58f6b53225eff99e082f");
+  EXPECT_EQ(sweep.cells[0].parameters.ensemble.hex(), "d9c393dd664050529915ce0e4273e5c3");
   const Sweep file = make_sweep(parse(R"(name = "x"
 process = { kind = "variance-exploding", time = [0.5, 1, 2.25] }
 dataset = { file = "a.npy", shuffle = true, scaling = "[-1,1]" }
 measure.collapse = {}
 )"));
   ASSERT_EQ(file.tasks.size(), 1U);
-  EXPECT_EQ(file.tasks[0].identity.hex(), "FILETASK");
-  EXPECT_EQ(file.cells[0].parameters.ensemble.hex(), "FILEENSEMBLE");
+  EXPECT_EQ(file.tasks[0].identity.hex(), "baac6145a6d15684a0a336234f6e48ba");
+  EXPECT_EQ(file.cells[0].parameters.ensemble.hex(), "18c8dc4ca40455289640f55ea37e390b");
 }
 
 TEST(Identity, KeysAtTheirDefaultChangeNothing) {
