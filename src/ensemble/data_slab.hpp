@@ -10,10 +10,9 @@
 namespace diffphase {
 
 /// How the rows (components) x columns (dimensions) of a data matrix are split over the ranks of a group.
-///   component  block-cyclic blocks of `block` rows, all columns. The owner of a row does not depend on how
-///   many
-///              rows there are, so the sums over a prefix do not depend on what follows it.
-///   dimension  contiguous slabs of columns, all rows.
+///  - component: block-cyclic blocks of `block` rows, all columns. The owner of a row does not depend on how
+///    many rows there are, so the sums over a prefix do not depend on what follows it.
+///  - dimension: contiguous slabs of columns, all rows.
 enum class Partition { component, dimension };
 
 struct SlabLayout {

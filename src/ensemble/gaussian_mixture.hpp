@@ -31,15 +31,16 @@ struct MixtureParameters {
 
 /// A mixture of K isotropic Gaussians N(mu_c, sigma_c^2 I) with weights w_c: one draw of the centroids.
 ///
-/// classes = 1 is a single Gaussian at the origin. Centroids of norm separation * sqrt(d), exact but for
-/// `random`:
-///   random        independent N(0, separation^2) entries from the stream "centroids"
-///   opposite      +-separation (1, ..., 1); two classes
-///   orthogonal    along the first K coordinate axes (the noise is isotropic, so the frame is no loss of
-///   generality) simplex       vertices of a regular simplex around the origin in the first K - 1
-///   coordinates; K <= d + 1 hierarchical  class c = (A, B), A = c / branches[1]: sqrt(d) separation (sqrt(1
-///   - f) e_A + sqrt(f) e_{b0 + c}),
-///                 f = class_fraction, orthonormal e; b0 + K <= d
+/// classes = 1 is a single Gaussian at the origin. Centroids have the norm separation * sqrt(d), `random`
+/// ones on average:
+///  - random: independent N(0, separation^2) entries from the stream "centroids"
+///  - opposite: +-separation (1, ..., 1); two classes
+///  - orthogonal: along the first K coordinate axes (the noise is isotropic, so the frame is no loss of
+///    generality)
+///  - simplex: vertices of a regular simplex around the origin in the first K - 1 coordinates; K <= d + 1
+///  - hierarchical: class c = (A, B), A = c / branches[1], f = class_fraction, e orthonormal, b0 + K <= d:
+///    sqrt(d) separation (sqrt(1 - f) e_A + sqrt(f) e_{b0 + c})
+///
 /// Any rank makes any row and any column; nothing of size K x d is stored. Local, not collective.
 class GaussianMixture {
  public:

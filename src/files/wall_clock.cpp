@@ -43,7 +43,7 @@ std::string compact_iso8601(WallTime time) {
 double unix_seconds(WallTime time) { return std::chrono::duration<double>(time.time_since_epoch()).count(); }
 
 WallTime from_unix_seconds(double seconds) {
-  return WallTime(std::chrono::duration_cast<WallTime::duration>(std::chrono::duration<double>(seconds)));
+  return WallTime(std::chrono::round<std::chrono::microseconds>(std::chrono::duration<double>(seconds)));
 }
 
 }  // namespace diffphase

@@ -18,8 +18,8 @@ namespace diffphase {
 class StopRequest {
  public:
   struct Settings {
-    std::optional<double> after_seconds;  ///< deadline, counted from construction; may be negative: at once
-    std::filesystem::path file;           ///< stop file; empty: none. Give it to one rank only.
+    std::optional<double> after_seconds{};  ///< deadline, counted from construction; may be negative: at once
+    std::filesystem::path file{};           ///< stop file; empty: none. Give it to one rank only.
   };
 
   explicit StopRequest(Settings settings, Clock clock = steady_seconds);

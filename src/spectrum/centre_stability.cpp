@@ -1,8 +1,6 @@
 #include "spectrum/centre_stability.hpp"
 
 #include <cblas.h>
-#include <petscblaslapack.h>
-#include <petscsys.h>
 
 #include <algorithm>
 #include <boost/math/tools/toms748_solve.hpp>
@@ -12,6 +10,10 @@
 
 #include "ensemble/data_slab.hpp"
 #include "posterior/logits.hpp"
+
+// LAPACK: eigenvalues (and vectors) of a symmetric matrix.
+extern "C" void dsyev_(const char* job, const char* triangle, const int* n, double* matrix, const int* stride,
+                       double* eigenvalues, double* work, const int* work_size, int* info);
 
 namespace diffphase {
 
@@ -72,12 +74,12 @@ double CentreStability::largest_eigenvalue_of(const std::vector<double>& p,
           std::sqrt(p[c] * p[e]) * (matrix[c * k + e] - with_mean[c] - with_mean[e] + mean_norm2);
     }
   }
-  const PetscBLASInt n = static_cast<PetscBLASInt>(k);
-  const PetscBLASInt work_size = 34 * n;
-  PetscBLASInt info = 0;
+  const int n = static_cast<int>(k);
+  const int work_size = 34 * n;
+  int info = 0;
   std::vector<double> eigenvalues(k);
   std::vector<double> work(static_cast<std::size_t>(work_size));
-  LAPACKsyev_("N", "U", &n, matrix.data(), &n, eigenvalues.data(), work.data(), &work_size, &info);
+  dsyev_("N", "U", &n, matrix.data(), &n, eigenvalues.data(), work.data(), &work_size, &info);
   if (info != 0) throw std::runtime_error("LAPACK syev failed for the centroid Gram matrix");
   return eigenvalues.back();
 }
