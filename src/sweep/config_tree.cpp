@@ -257,8 +257,8 @@ std::string to_toml_value(const ConfigNode& node) {
     if (table) text += toml_key(item.key) + " = ";
     text += to_toml_value(item);
   }
-  if (!table) return "[" + text + "]";
-  return text.empty() ? "{}" : "{ " + text + " }";
+  if (!table) return fmt::format("[{}]", text);
+  return text.empty() ? "{}" : fmt::format("{{ {} }}", text);
 }
 
 std::string to_toml(const ConfigNode& root) {

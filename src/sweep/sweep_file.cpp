@@ -358,7 +358,7 @@ void check_zip_keys_once(const SweepFile& file) {
 
 MeasureRequest make_request(const Measure& measure, const Entries& given) {
   MeasureRequest request{.measure = &measure, .options = {}, .words = {}, .identity = {}};
-  request.identity["measure"] = measure.name();
+  request.identity["measure"] = canonical_text(SweepValue(std::string(measure.name())));
   const Measure* const one[] = {&measure};
   for (const KeySpec& spec : measure_keys(one)) {
     const SweepEntry* entry = find_entry(given, spec.key);
@@ -400,8 +400,13 @@ void read_measures(const KeyReader& reader, const ConfigNode& root, std::span<co
   }
 }
 
-std::filesystem::path absolute_folder(const std::filesystem::path& folder) {
-  return std::filesystem::absolute(folder.empty() ? "." : folder).lexically_normal();
+/// Where relative paths of data files start: the key `folder`, itself relative to the sweep file, or its
+/// folder.
+std::string data_folder(const Entries& entries, const std::string& path) {
+  std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  if (const SweepEntry* given = find_entry(entries, "folder"))
+    folder /= std::get<std::string>(given->values.front());
+  return std::filesystem::absolute(folder.empty() ? "." : folder).lexically_normal().string();
 }
 
 bool is_data_path(std::string_view key) { return key == "dataset.file" || key == "dataset.labels"; }
@@ -443,9 +448,11 @@ std::string folder_line(const std::string& folder) {
 /// A text that parses to the same sweep wherever it lies.
 std::string effective_text(const SweepFile& file, ConfigNode root, std::span<const std::string> overrides) {
   const bool needs_folder = has_relative_path(file);
-  const bool has_folder = root.find("folder") != nullptr;
-  if (overrides.empty() && !needs_folder) return file.text;
-  if (overrides.empty() && !has_folder) return folder_line(file.folder) + file.text;
+  const ConfigNode* folder = root.find("folder");
+  const bool stands_alone =
+      !needs_folder || (folder != nullptr && std::filesystem::path(folder->text).is_absolute());
+  if (overrides.empty() && stands_alone) return file.text;
+  if (overrides.empty() && folder == nullptr) return folder_line(file.folder) + file.text;
   std::string text;
   for (std::string line : overrides) {
     std::ranges::replace(line, '\n', ' ');
@@ -483,9 +490,7 @@ SweepFile parse_sweep_text(const std::string& text, const std::string& path,
   check_name(entries, file.name);
   file.seed = static_cast<std::uint64_t>(get<std::int64_t>(entries, "seed", path));
   file.realizations = get<std::int64_t>(entries, "realizations", path);
-  const SweepEntry* folder = find_entry(entries, "folder");
-  const std::string given_folder = folder == nullptr ? "" : std::get<std::string>(folder->values.front());
-  file.folder = absolute_folder(std::filesystem::path(path).parent_path() / given_folder).string();
+  file.folder = data_folder(entries, path);
   read_process(entries, file);
   add_identity(file.common_identity, entries, "seed");
   add_identity(file.common_identity, entries, "resources.precision");

@@ -271,12 +271,13 @@ KeySpec measure_key(const Measure& measure, const MeasureOption& option) {
 }
 
 std::string quoted(const std::string& text) {
-  std::string out = "\"";
+  std::string out(1, '"');
   for (const char c : text) {
     if (c == '"' || c == '\\') out += '\\';
     out += c == '\n' ? ' ' : c;
   }
-  return out + '"';
+  out += '"';
+  return out;
 }
 
 std::string printed(double bound) {
@@ -393,9 +394,10 @@ std::string canonical_text(const SweepValue& value) {
   if (const auto* text = std::get_if<std::string>(&value)) return quoted(*text);
   std::string list;
   for (const double number : std::get<std::vector<double>>(value)) {
-    list += (list.empty() ? "" : ",") + canonical_number(number);
+    if (!list.empty()) list += ',';
+    list += canonical_number(number);
   }
-  return "[" + list + "]";
+  return fmt::format("[{}]", list);
 }
 
 std::string_view KeySpec::name() const {
@@ -481,8 +483,11 @@ std::string value_message(const ConfigNode& node, std::string_view key, std::str
 
 std::string value_message(const SweepEntry& entry, std::string_view problem) {
   std::string values;
-  for (const SweepValue& value : entry.values) values += (values.empty() ? "" : ", ") + canonical_text(value);
-  if (entry.axis) values = "[" + values + "]";
+  for (const SweepValue& value : entry.values) {
+    if (!values.empty()) values += ", ";
+    values += canonical_text(value);
+  }
+  if (entry.axis) values = fmt::format("[{}]", values);
   return fmt::format("{}: {} = {}: {}", entry.where, entry.key, values, problem);
 }
 
