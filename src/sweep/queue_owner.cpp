@@ -59,8 +59,7 @@ void QueueOwner::answer(int leader, int level) {
     tell_stop(leader);
   } else if (queue_.remaining(level) == 0) {
     post(leader, {.kind = Kind::level_done});
-  } else if (queue_.held_by(leader) == 0 ||
-             queue_.remaining(level) > static_cast<std::size_t>(shape_.groups(level))) {
+  } else if (queue_.held_by(leader) == 0 || queue_.remaining(level) > static_cast<std::size_t>(shape_.groups(level))) {
     if (const auto task = begin_next(level, leader)) post(leader, {.kind = Kind::task, .task = *task});
   } else {
     postponed_[leader] = level;
@@ -118,8 +117,7 @@ RunSummary QueueOwner::finish() {
   const RunSummary result = summary();
   finished_ = true;
   for (int rank = 1; rank < shape_.world_size(); ++rank) post(rank, finished_message(result));
-  for (IdleWait idle; acknowledged_ < shape_.world_size() - 1 || !mailbox_.all_sent(); idle.pause())
-    read_mail();
+  for (IdleWait idle; acknowledged_ < shape_.world_size() - 1 || !mailbox_.all_sent(); idle.pause()) read_mail();
   return result;
 }
 
@@ -129,8 +127,7 @@ RunSummary QueueOwner::summary() const {
 }
 
 SchedulerMessage finished_message(const RunSummary& summary) {
-  const std::array<std::uint64_t, 4> counts{summary.done, summary.failed, summary.abandoned,
-                                            summary.not_begun};
+  const std::array<std::uint64_t, 4> counts{summary.done, summary.failed, summary.abandoned, summary.not_begun};
   std::string bytes(sizeof counts, '\0');
   std::memcpy(bytes.data(), counts.data(), sizeof counts);
   return {.kind = Kind::finished, .text = summary.error, .payload = std::move(bytes)};
@@ -138,8 +135,7 @@ SchedulerMessage finished_message(const RunSummary& summary) {
 
 RunSummary summary_of(const SchedulerMessage& finished) {
   std::array<std::uint64_t, 4> counts{};
-  if (finished.payload.size() != sizeof counts)
-    throw std::runtime_error("scheduler: summary of another size");
+  if (finished.payload.size() != sizeof counts) throw std::runtime_error("scheduler: summary of another size");
   std::memcpy(counts.data(), finished.payload.data(), sizeof counts);
   return {counts[0], counts[1], counts[2], counts[3], finished.text};
 }

@@ -270,8 +270,7 @@ class Schedule {
       if (task.microseconds > 0) std::this_thread::sleep_for(std::chrono::microseconds(task.microseconds));
       fail_at_point(task, index, point, comm);
       group.run_guarded([&] {
-        if (task.failure == Failure::guarded && point == task.failing_point && fails)
-          throw_error(index, comm);
+        if (task.failure == Failure::guarded && point == task.failing_point && fails) throw_error(index, comm);
       });
       // Some traffic of the task's own between the points.
       std::array<std::int64_t, 1> sum{1};
@@ -280,8 +279,7 @@ class Schedule {
       group.agree();
     }
     fail_at_point(task, index, task.points, comm);
-    if (task.failing_point == task.points && task.failure == Failure::guarded && fails)
-      throw_error(index, comm);
+    if (task.failing_point == task.points && task.failure == Failure::guarded && fails) throw_error(index, comm);
     if (task.failure == Failure::at_the_end && fails) throw_error(index, comm);
     if (task.failure == Failure::not_an_exception && comm.rank() == comm.size() - 1) throw 42;
     return payload_of(index, comm.is_root() ? task.payload : 0);
@@ -437,8 +435,8 @@ void run_schedules(int first, int count, unsigned limit_seconds) {
   EXPECT_GT(total.abandoned, some / 100);
   EXPECT_GT(total.not_begun, some / 4);
   EXPECT_TRUE(returned > 0 || worlds.world().size() == 1);
-  std::printf("done %zu, failed %zu, abandoned %zu (%zu of them never begun), not handed out %zu\n",
-              total.done, total.failed, total.abandoned, returned, total.not_begun);
+  std::printf("done %zu, failed %zu, abandoned %zu (%zu of them never begun), not handed out %zu\n", total.done,
+              total.failed, total.abandoned, returned, total.not_begun);
 }
 
 int world_size() {
@@ -542,8 +540,7 @@ TEST(Scheduler, LevelsThatDifferBetweenRanksAreRefused) {
   const GroupTree tree(world);
   Scheduler scheduler(tree);
   const auto body = [](std::size_t, const TaskGroup&) { return std::string("x"); };
-  EXPECT_THROW(scheduler.run(std::vector<int>{world.rank() % 2}, std::vector<std::size_t>{0}, body),
-               GroupError);
+  EXPECT_THROW(scheduler.run(std::vector<int>{world.rank() % 2}, std::vector<std::size_t>{0}, body), GroupError);
 }
 
 // A busy leader must not sit on tasks that an idle one could take.

@@ -34,8 +34,7 @@ double largest_error(int cells) {
   const DerivativeStencils stencils(uneven_nodes(cells));
   const MonotoneInterpolation interpolation(stencils, sampled(stencils.nodes(), logistic));
   double error = 0.0;
-  for (double x = -1.9; x <= 1.9; x += 0.001)
-    error = std::max(error, std::abs(interpolation(x) - logistic(x)));
+  for (double x = -1.9; x <= 1.9; x += 0.001) error = std::max(error, std::abs(interpolation(x) - logistic(x)));
   return error;
 }
 
@@ -78,8 +77,7 @@ TEST(MonotoneInterpolation, PassesThroughTheNodesAndAddsNoExtrema) {
       for (int k = 0; k <= 50; ++k) {
         const double x = nodes[i] + (nodes[i + 1] - nodes[i]) * k / 50.0;
         const double secant = (values[i + 1] - values[i]) / (nodes[i + 1] - nodes[i]);
-        EXPECT_GE(sign * interpolation.derivative(std::min(x, nodes[i + 1] - 1e-12)),
-                  -1e-7 * (1 + std::abs(secant)));
+        EXPECT_GE(sign * interpolation.derivative(std::min(x, nodes[i + 1] - 1e-12)), -1e-7 * (1 + std::abs(secant)));
       }
     }
   }

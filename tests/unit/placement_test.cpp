@@ -68,15 +68,13 @@ TEST(Placement, IsMonotone) {
       for (double operations = 1e11; operations < 1e15; operations *= 3.0) {
         const TaskLoad load{.divided_bytes = bytes, .rank_bytes = 0.1 * gib, .operations = operations};
         const auto grown = [&](double divided, double rank, double work) {
-          return place({load.divided_bytes * divided, load.rank_bytes * rank, load.operations * work}, shape)
-              .level;
+          return place({load.divided_bytes * divided, load.rank_bytes * rank, load.operations * work}, shape).level;
         };
         const int level = place(load, shape).level;
         EXPECT_LE(grown(1.5, 1, 1), level);
         EXPECT_LE(grown(1, 1.5, 1), level);
         EXPECT_LE(grown(1, 1, 1.5), level);
-        EXPECT_LE(place(load, shape, {.ranks_per_task = 4}).level,
-                  place(load, shape, {.ranks_per_task = 3}).level);
+        EXPECT_LE(place(load, shape, {.ranks_per_task = 4}).level, place(load, shape, {.ranks_per_task = 3}).level);
       }
     }
   }
