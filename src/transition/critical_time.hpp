@@ -42,7 +42,10 @@ struct MeasuredCurve {
 /// through the grid values; exact at grid points. status: found where the interpolant crosses exactly once;
 /// before_grid or after_grid where the crossing lies below the first or above the last grid time (told from
 /// the side on which the curve lies, for a curve that falls with time if `falling`, else rises); not_monotone
-/// for several crossings.
+/// for several crossings, one the wrong way, or contact with the level without crossing it; failed where a
+/// value is not finite. One crossing exactly on a grid point is found. The standard error is NaN. Throws
+/// std::invalid_argument for an empty grid, unequal sizes, or times that do not ascend on the process's
+/// clock.
 [[nodiscard]] CriticalTime find_crossing(std::span<const double> times, std::span<const double> curve,
                                          double level, const NoisingProcess& process, bool falling);
 
