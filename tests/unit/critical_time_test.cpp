@@ -17,18 +17,18 @@ const std::vector<ProcessKind> kinds{ProcessKind::ornstein_uhlenbeck, ProcessKin
 
 /// Times of `count` equidistant log tau in [low, high].
 std::vector<double> grid(const NoisingProcess& process, double low, double high, int count) {
-  std::vector<double> times;
-  for (int i = 0; i < count; ++i)
-    times.push_back(process.time_at(std::exp(low + (high - low) * i / (count - 1))));
+  std::vector<double> times(static_cast<std::size_t>(count));
+  for (int i = 0; i < count; ++i) times[i] = process.time_at(std::exp(low + (high - low) * i / (count - 1)));
   return times;
 }
 
 /// A curve that falls from 1 to 0 with log tau, 1/2 at `centre`.
 std::vector<double> falling_curve(const std::vector<double>& times, const NoisingProcess& process,
                                   double centre, double width) {
-  std::vector<double> curve;
-  for (const double t : times)
-    curve.push_back(1.0 / (1.0 + std::exp((-process.log_snr(t) - centre) / width)));
+  std::vector<double> curve(times.size());
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    curve[i] = 1.0 / (1.0 + std::exp((-process.log_snr(times[i]) - centre) / width));
+  }
   return curve;
 }
 
@@ -41,7 +41,8 @@ TEST(FindCrossing, RecoversLogisticCurvesOnEveryClock) {
   for (const auto kind : kinds) {
     const NoisingProcess process(kind);
     const auto times = grid(process, -4.0, 4.0, 41);
-    for (double centre = -2.0; centre < 2.0; centre += 0.173) {
+    for (int k = 0; k < 24; ++k) {
+      const double centre = 0.173 * k - 2.0;
       const auto curve = falling_curve(times, process, centre, 0.8);
       for (const double level : {0.3, 0.5, 0.6}) {
         const double exact = process.time_at(std::exp(centre + 0.8 * std::log((1.0 - level) / level)));
@@ -61,7 +62,8 @@ TEST(FindCrossing, HalvingTheSpacingDividesTheErrorBySixteen) {
   const auto error = [&](int count) {
     double sum = 0.0;
     const auto times = grid(process, -4.0, 4.0, count);
-    for (double centre = -1.0; centre < 1.0; centre += 0.0137) {
+    for (int k = 0; k < 146; ++k) {
+      const double centre = 0.0137 * k - 1.0;
       const CriticalTime found =
           find_crossing(times, falling_curve(times, process, centre, 0.8), 0.4, process, true);
       sum += std::abs(found.time - process.time_at(std::exp(centre + 0.8 * std::log(1.5))));
