@@ -18,8 +18,10 @@ std::vector<NoisingProcess> all_processes() {
 
 /// Times on the clock of `process` from log tau = -9 to 9.
 std::vector<double> spread_times(const NoisingProcess& process) {
-  std::vector<double> times;
-  for (double x = -9.0; x <= 9.0; x += 0.37) times.push_back(process.time_at(std::exp(x)));
+  std::vector<double> times(49);
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    times[i] = process.time_at(std::exp(0.375 * static_cast<double>(i) - 9.0));
+  }
   return times;
 }
 
