@@ -127,7 +127,7 @@ std::vector<MeasureOption> ClonesMeasure::options() const {
        .meaning = "independent reverse trajectories, each split at every time of the grid",
        .words = {}},
       {.name = "steps",
-       .value = 400.0,
+       .value = 500.0,
        .minimum = 1.0,
        .maximum = 1e7,
        .integer = true,
