@@ -211,6 +211,6 @@ MeasureResult ClonesMeasure::run(const TaskParameters& task, const TaskRequest& 
   return result;
 }
 
-std::vector<VariableValues> ClonesMeasure::predict(const TaskParameters& task) const { return {}; }
+std::vector<VariableValues> ClonesMeasure::predict(const TaskParameters& /*task*/) const { return {}; }
 
 }  // namespace diffphase
