@@ -1,6 +1,8 @@
 #include "parallel/communicator.hpp"
 
 #include <algorithm>
+#include <array>
+#include <limits>
 #include <numeric>
 #include <stdexcept>
 #include <utility>
@@ -87,7 +89,9 @@ Communicator Communicator::duplicate() const {
 void Communicator::barrier() const { check_mpi(MPI_Barrier(comm_), "MPI_Barrier"); }
 
 void Communicator::sum(std::span<double> values) const { all_reduce(values, MPI_DOUBLE, MPI_SUM, comm_); }
-void Communicator::sum(std::span<std::int64_t> values) const { all_reduce(values, MPI_INT64_T, MPI_SUM, comm_); }
+void Communicator::sum(std::span<std::int64_t> values) const {
+  all_reduce(values, MPI_INT64_T, MPI_SUM, comm_);
+}
 void Communicator::maximum(std::span<double> values) const { all_reduce(values, MPI_DOUBLE, MPI_MAX, comm_); }
 void Communicator::maximum(std::span<std::int64_t> values) const {
   all_reduce(values, MPI_INT64_T, MPI_MAX, comm_);
@@ -128,11 +132,17 @@ std::vector<double> Communicator::gather(std::span<const double> values, int roo
   }
   if (values.size() > piece) throw std::length_error("gather: more values per rank than one message holds");
   const int count = static_cast<int>(values.size());
-  check_mpi(MPI_Gather(values.data(), count, MPI_DOUBLE, all.data(), count, MPI_DOUBLE, root, comm_), "MPI_Gather");
+  check_mpi(MPI_Gather(values.data(), count, MPI_DOUBLE, all.data(), count, MPI_DOUBLE, root, comm_),
+            "MPI_Gather");
   return all;
 }
 
 std::vector<std::string> Communicator::gather(const std::string& text, int root) const {
+  // Every rank learns the total, so that all of them refuse together.
+  std::array<std::int64_t, 1> total{static_cast<std::int64_t>(text.size())};
+  sum(total);
+  if (total[0] > std::numeric_limits<int>::max())
+    throw std::length_error("gather: more text than one message holds");
   const bool receives = rank_ == root;
   const auto ranks = static_cast<std::size_t>(receives ? size_ : 0);
   const int length = static_cast<int>(text.size());
@@ -140,9 +150,9 @@ std::vector<std::string> Communicator::gather(const std::string& text, int root)
   std::vector<int> offsets(ranks);
   check_mpi(MPI_Gather(&length, 1, MPI_INT, lengths.data(), 1, MPI_INT, root, comm_), "MPI_Gather");
   std::exclusive_scan(lengths.begin(), lengths.end(), offsets.begin(), 0);
-  std::string all(receives ? static_cast<std::size_t>(offsets.back() + lengths.back()) : 0, '\0');
-  check_mpi(MPI_Gatherv(text.data(), length, MPI_CHAR, all.data(), lengths.data(), offsets.data(), MPI_CHAR, root,
-                        comm_),
+  std::string all(receives ? static_cast<std::size_t>(total[0]) : 0, '\0');
+  check_mpi(MPI_Gatherv(text.data(), length, MPI_CHAR, all.data(), lengths.data(), offsets.data(), MPI_CHAR,
+                        root, comm_),
             "MPI_Gatherv");
   std::vector<std::string> parts;
   for (std::size_t r = 0; r < ranks; ++r) {
@@ -153,7 +163,8 @@ std::vector<std::string> Communicator::gather(const std::string& text, int root)
 
 void Communicator::send(std::span<const std::byte> bytes, int destination, int tag) const {
   if (bytes.size() > piece) throw std::length_error("send: message longer than 128 MiB");
-  check_mpi(MPI_Send(bytes.data(), static_cast<int>(bytes.size()), MPI_BYTE, destination, tag, comm_), "MPI_Send");
+  check_mpi(MPI_Send(bytes.data(), static_cast<int>(bytes.size()), MPI_BYTE, destination, tag, comm_),
+            "MPI_Send");
 }
 
 std::vector<std::byte> Communicator::receive(int source, int tag) const {

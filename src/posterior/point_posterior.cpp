@@ -51,25 +51,6 @@ void require_one_per_row(std::span<const double> values, std::int64_t rows, bool
 
 }  // namespace
 
-ComponentLaw ComponentLaw::classes(const GaussianMixture& mixture) {
-  ComponentLaw law;
-  if (mixture.shared_sigma()) law.sigmas = {mixture.parameters().sigma};
-  for (std::int64_t c = 0; c < mixture.classes(); ++c) {
-    if (!mixture.shared_sigma()) law.sigmas.push_back(mixture.sigma(c));
-    if (!mixture.uniform_weights()) law.weights.push_back(mixture.weight(c));
-  }
-  return law;
-}
-
-double ComponentLaw::sigma(std::int64_t row) const {
-  if (sigmas.empty()) return 0.0;
-  return sigmas.size() == 1 ? sigmas.front() : sigmas[index(row)];
-}
-
-double ComponentLaw::weight(std::int64_t row, std::int64_t rows) const {
-  return weights.empty() ? 1.0 / static_cast<double>(rows) : weights[index(row)];
-}
-
 NoiseLevel NoiseLevel::at_tau(double tau) { return {.signal = 1.0, .noise = std::sqrt(tau)}; }
 
 ComponentPosterior::ComponentPosterior(NoiseLevel level, double sigma) {

@@ -19,8 +19,8 @@ const std::array<double, ddpm_steps + 1>& ddpm_clock() {
   static const auto clock = [] {
     std::array<double, ddpm_steps + 1> times{};
     for (int s = 1; s <= ddpm_steps; ++s) {
-      const double beta =
-          ddpm_first_beta + (ddpm_last_beta - ddpm_first_beta) * (s - 1) / static_cast<double>(ddpm_steps - 1);
+      const double beta = ddpm_first_beta +
+                          (ddpm_last_beta - ddpm_first_beta) * (s - 1) / static_cast<double>(ddpm_steps - 1);
       times[s] = times[s - 1] - 0.5 * std::log1p(-beta);
     }
     return times;
@@ -61,7 +61,8 @@ const std::vector<std::string>& NoisingProcess::names() {
 
 NoisingProcess NoisingProcess::named(std::string_view name) {
   const auto found = std::find(names().begin(), names().end(), name);
-  if (found == names().end()) throw std::invalid_argument("no noising process is called " + std::string(name));
+  if (found == names().end())
+    throw std::invalid_argument("no noising process is called " + std::string(name));
   return NoisingProcess(static_cast<ProcessKind>(found - names().begin()));
 }
 

@@ -39,8 +39,8 @@ std::array<double, 4> block_of_normals(const Hash128& key, std::uint64_t row, st
 
 RandomStream::RandomStream(std::uint64_t seed, const Hash128& ensemble, std::int64_t realization,
                            std::string_view purpose)
-    : key_(hash_text("stream|" + std::to_string(seed) + "|" + ensemble.hex() + "|" + std::to_string(realization) +
-                     "|" + std::string(purpose))) {}
+    : key_(hash_text("stream|" + std::to_string(seed) + "|" + ensemble.hex() + "|" +
+                     std::to_string(realization) + "|" + std::string(purpose))) {}
 
 void RandomStream::normals(std::uint64_t row, std::uint64_t first_column, std::span<double> out) const {
   std::size_t filled = 0;

@@ -18,8 +18,8 @@ constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 /// Mean of the Tracy-Widom law for real matrices.
 constexpr double tracy_widom_mean = -1.2065335745820;
 
-/// Root of a function that changes sign once, between -infinity and infinity, from `start` on; NaN if no sign change is
-/// found within 60 doublings of the step.
+/// Root of a function that changes sign once, between -infinity and infinity, from `start` on; NaN if no sign
+/// change is found within 60 doublings of the step.
 double expanding_root(const std::function<double(double)>& f, double start, bool rising) {
   double low = start;
   double f_low = f(low);
@@ -33,9 +33,10 @@ double expanding_root(const std::function<double(double)>& f, double start, bool
     if ((f_high > 0.0) != (f_low > 0.0)) {
       std::uintmax_t iterations = 200;
       const auto tolerance = boost::math::tools::eps_tolerance<double>(50);
-      const auto bracket = direction > 0.0
-                               ? boost::math::tools::toms748_solve(f, low, high, f_low, f_high, tolerance, iterations)
-                               : boost::math::tools::toms748_solve(f, high, low, f_high, f_low, tolerance, iterations);
+      const auto bracket =
+          direction > 0.0
+              ? boost::math::tools::toms748_solve(f, low, high, f_low, f_high, tolerance, iterations)
+              : boost::math::tools::toms748_solve(f, high, low, f_high, f_low, tolerance, iterations);
       return 0.5 * (bracket.first + bracket.second);
     }
     low = high;
@@ -89,8 +90,9 @@ std::vector<WeightGroup> weight_groups(const MixtureParameters& m) {
   return groups;
 }
 
-/// Largest eigenvalue of diag(p) - p p^T, the covariance of orthonormal centroids of weights p (descending groups): the
-/// root of the secular equation sum_c p_c^2/(p_c - x) = 1 between the two largest weights, which may coincide.
+/// Largest eigenvalue of diag(p) - p p^T, the covariance of orthonormal centroids of weights p (descending
+/// groups): the root of the secular equation sum_c p_c^2/(p_c - x) = 1 between the two largest weights, which
+/// may coincide.
 double largest_simplex_eigenvalue(const std::vector<WeightGroup>& groups) {
   if (groups.front().count > 1.0) return groups.front().weight;
   if (groups.size() == 1) return 0.0;
@@ -107,7 +109,8 @@ double largest_simplex_eigenvalue(const std::vector<WeightGroup>& groups) {
   return 0.5 * (low + high);
 }
 
-/// Posterior of the class at the weighted centre, from |mu_c - m|^2 = const - 2 M w_c for equidistant centroids.
+/// Posterior of the class at the weighted centre, from |mu_c - m|^2 = const - 2 M w_c for equidistant
+/// centroids.
 std::vector<WeightGroup> posterior_at_centre(std::vector<WeightGroup> groups, double square_c) {
   const double largest = groups.front().weight;
   double total = 0.0;
@@ -124,8 +127,9 @@ std::vector<WeightGroup> posterior_at_centre(std::vector<WeightGroup> groups, do
 double two_class_agreement(double c, double weight) {
   const double log_odds = std::log(weight / (1.0 - weight));
   const double drift = 2.0 * c * c;
-  return weight * mean_sigmoid(log_odds + drift, 2.0 * c) +
-         (1.0 - weight) * mean_sigmoid(-log_odds + drift, 2.0 * c);
+  const double agreement = weight * mean_sigmoid(log_odds + drift, 2.0 * c) +
+                           (1.0 - weight) * mean_sigmoid(-log_odds + drift, 2.0 * c);
+  return std::min(agreement, 1.0);
 }
 
 double two_class_information(double c, double weight) {
@@ -141,8 +145,7 @@ Biroli2024::Biroli2024(const MixtureParameters& mixture)
       mean_square_sigma_(average_square_sigma(mixture)),
       groups_(weight_groups(mixture)) {
   const double classes = static_cast<double>(mixture.classes);
-  const double square_norm =
-      static_cast<double>(mixture.dimension) * mixture.separation * mixture.separation;
+  const double square_norm = static_cast<double>(mixture.dimension) * mixture.separation * mixture.separation;
   switch (mixture.centroids) {
     case CentroidKind::opposite:
       square_distance_ = 2.0 * square_norm;
@@ -352,19 +355,22 @@ std::string Biroli2024::source(std::string_view prediction) const {
   }
   if (prediction == "class_information") return derived + ": E log(p_parent/w_parent)" + note;
   if (prediction == "speciation_time") {
-    return paper + ", agreement threshold of two equal classes; " + derived + ": the same level of the rescaled phi" +
-           note;
+    return paper + ", agreement threshold of two equal classes; " + derived +
+           ": the same level of the rescaled phi" + note;
   }
   if (prediction == "speciation_time_spectral" || prediction == "speciation_time_spectral_asymptotic") {
-    std::string text = paper + ", speciation criterion Lambda e^(-2 t_S) = 1, Lambda of the mixture in closed form";
+    std::string text =
+        paper + ", speciation criterion Lambda e^(-2 t_S) = 1, Lambda of the mixture in closed form";
     if (!random) return text;
     if (prediction == "speciation_time_spectral_asymptotic") return text + " (Marchenko-Pastur edge)";
     return text + (two ? " at the mean distance" : " (mean of the Tracy-Widom law, Johnstone 2001)");
   }
   if (prediction == "drift_instability_time") {
-    return paper + ", V''(0) = 0; " + derived + " for any weights, sigma and centroids: det(I + 2 J) = 0 at the centre";
+    return paper + ", V''(0) = 0; " + derived +
+           " for any weights, sigma and centroids: det(I + 2 J) = 0 at the centre";
   }
-  if (prediction == "curvature_instability_time") return derived + ": det J = 0 at the weighted centre (c = 1)";
+  if (prediction == "curvature_instability_time")
+    return derived + ": det J = 0 at the weighted centre (c = 1)";
   if (prediction == "collapse_time") {
     return paper + ", collapse criterion f(t_C) = 0; " + derived +
            ": log n = (d/2) log(1 + sigma^2/tau) + I(class; x_t)" + note;
@@ -372,9 +378,12 @@ std::string Biroli2024::source(std::string_view prediction) const {
   if (prediction == "collapse_time_asymptotic") {
     return paper + ", t_C of a Gaussian, tau_C = sigma^2/(n^(2/d) - 1)";
   }
-  if (prediction == "collapse_time_shift") return "empirical fit over n <= 20000: 1.15/d_eff on log tau, good to 25 %";
+  if (prediction == "collapse_time_shift")
+    return "empirical fit over n <= 20000: 1.15/d_eff on log tau, good to 25 %";
   if (prediction == "participation" || prediction == "weight_entropy") {
-    return derived + ": annealed, log partition function ratio normal with variance d_eff; good to 0.03 to 0.06 inside " +
+    return derived +
+           ": annealed, log partition function ratio normal with variance d_eff; good to 0.03 to 0.06 "
+           "inside " +
            "the collapse window" + note;
   }
   return derived + note;

@@ -11,7 +11,9 @@ namespace {
 
 constexpr double tail = 8.6;  ///< Gaussian tails beyond this many deviations are below 1e-17
 
-double normal_density(double z) { return std::exp(-0.5 * z * z) * std::numbers::inv_sqrtpi / std::numbers::sqrt2; }
+double normal_density(double z) {
+  return std::exp(-0.5 * z * z) * std::numbers::inv_sqrtpi / std::numbers::sqrt2;
+}
 double normal_cdf(double z) { return 0.5 * std::erfc(-z / std::numbers::sqrt2); }
 double sigmoid(double x) { return x >= 0.0 ? 1.0 / (1.0 + std::exp(-x)) : std::exp(x) / (1.0 + std::exp(x)); }
 double softplus(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }
@@ -37,7 +39,8 @@ double logistic_mean(Function f) {
   return step * sum;
 }
 
-/// Weights of E f(v + m + c g) = sum_k weight_k f(v + (first + k) step) for functions sampled on a uniform grid.
+/// Weights of E f(v + m + c g) = sum_k weight_k f(v + (first + k) step) for functions sampled on a uniform
+/// grid.
 struct Kernel {
   std::ptrdiff_t first = 0;
   std::vector<double> weights;
@@ -46,8 +49,8 @@ struct Kernel {
 /// The sampled kernel is exponentially accurate from this many grid steps per deviation on.
 constexpr double least_steps = 1.35;
 
-/// The Gaussian sampled on the grid. The range includes the Gaussian tilted by e^v, because averages of functions that
-/// grow like e^v need it.
+/// The Gaussian sampled on the grid. The range includes the Gaussian tilted by e^v, because averages of
+/// functions that grow like e^v need it.
 Kernel sampled_kernel(double mean, double c, double step) {
   Kernel kernel;
   kernel.first = static_cast<std::ptrdiff_t>(std::floor((mean - tail * c) / step));
@@ -84,11 +87,12 @@ using Values = std::vector<double>;
 /// Functions of v on a uniform grid, zero to the left of it and constant to the right.
 class FieldGrid {
  public:
-  /// c: total deviation of a logit; smallest_c: of the narrowest Gaussian to average over; largest_weight: of a class.
-  /// The integrands fall like e^(v + 3 c^2/2) to the left and like exp(-w e^(v - 8.6 c)) or faster to the right.
-  FieldGrid(double c, double smallest_c, double largest_weight)
-      : step_(smallest_c < least_steps * 0.25 ? 0.1 : 0.25), first_(-37.0 - 1.5 * c * c) {
-    const double last = 3.7 - std::log(largest_weight) + tail * c;
+  /// c: total deviation of a logit; narrowest: of the Gaussians to average over; lightest, heaviest: class
+  /// weights. The integrands fall like e^(v + 3 c^2/2) to the left, where the functions to average are needed
+  /// down to log w below v, and like exp(-w e^(v - 8.6 c)) or faster to the right.
+  FieldGrid(double c, double narrowest, double lightest, double heaviest)
+      : step_(narrowest < least_steps * 0.25 ? 0.1 : 0.25), first_(-37.0 - 1.5 * c * c + std::log(lightest)) {
+    const double last = 3.7 - std::log(heaviest) + tail * c;
     size_ = static_cast<std::size_t>(std::ceil((last - first_) / step_)) + 1;
   }
 
@@ -155,7 +159,8 @@ double entropy(std::span<const WeightGroup> groups) {
   return sum;
 }
 
-/// 1 - agreement <= sum_(i != j) sqrt(w_i w_j) e^(-c^2/4) <= classes e^(-c^2/4): nothing is left of it below e^-40.
+/// 1 - agreement <= sum_(i != j) sqrt(w_i w_j) e^(-c^2/4) <= classes e^(-c^2/4): nothing is left of it below
+/// e^-40.
 bool resolved(double c, double classes) { return 0.25 * c * c > 40.0 + std::log(classes); }
 
 /// Averages over the fields of the classes of one weight.
@@ -173,7 +178,8 @@ struct BranchTables {
   Values total_weight;  ///< and with respect to the log weight of all of its leaves
 };
 
-BranchTables branch_tables(const FieldGrid& grid, const Values& loss, double c, double leaves, double log_weight) {
+BranchTables branch_tables(const FieldGrid& grid, const Values& loss, double c, double leaves,
+                           double log_weight) {
   const Values gumbel = grid.gumbel();
   const double lifted = log_weight + c * c;
   const Values sibling = grid.log_survival(loss, log_weight, c);
@@ -213,15 +219,17 @@ double mean_softplus(double mean, double deviation) {
 
 FieldAverages equidistant_averages(double c, std::span<const WeightGroup> groups) {
   double classes = 0.0;
-  double largest = 0.0;
+  double lightest = 1.0;
+  double heaviest = 0.0;
   for (const auto& g : groups) {
     classes += g.count;
-    largest = std::max(largest, g.weight);
+    lightest = std::min(lightest, g.weight);
+    heaviest = std::max(heaviest, g.weight);
   }
   if (classes <= 1.0) return {1.0, 0.0};
   if (resolved(c, classes)) return {1.0, entropy(groups)};
 
-  const FieldGrid grid(c, c, largest);
+  const FieldGrid grid(c, c, lightest, heaviest);
   const Values loss = grid.loss();
   const Values gumbel = grid.gumbel();
   std::vector<GroupTables> tables;
@@ -243,6 +251,7 @@ FieldAverages equidistant_averages(double c, std::span<const WeightGroup> groups
     result.information +=
         prior * grid.integrate([&](std::size_t i) { return std::expm1(t.parent[i] + log_others(i)); });
   }
+  result.agreement = std::min(result.agreement, 1.0);
   return result;
 }
 
@@ -260,7 +269,7 @@ HierarchicalAverages hierarchical_averages(double branch_c, double leaf_c, std::
   if (resolved(leaf_c, classes)) return {{1.0, std::log(classes)}, 1.0};
 
   const double c = std::hypot(branch_c, leaf_c);
-  const FieldGrid grid(c, std::min(branch_c, leaf_c), 1.0 / classes);
+  const FieldGrid grid(c, std::min(branch_c, leaf_c), 1.0 / classes, 1.0 / classes);
   const Values loss = grid.loss();
   const BranchTables branch = branch_tables(grid, loss, leaf_c, leaf_count, -std::log(classes));
   const double lift = branch_c * branch_c;
@@ -271,7 +280,7 @@ HierarchicalAverages hierarchical_averages(double branch_c, double leaf_c, std::
 
   const auto log_others = [&](std::size_t i) { return (branch_count - 1.0) * other[i]; };
   const auto share = [&](const Values& weight) {
-    return grid.integrate([&](std::size_t i) { return weight[i] * std::exp(log_others(i)); });
+    return std::min(1.0, grid.integrate([&](std::size_t i) { return weight[i] * std::exp(log_others(i)); }));
   };
   const double information =
       c * c + grid.integrate([&](std::size_t i) { return loss[i] + std::expm1(parent[i] + log_others(i)); });

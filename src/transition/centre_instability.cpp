@@ -21,7 +21,8 @@ constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr double scan_ratio = 1.05;
 constexpr double scan_depth = 1e-9;
 
-/// Largest s in [lower, upper] at which `excess` (negative above the instability) is zero; NaN if there is none.
+/// Largest s in [lower, upper] at which `excess` (negative above the instability) is zero; NaN if there is
+/// none.
 double last_root(const std::function<double(double)>& excess, double lower, double upper) {
   double above = upper * (1.0 + 1e-9);
   double excess_above = excess(above);
@@ -67,7 +68,8 @@ double posterior_centroid_variance(std::span<const double> gram, std::span<const
                                    double noise_variance) {
   const std::size_t k = weights.size();
   if (k == 0 || gram.size() != k * k) {
-    throw std::invalid_argument(fmt::format("a Gram matrix of {} numbers does not fit {} weights", gram.size(), k));
+    throw std::invalid_argument(
+        fmt::format("a Gram matrix of {} numbers does not fit {} weights", gram.size(), k));
   }
   std::vector<double> p(k);
   for (std::size_t c = 0; c < k; ++c) p[c] = std::log(weights[c]) - 0.5 * gram[c * k + c] / noise_variance;
@@ -95,7 +97,8 @@ double posterior_centroid_variance(std::span<const double> gram, std::span<const
   std::vector<double> work(static_cast<std::size_t>(work_size));
   int info = 0;
   dsyev_("N", "U", &n, covariance.data(), &n, eigenvalues.data(), work.data(), &work_size, &info);
-  if (info != 0) throw std::runtime_error(fmt::format("dsyev of a {0} x {0} Gram matrix failed ({1})", k, info));
+  if (info != 0)
+    throw std::runtime_error(fmt::format("dsyev of a {0} x {0} Gram matrix failed ({1})", k, info));
   return eigenvalues.back();
 }
 

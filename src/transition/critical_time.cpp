@@ -34,13 +34,14 @@ struct Crossing {
   bool at_node = false;
 };
 
-/// Classifies by the signs at the nodes alone, which is all that matters for an interpolant that is monotone between
-/// them. A node exactly on the level with opposite signs around it (or the end of the grid on one side) is one crossing.
+/// Classifies by the signs at the nodes alone, which is all that matters for an interpolant that is monotone
+/// between them. A node exactly on the level with opposite signs around it (or the end of the grid on one
+/// side) is one crossing.
 Crossing locate(std::span<const double> curve, double level, bool falling) {
   Crossing result;
   int crossings = 0;
-  int previous = 0;        // sign at the last node off the level, oriented so that + comes first in time
-  bool on_level = false;   // the node before this one is on the level
+  int previous = 0;       // sign at the last node off the level, oriented so that + comes first in time
+  bool on_level = false;  // the node before this one is on the level
   for (std::size_t i = 0; i < curve.size(); ++i) {
     if (!std::isfinite(curve[i])) return {};
     const double above = falling ? curve[i] - level : level - curve[i];
@@ -99,7 +100,8 @@ class CrossingFinder {
     return result;
   }
 
-  /// Standard error of the crossing from that of the curve: s(curve) / |d curve / d log tau|, taken to the clock.
+  /// Standard error of the crossing from that of the curve: s(curve) / |d curve / d log tau|, taken to the
+  /// clock.
   double slope_error(const CriticalTime& found, std::span<const double> curve,
                      std::span<const double> curve_error) {
     interpolation_.assign(curve);
@@ -206,19 +208,19 @@ std::string grid_warning(const std::string& name, const CriticalTime& result, st
     case RootStatus::found:
       return "";
     case RootStatus::before_grid:
-      return fmt::format("{} lies before the first time of the grid, {}, if anywhere: start the grid earlier.", name,
-                         first);
+      return fmt::format(
+          "{} lies before the first time of the grid, {}, if anywhere: start the grid earlier.", name, first);
     case RootStatus::after_grid:
       return fmt::format("{} lies after the last time of the grid, {}: end the grid later.", name, last);
     case RootStatus::not_monotone:
       return fmt::format(
-          "{} is not defined: the curve crosses its level several times between {} and {}; use more probes.", name,
-          first, last);
+          "{} is not defined: the curve crosses its level several times between {} and {}; use more probes.",
+          name, first, last);
     case RootStatus::failed:
       break;
   }
-  return fmt::format("{} could not be found: the curve between {} and {} has values that are not numbers.", name,
-                     first, last);
+  return fmt::format("{} could not be found: the curve between {} and {} has values that are not numbers.",
+                     name, first, last);
 }
 
 }  // namespace diffphase

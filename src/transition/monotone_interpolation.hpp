@@ -6,9 +6,9 @@
 
 namespace diffphase {
 
-/// Derivative estimates at the nodes of a fixed grid by differentiating the polynomial through the (up to) five
-/// nearest nodes: of fourth order in the spacing, for any spacing. The coefficients are computed once per grid, so that
-/// many curves on one grid cost O(nodes) each. Immutable, local.
+/// Derivative estimates at the nodes of a fixed grid by differentiating the polynomial through the (up to)
+/// five nearest nodes: of fourth order in the spacing, for any spacing. The coefficients are computed once
+/// per grid, so that many curves on one grid cost O(nodes) each. Immutable, local.
 class DerivativeStencils {
  public:
   /// nodes: finite, strictly ascending, at least one; else std::invalid_argument.
@@ -25,13 +25,13 @@ class DerivativeStencils {
   std::vector<double> coefficients_;  ///< [node][width]
 };
 
-/// Monotone piecewise-cubic Hermite interpolant: exact at the nodes, no new extrema between them, monotone where the
-/// data are, and of fourth order in the spacing where the data are smooth and monotone.
+/// Monotone piecewise-cubic Hermite interpolant: exact at the nodes, no new extrema between them, monotone
+/// where the data are, and of fourth order in the spacing where the data are smooth and monotone.
 ///
-/// Node derivatives are those of DerivativeStencils, limited to the same sign as both neighbouring secants and to three
-/// times the smaller of them, zero at a local extremum of the data (Hyman 1983, "Accurate monotonicity preserving cubic
-/// interpolation", SIAM J. Sci. Stat. Comput. 4, 645; the bound is that of Fritsch and Carlson 1980, SIAM J. Numer.
-/// Anal. 17, 238). Immutable but for assign(), local.
+/// Node derivatives are those of DerivativeStencils, limited to the same sign as both neighbouring secants
+/// and to three times the smaller of them, zero at a local extremum of the data (Hyman 1983, "Accurate
+/// monotonicity preserving cubic interpolation", SIAM J. Sci. Stat. Comput. 4, 645; the bound is that of
+/// Fritsch and Carlson 1980, SIAM J. Numer. Anal. 17, 238). Immutable but for assign(), local.
 class MonotoneInterpolation {
  public:
   /// `stencils` must outlive this. One finite value per node.
@@ -44,8 +44,8 @@ class MonotoneInterpolation {
   [[nodiscard]] double operator()(double x) const;
   [[nodiscard]] double derivative(double x) const;
 
-  /// The x in cell i (between nodes i and i + 1) at which the interpolant equals `level`, which must lie between the
-  /// values at its ends; to rounding.
+  /// The x in cell i (between nodes i and i + 1) at which the interpolant equals `level`, which must lie
+  /// between the values at its ends; to rounding.
   [[nodiscard]] double solve(std::size_t cell, double level) const;
 
   /// Index of the cell that holds x.

@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "files/posix_file.hpp"
+#include "files/wall_clock.hpp"
+#include "random/text_hash.hpp"
+
+namespace diffphase {
+
+/// What became of one hand-out of a task, for people and scripts.
+struct AttemptLine {
+  std::string label;  ///< the task as a person would call it
+  Hash128 identity;
+  std::string measure;
+  std::string outcome;  ///< done, failed, abandoned
+  double seconds = 0.0;
+  std::int64_t ranks = 1;
+  std::int64_t attempt = 1;
+  std::string message;
+  std::vector<std::string> warnings;
+};
+
+/// `text` as a JSON string with its quotes: valid JSON in valid UTF-8 whatever the bytes (those that are not
+/// UTF-8 become U+FFFD).
+[[nodiscard]] std::string json_string(std::string_view text);
+
+/// One JSON object per attempt and line, in DIR/log/<stem>.jsonl; each line is one write to the end of the
+/// file. The program never reads it: the journal is what counts. Rank 0 only.
+class AttemptLog {
+ public:
+  AttemptLog(const std::filesystem::path& run, const std::string& stem,
+             WallClock clock = system_wall_clock());
+
+  /// Adds a line, with the present time. Throws FileError when the disk is full; no half line is left.
+  void write(const AttemptLine& line);
+
+  [[nodiscard]] const std::filesystem::path& path() const { return file_.path(); }
+
+ private:
+  WallClock clock_;
+  PosixFile file_;
+};
+
+}  // namespace diffphase

@@ -1,0 +1,514 @@
+#include "sweep/journal.hpp"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <stdexcept>
+#include <thread>
+
+#include "file_size_limit.hpp"
+#include "files/bad_input.hpp"
+#include "files/bounded_archive.hpp"
+#include "files/checksummed_record.hpp"
+#include "temporary_folder.hpp"
+
+namespace {
+int data_syncs = 0;
+}
+
+// In place of libc's, to count the calls.
+extern "C" int fdatasync(int descriptor) {
+  ++data_syncs;
+  return ::fsync(descriptor);
+}
+
+namespace diffphase {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+const JournalHeader header{
+    .seed = 7, .numerics_version = 3, .program_version = "0.1.0", .sweep = "name = \"x\""};
+
+Hash128 task_number(int number) { return hash_text(fmt::format("task {}", number)); }
+
+DoneRecord done_record(int task, std::vector<std::int64_t> counts, double value, bool count_free = true) {
+  DoneRecord record;
+  record.identity = task_number(task);
+  JournalVariable counted{"counted", true, {}};
+  for (const std::int64_t n : counts) {
+    counted.values.push_back(value + static_cast<double>(n));
+    counted.values.push_back(value - static_cast<double>(n));
+  }
+  if (!counts.empty()) record.variables.push_back(std::move(counted));
+  if (count_free)
+    record.variables.push_back({"free", false, {value, std::numeric_limits<double>::quiet_NaN()}});
+  record.counts = std::move(counts);
+  record.count_free = count_free;
+  record.seconds = 1.5;
+  record.ranks = 2;
+  return record;
+}
+
+FailedRecord failed_record(int task, std::string message) {
+  return {.identity = task_number(task), .message = std::move(message), .seconds = 0.5, .ranks = 2};
+}
+
+BeginRecord begin_record(int task, std::int64_t attempt = 1) {
+  return {.identity = task_number(task), .attempt = attempt, .ranks = 2, .time = 1000.0};
+}
+
+fs::path journal_path(const fs::path& run, const std::string& stem) {
+  return journal_folder(run) / (stem + ".journal");
+}
+
+std::string print(const std::vector<double>& values) {
+  std::string text;
+  for (const double value : values) {
+    std::uint64_t bits = 0;
+    std::memcpy(&bits, &value, sizeof bits);
+    text += fmt::format("{:x},", bits);
+  }
+  return text;
+}
+
+// All that a state says about tasks 0..9 and counts 0..9, to be compared.
+std::string print(const JournalState& state) {
+  std::string text;
+  for (const auto& [identity, task] : state.tasks()) {
+    text += fmt::format("{} {} {} {} {} {} {} {}\n", identity.hex(), task.attempt_count(),
+                        task.failed_attempts(), task.unended_attempts(), task.seconds(), task.ranks(),
+                        fmt::join(task.failures(), "|"), fmt::join(task.warnings(), "|"));
+    if (const auto* values = task.value("free")) text += "  free " + print(*values) + "\n";
+    for (std::int64_t n = 0; n < 10; ++n) {
+      if (const auto* values = task.value(n, "counted")) text += fmt::format("  {} {}\n", n, print(*values));
+      text += task.complete(std::vector{n}) ? "c" : ".";
+    }
+  }
+  return text;
+}
+
+// One random event of a run, in no particular order.
+void write_random_record(Journal& journal, std::mt19937& random) {
+  const int task = static_cast<int>(random() % 4);
+  const double value = static_cast<double>(random() % 1000);
+  switch (random() % 5) {
+    case 0:
+    case 1:
+      journal.begin(begin_record(task));
+      break;
+    case 2: {
+      std::vector<std::int64_t> counts;
+      for (std::int64_t n = 1; n < 5; ++n) {
+        if (random() % 2 == 0) counts.push_back(n);
+      }
+      DoneRecord record = done_record(task, counts, value, random() % 2 == 0);
+      if (random() % 3 == 0) record.warnings = {"extend the grid", "twice"};
+      journal.done(record);
+      break;
+    }
+    case 3:
+      journal.failed(failed_record(task, fmt::format("no {}", value)));
+      break;
+    default:
+      journal.abandoned({task_number(task)});
+  }
+}
+
+void put_bytes(const fs::path& run, const std::string& stem, const std::string& bytes) {
+  fs::create_directories(journal_folder(run));
+  std::error_code ignored;
+  fs::remove(journal_path(run, stem), ignored);
+  PosixFile::create(journal_path(run, stem)).write_all(bytes);
+}
+
+// A journal of some random records, and what reading gives after each.
+struct Written {
+  std::string bytes;
+  std::vector<std::size_t> ends;    // of the header and of each record
+  std::vector<std::string> states;  // having read up to there
+
+  [[nodiscard]] std::size_t whole_at(std::size_t offset) const {
+    return static_cast<std::size_t>(std::upper_bound(ends.begin(), ends.end(), offset) - ends.begin());
+  }
+  [[nodiscard]] std::string state_at(std::size_t offset) const {
+    return whole_at(offset) == 0 ? "" : states[whole_at(offset) - 1];
+  }
+};
+
+Written write_random_journal(const fs::path& run, unsigned seed, int records) {
+  std::mt19937 random(seed);
+  Written written;
+  Journal journal(run, "j", header);
+  for (int i = 0; i <= records; ++i) {
+    if (i > 0) write_random_record(journal, random);
+    written.ends.push_back(fs::file_size(journal.path()));
+    written.states.push_back(print(read_journals(run)));
+  }
+  written.bytes = read_text(journal.path());
+  return written;
+}
+
+TEST(JournalDamage, TruncationAtEveryByteKeepsTheRecordsBefore) {
+  for (unsigned seed = 0; seed < 4; ++seed) {
+    const TemporaryFolder folder;
+    const Written written = write_random_journal(folder / "whole", seed, 8);
+    for (std::size_t size = 0; size <= written.bytes.size(); ++size) {
+      put_bytes(folder / "cut", "j", written.bytes.substr(0, size));
+      const JournalState state = read_journals(folder / "cut", header);
+      EXPECT_EQ(print(state), written.state_at(size)) << "cut at " << size;
+      const bool clean = size == 0 || std::count(written.ends.begin(), written.ends.end(), size) == 1;
+      ASSERT_EQ(state.warnings().size(), clean ? 0U : 1U);
+      if (!clean) {
+        EXPECT_THAT(state.warnings()[0], AllOf(HasSubstr("j.journal"), HasSubstr("cut off")));
+      }
+    }
+  }
+}
+
+TEST(JournalDamage, AChangedByteAnywhereKeepsTheRecordsBefore) {
+  std::mt19937 random(17);
+  for (unsigned seed = 0; seed < 4; ++seed) {
+    const TemporaryFolder folder;
+    const Written written = write_random_journal(folder / "whole", seed, 8);
+    for (std::size_t i = 0; i < written.bytes.size(); ++i) {
+      std::string damaged = written.bytes;
+      damaged[i] = static_cast<char>(damaged[i] ^ static_cast<char>(1 + random() % 255));
+      put_bytes(folder / "flipped", "j", damaged);
+      const JournalState state = read_journals(folder / "flipped", header);
+      EXPECT_EQ(print(state), written.state_at(i)) << "changed at " << i;
+      EXPECT_EQ(state.warnings().size(), 1U);
+    }
+  }
+}
+
+TEST(JournalDamage, WrongContentsWithTheRightChecksumNeverHarm) {
+  std::mt19937 random(5);
+  const TemporaryFolder folder;
+  const Written written = write_random_journal(folder / "whole", 1, 8);
+  std::vector<std::vector<std::byte>> payloads;
+  scan_records(std::as_bytes(std::span<const char>(written.bytes)),
+               [&](std::span<const std::byte> payload, std::uint64_t /*offset*/) {
+                 payloads.emplace_back(payload.begin(), payload.end());
+               });
+  for (int trial = 0; trial < 3000; ++trial) {
+    auto hostile = payloads;
+    auto& victim = hostile[random() % hostile.size()];
+    for (unsigned i = 1 + random() % 4; i > 0; --i)
+      victim[random() % victim.size()] = std::byte(random() & 0xFFU);
+    if (random() % 4 == 0) victim.resize(random() % (victim.size() + 1));
+    std::string bytes;
+    for (const auto& payload : hostile) {
+      const auto record = frame_record(payload);
+      bytes.append(reinterpret_cast<const char*>(record.data()), record.size());
+    }
+    put_bytes(folder / "hostile", "j", bytes);
+    try {
+      (void)print(read_journals(folder / "hostile", header));
+    } catch (const BadInput&) {  // NOLINT(bugprone-empty-catch): the header's seed may have changed
+    }
+  }
+}
+
+TEST(JournalState, ReadingInAnyOrderGivesTheSame) {
+  for (unsigned seed = 0; seed < 30; ++seed) {
+    const TemporaryFolder folder;
+    std::mt19937 random(seed);
+    std::vector<std::unique_ptr<Journal>> journals;
+    JournalState followed(folder.path());
+    for (int event = 0; event < 60; ++event) {
+      if (journals.empty() || random() % 15 == 0) {
+        // Names in no order, as of clocks that disagree.
+        journals.push_back(std::make_unique<Journal>(
+            folder.path(), fmt::format("{:05}-{}", random() % 10000, event), header));
+      }
+      write_random_record(*journals[random() % journals.size()], random);
+      if (random() % 3 == 0) followed.refresh();
+    }
+    followed.refresh();
+    EXPECT_EQ(print(followed), print(read_journals(folder.path())));
+    EXPECT_EQ(followed.journals(), journals.size());
+    EXPECT_THAT(followed.warnings(), IsEmpty());
+  }
+}
+
+TEST(JournalState, TheFirstCompleteRecordOfACountWins) {
+  const TemporaryFolder folder;
+  Journal second(folder.path(), "2", header);
+  second.done(done_record(0, {100, 200}, 20.0));
+  JournalState state(folder.path(), header);
+  state.refresh();
+  const TaskHistory& task = state.task(task_number(0));
+  EXPECT_THAT(*task.value(200, "counted"), ElementsAre(220.0, -180.0));
+
+  Journal first(folder.path(), "1", header);
+  first.done(done_record(0, {200, 300}, 10.0, false));
+  state.refresh();
+  EXPECT_THAT(*task.value(100, "counted"), ElementsAre(120.0, -80.0));
+  EXPECT_THAT(*task.value(200, "counted"), ElementsAre(210.0, -190.0));
+  EXPECT_THAT(*task.value(300, "counted"), ElementsAre(310.0, -290.0));
+  EXPECT_EQ(task.value("free")->front(), 20.0);
+  EXPECT_EQ(task.value(100, "free"), nullptr);
+  EXPECT_EQ(task.value("counted"), nullptr);
+  EXPECT_EQ(task.value(400, "counted"), nullptr);
+}
+
+TEST(JournalState, TellsWhatIsMissing) {
+  const TemporaryFolder folder;
+  Journal journal(folder.path(), "j", header);
+  JournalState state(folder.path(), header);
+  const std::vector<std::int64_t> counts = {10, 20, 30};
+  const auto missing = [&] {
+    state.refresh();
+    return state.task(task_number(0)).missing(counts);
+  };
+  EXPECT_EQ(missing().counts, counts);
+  EXPECT_TRUE(missing().count_free);
+  journal.done(done_record(0, {20}, 1.0, false));
+  EXPECT_THAT(missing().counts, ElementsAre(10, 30));
+  EXPECT_TRUE(missing().count_free);
+  journal.done(done_record(0, {10, 30}, 1.0, true));
+  EXPECT_THAT(missing().counts, IsEmpty());
+  EXPECT_FALSE(missing().count_free);
+  EXPECT_TRUE(state.task(task_number(0)).complete(counts));
+  EXPECT_FALSE(state.task(task_number(0)).complete(std::vector<std::int64_t>{40}));
+}
+
+TEST(JournalState, CountsAttempts) {
+  const TemporaryFolder folder;
+  auto state = [&]() { return read_journals(folder.path(), header).task(task_number(0)); };
+  {
+    Journal journal(folder.path(), "1", header);
+    journal.begin(begin_record(0));
+    EXPECT_EQ(state().unended_attempts(), 1);
+    journal.abandoned({task_number(0)});
+    EXPECT_EQ(state().unended_attempts(), 0);
+    EXPECT_EQ(state().attempt_count(), 0);
+    EXPECT_FALSE(state().exhausted(1));
+    journal.begin(begin_record(0));
+    journal.failed(failed_record(0, "too hot"));
+    EXPECT_EQ(state().failed_attempts(), 1);
+    EXPECT_FALSE(state().exhausted(2));
+  }
+  {
+    Journal journal(folder.path(), "2", header);
+    journal.begin(begin_record(0, 2));
+  }
+  EXPECT_EQ(state().attempt_count(), 2);
+  EXPECT_THAT(state().failures(), ElementsAre("too hot", "ended the program"));
+  EXPECT_TRUE(state().exhausted(2));
+  EXPECT_FALSE(state().exhausted(3));
+  EXPECT_DOUBLE_EQ(state().seconds(), 0.5);
+  {
+    // A success forgives what was before; the total stays.
+    Journal journal(folder.path(), "3", header);
+    journal.begin(begin_record(0, 3));
+    journal.done(done_record(0, {1}, 1.0));
+  }
+  EXPECT_FALSE(state().exhausted(1));
+  EXPECT_THAT(state().failures(), IsEmpty());
+  EXPECT_EQ(state().attempt_count(), 3);
+  EXPECT_DOUBLE_EQ(state().seconds(), 2.0);
+  EXPECT_EQ(state().ranks(), 2);
+}
+
+TEST(JournalState, AttemptsThatEndedTheProgramAddUp) {
+  const TemporaryFolder folder;
+  for (int start = 0; start < 2; ++start) {
+    EXPECT_FALSE(read_journals(folder.path()).task(task_number(0)).exhausted(2));
+    Journal(folder.path(), std::to_string(start), header).begin(begin_record(0, start + 1));
+  }
+  EXPECT_TRUE(read_journals(folder.path()).task(task_number(0)).exhausted(2));
+}
+
+std::string refusal(const fs::path& run, const std::optional<JournalHeader>& expected) {
+  try {
+    (void)read_journals(run, expected);
+  } catch (const BadInput& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+TEST(JournalState, OtherSeedsAndNumericsAreRefused) {
+  const TemporaryFolder folder;
+  Journal(folder.path(), "1", header);
+  EXPECT_EQ(refusal(folder.path(), header), "accepted");
+  JournalHeader other = header;
+  other.program_version = "9";
+  other.sweep = "another";
+  EXPECT_EQ(refusal(folder.path(), other), "accepted");
+  other.seed = 8;
+  EXPECT_THAT(refusal(folder.path(), other),
+              AllOf(HasSubstr("1.journal"), HasSubstr("seed 7"), HasSubstr("seed 8"), HasSubstr("-o")));
+  other.seed = 7;
+  other.numerics_version = 4;
+  EXPECT_THAT(refusal(folder.path(), other), AllOf(HasSubstr("1.journal"), HasSubstr("numerics version 3"),
+                                                   HasSubstr("numerics version 4")));
+  Journal(folder.path(), "2", other);
+  EXPECT_THAT(refusal(folder.path(), std::nullopt), AllOf(HasSubstr("1.journal"), HasSubstr("2.journal")));
+}
+
+TEST(JournalState, OtherLayoutsAndByteOrdersAreRefused) {
+  const TemporaryFolder folder;
+  for (const bool swapped : {false, true}) {
+    ArchiveWriter archive;
+    archive.word(swapped ? 0x0807060504030201U : 0x0102030405060708U);
+    archive.integer(99);
+    const auto record = frame_record(archive.bytes());
+    put_bytes(folder.path(), "j", std::string(reinterpret_cast<const char*>(record.data()), record.size()));
+    EXPECT_THAT(refusal(folder.path(), header), HasSubstr(swapped ? "byte order" : "layout 99"));
+  }
+}
+
+TEST(JournalState, AnswersForAnEmptyRun) {
+  const TemporaryFolder folder;
+  JournalState state(folder / "absent");
+  state.refresh();
+  EXPECT_TRUE(state.tasks().empty());
+  EXPECT_FALSE(state.latest().has_value());
+  EXPECT_FALSE(state.task(task_number(0)).complete({}));
+  EXPECT_EQ(state.task(task_number(0)).ranks(), 0);
+}
+
+TEST(JournalState, ARemovedJournalIsForgotten) {
+  const TemporaryFolder folder;
+  Journal(folder.path(), "1", header).done(done_record(0, {1}, 1.0));
+  Journal(folder.path(), "2", header).done(done_record(1, {1}, 1.0));
+  JournalState state(folder.path());
+  state.refresh();
+  EXPECT_EQ(state.tasks().size(), 2U);
+  fs::remove(journal_path(folder.path(), "1"));
+  state.refresh();
+  EXPECT_EQ(state.tasks().size(), 1U);
+}
+
+TEST(JournalState, KnowsTheLatestSweep) {
+  const TemporaryFolder folder;
+  JournalHeader later = header;
+  later.sweep = "later";
+  Journal(folder.path(), "2", later);
+  Journal(folder.path(), "1", header);
+  EXPECT_EQ(read_journals(folder.path()).latest()->sweep, "later");
+}
+
+TEST(Journal, AFullDiskLosesNothingThatWasWritten) {
+  const TemporaryFolder folder;
+  Journal journal(folder.path(), "j", header);
+  journal.done(done_record(0, {1}, 1.0));
+  const std::string before = print(read_journals(folder.path()));
+  {
+    const FileSizeLimit limit(fs::file_size(journal.path()) + 40);
+    try {
+      journal.done(done_record(1, {1}, 1.0));
+      FAIL() << "a full disk was not noticed";
+    } catch (const FileError& error) {
+      EXPECT_THAT(error.what(), AllOf(HasSubstr("cannot write"), HasSubstr("j.journal")));
+    }
+    EXPECT_EQ(print(read_journals(folder.path())), before);
+    EXPECT_THAT(read_journals(folder.path()).warnings(), IsEmpty());
+  }
+  journal.done(done_record(1, {1}, 1.0));
+  EXPECT_EQ(read_journals(folder.path()).tasks().size(), 2U);
+}
+
+TEST(Journal, RefusesWhatDoesNotFitTogether) {
+  const TemporaryFolder folder;
+  Journal journal(folder.path(), "j", header);
+  DoneRecord record = done_record(0, {1, 2}, 1.0);
+  record.variables[0].values.pop_back();
+  EXPECT_THROW(journal.done(record), std::logic_error);
+  record = done_record(0, {}, 1.0);
+  record.variables[0].values.resize(max_record_bytes / 8);
+  EXPECT_THROW(journal.done(record), std::length_error);
+  EXPECT_THAT(read_journals(folder.path()).warnings(), IsEmpty());
+}
+
+TEST(Journal, IsBroughtToDiskAtMostOnceASecond) {
+  const TemporaryFolder folder;
+  WallTime now = from_unix_seconds(1000.0);
+  Journal journal(folder.path(), "j", header, [&now] { return now; });
+  const auto syncs_of = [](auto&& action) {
+    const int before = data_syncs;
+    action();
+    return data_syncs - before;
+  };
+  const auto many = [&] {
+    for (int i = 0; i < 100; ++i) journal.begin(begin_record(i));
+  };
+  EXPECT_EQ(syncs_of(many), 0);
+  EXPECT_EQ(syncs_of([&] { journal.poll(); }), 0);
+  now += std::chrono::seconds(1);
+  EXPECT_EQ(syncs_of([&] { journal.poll(); }), 1);
+  EXPECT_EQ(syncs_of([&] { journal.poll(); }), 0);
+  now += std::chrono::seconds(5);
+  EXPECT_EQ(syncs_of([&] { journal.poll(); }), 0);  // nothing new
+  EXPECT_EQ(syncs_of(many), 1);
+  EXPECT_EQ(syncs_of([&] { journal.sync(); }), 1);
+  EXPECT_EQ(syncs_of([&] { journal.sync(); }), 0);
+  journal.begin(begin_record(0));
+  now -= std::chrono::hours(1);  // the clock was set back
+  EXPECT_EQ(syncs_of([&] { journal.poll(); }), 1);
+  journal.begin(begin_record(0));
+  EXPECT_EQ(syncs_of([&] { journal.close(); }), 1);
+}
+
+// Writes records for ever and tells the parent, after each, that it is there.
+[[noreturn]] void write_until_killed(const fs::path& run, const std::string& stem, int first, int confirm) {
+  Journal journal(run, stem, header);
+  for (int task = first;; ++task) {
+    journal.done(done_record(task, {1, 2, 3}, task));
+    if (::write(confirm, &task, sizeof task) != sizeof task) ::_exit(1);
+  }
+}
+
+TEST(Journal, SurvivesBeingKilled) {
+  const TemporaryFolder folder;
+  std::mt19937 random(1);
+  int first = 0;
+  for (int kill = 0; kill < 12; ++kill) {
+    int ends[2];
+    ASSERT_EQ(::pipe(ends), 0);
+    const pid_t child = ::fork();
+    if (child == 0) write_until_killed(folder.path(), fmt::format("{:02}", kill), first, ends[1]);
+    ::close(ends[1]);
+    std::this_thread::sleep_for(std::chrono::microseconds(2000 + random() % 20000));
+    ::kill(child, SIGKILL);
+    ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+    int last = first - 1;
+    while (::read(ends[0], &last, sizeof last) == sizeof last) {
+    }
+    ::close(ends[0]);
+    const JournalState state = read_journals(folder.path(), header);
+    for (int task = 0; task <= last; ++task) {
+      const auto* values = state.task(task_number(task)).value("free");
+      ASSERT_NE(values, nullptr) << "task " << task << " of " << last;
+      EXPECT_EQ(values->front(), task);
+    }
+    first = last + 1;
+  }
+  EXPECT_GT(first, 10);
+}
+
+TEST(StartStem, SortsByTimeAndNamesTheStart) {
+  ProcessIdentity process;
+  process.host = "node-1";
+  process.pid = 42;
+  EXPECT_EQ(start_stem(from_unix_seconds(1709115072.25), {2, 8}, process),
+            "20240228T101112.250Z-2of8-node-1-42");
+}
+
+}  // namespace
+}  // namespace diffphase
