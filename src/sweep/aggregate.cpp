@@ -1,6 +1,7 @@
 #include "sweep/aggregate.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <set>
 #include <sstream>

@@ -25,8 +25,7 @@ std::int64_t block_size(const DataSlab& components, std::size_t splits) {
   const double states = static_cast<double>(splits + 1);
   const double numbers = states * static_cast<double>(components.layout.columns);
   const double operations = 4.0 * numbers * static_cast<double>(components.layout.rows);
-  const double bound =
-      std::min(static_cast<double>(state_numbers) / numbers, operations_per_step / operations);
+  const double bound = std::min(static_cast<double>(state_numbers) / numbers, operations_per_step / operations);
   return static_cast<std::int64_t>(std::clamp(bound, 1.0, static_cast<double>(most_trajectories)));
 }
 
@@ -167,8 +166,7 @@ CloneAgreement binomial(std::vector<std::int64_t> agreements, std::int64_t traje
 
 std::int64_t clone_updates(const ReverseSchedule& schedule) {
   auto updates = static_cast<std::int64_t>(schedule.steps());
-  for (const std::size_t split : schedule.splits)
-    updates += static_cast<std::int64_t>(schedule.steps() - split);
+  for (const std::size_t split : schedule.splits) updates += static_cast<std::int64_t>(schedule.steps() - split);
   return updates;
 }
 

@@ -21,8 +21,7 @@ const DataSlab& require_one_rank(const DataSlab& slab) {
 }  // namespace
 
 ReverseSchedule::ReverseSchedule(std::span<const double> split_taus, double final_tau, std::int64_t steps) {
-  if (split_taus.empty() || steps < 1)
-    throw std::invalid_argument("reverse schedule: no split times or no steps");
+  if (split_taus.empty() || steps < 1) throw std::invalid_argument("reverse schedule: no split times or no steps");
   if (!(final_tau > 0.0) || !(final_tau < split_taus.front()) || !std::isfinite(split_taus.back()) ||
       std::adjacent_find(split_taus.begin(), split_taus.end(), [](double a, double b) { return !(a < b); }) !=
           split_taus.end()) {
@@ -96,8 +95,7 @@ void ReverseSde::exact_step(double tau, double lower, std::int64_t points, std::
   }
 }
 
-std::vector<std::int64_t> ReverseSde::draw_components(double tau, std::int64_t points,
-                                                      std::span<const double> x,
+std::vector<std::int64_t> ReverseSde::draw_components(double tau, std::int64_t points, std::span<const double> x,
                                                       std::span<const double> uniforms) const {
   const NoiseLevel level = NoiseLevel::at_tau(tau);
   const std::vector<double> log_evidence = posterior_.log_evidence(level, points, x);

@@ -57,19 +57,18 @@ class ReverseSde {
 
   /// Takes `points` points from tau down to `lower`. `normals` as x; `uniforms` one per point, used by
   /// `exact`.
-  void step(double tau, double lower, std::int64_t points, std::span<double> x,
-            std::span<const double> normals, std::span<const double> uniforms) const;
+  void step(double tau, double lower, std::int64_t points, std::span<double> x, std::span<const double> normals,
+            std::span<const double> uniforms) const;
 
   /// A component of every point, drawn from the posterior at tau by inversion of its uniform number.
-  [[nodiscard]] std::vector<std::int64_t> draw_components(double tau, std::int64_t points,
-                                                          std::span<const double> x,
+  [[nodiscard]] std::vector<std::int64_t> draw_components(double tau, std::int64_t points, std::span<const double> x,
                                                           std::span<const double> uniforms) const;
 
  private:
   void euler_step(double tau, double lower, std::int64_t points, std::span<double> x,
                   std::span<const double> normals) const;
-  void exact_step(double tau, double lower, std::int64_t points, std::span<double> x,
-                  std::span<const double> normals, std::span<const double> uniforms) const;
+  void exact_step(double tau, double lower, std::int64_t points, std::span<double> x, std::span<const double> normals,
+                  std::span<const double> uniforms) const;
 
   const DataSlab& components_;
   ReverseSampler sampler_;

@@ -61,8 +61,7 @@ TEST_F(ClonesMeasureTest, FillsExactlyWhatItDeclares) {
       const std::vector<VariableSpec> specs = measure_.variables(task);
       ASSERT_EQ(result.variables.size(), specs.size());
       for (const VariableSpec& spec : specs) {
-        EXPECT_EQ(values_of(result, spec.name).size(),
-                  task.times.size() * (spec.per_sample ? task.samples.size() : 1));
+        EXPECT_EQ(values_of(result, spec.name).size(), task.times.size() * (spec.per_sample ? task.samples.size() : 1));
         EXPECT_EQ(spec.units, "1");
         EXPECT_FALSE(spec.prediction);
       }

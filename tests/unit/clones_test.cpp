@@ -194,14 +194,14 @@ TEST_F(FullClones, TheDefaultStepIsSmallEnough) {
 }
 
 TEST_F(FullClones, HalvingTheDefaultStepChangesLessThanTheError) {
-  expect_converged(clone_tests::opposite_classes(10000, 500, ReverseSampler::euler),
-                   clone_tests::opposite_classes(10000, 1000, ReverseSampler::euler), 3.0);
-  expect_converged(clone_tests::training_points(4000, 500, ReverseSampler::euler),
-                   clone_tests::training_points(4000, 1000, ReverseSampler::euler), 3.0);
+  expect_converged(clone_tests::opposite_classes(5000, 500, ReverseSampler::euler),
+                   clone_tests::opposite_classes(5000, 1000, ReverseSampler::euler), 3.0);
+  expect_converged(clone_tests::training_points(2000, 500, ReverseSampler::euler),
+                   clone_tests::training_points(2000, 1000, ReverseSampler::euler), 3.0);
 }
 
 TEST_F(FullClones, BothSamplersAgreeWithTheParticipation) {
-  Experiment euler = clone_tests::training_points(4000, 500, ReverseSampler::euler);
+  Experiment euler = clone_tests::training_points(2000, 500, ReverseSampler::euler);
   euler.expected.clear();
   euler.expected_error.clear();
   clone_tests::expect_from_identity(euler, 40000);
