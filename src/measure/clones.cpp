@@ -125,7 +125,7 @@ std::vector<MeasureOption> ClonesMeasure::options() const {
            .meaning = "independent reverse trajectories, each split at every time of the grid",
            .words = {}},
           {.name = "steps",
-           .value = 400.0,
+           .value = 500.0,
            .minimum = 1.0,
            .maximum = 1e7,
            .integer = true,
@@ -205,6 +205,6 @@ MeasureResult ClonesMeasure::run(const TaskParameters& task, const TaskRequest& 
   return result;
 }
 
-std::vector<VariableValues> ClonesMeasure::predict(const TaskParameters& task) const { return {}; }
+std::vector<VariableValues> ClonesMeasure::predict(const TaskParameters& /*task*/) const { return {}; }
 
 }  // namespace diffphase

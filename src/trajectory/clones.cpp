@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <stdexcept>
+#include <utility>
 
 namespace diffphase {
 
@@ -148,12 +149,13 @@ class CloneBlock {
   std::vector<double> normals_;
 };
 
-CloneAgreement binomial(const std::vector<std::int64_t>& agreements, std::int64_t trajectories) {
+CloneAgreement binomial(std::vector<std::int64_t> agreements, std::int64_t trajectories) {
   const auto count = static_cast<double>(trajectories);
   CloneAgreement out;
   // Split levels are met from the largest down, and reported ascending.
-  for (auto it = agreements.rbegin(); it != agreements.rend(); ++it) {
-    const double share = static_cast<double>(*it) / count;
+  std::reverse(agreements.begin(), agreements.end());
+  for (const std::int64_t agreeing : agreements) {
+    const double share = static_cast<double>(agreeing) / count;
     out.agreement.push_back(share);
     out.standard_error.push_back(std::sqrt(share * (1.0 - share) / (count - 1.0)));
   }
@@ -201,7 +203,7 @@ CloneAgreement clone_agreement(const TaskGroup& group, const DataSlab& component
     });
   }
   group.comm().sum(std::span(agreements));
-  return binomial(agreements, settings.trajectories);
+  return binomial(std::move(agreements), settings.trajectories);
 }
 
 }  // namespace diffphase

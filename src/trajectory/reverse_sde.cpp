@@ -65,18 +65,14 @@ void ReverseSde::step(double tau, double lower, std::int64_t points, std::span<d
   }
 }
 
-// With a = (1 + tau)^-1/2, x_OU = a x and S = (1 + tau)/tau a (E[x_0|x] - x), the Euler step
-// x_OU + dt (x_OU + 2 S) + sqrt(2 dt) z of length dt = t(tau) - t(lower), t = log(1 + tau)/2, divided by
-// a(lower).
+// y <- y + E du + sqrt(du) z with y = x/tau and du = 1/lower - 1/tau, written for x.
 void ReverseSde::euler_step(double tau, double lower, std::int64_t points, std::span<double> x,
                             std::span<const double> normals) const {
   const std::vector<double> mean = posterior_.moments(NoiseLevel::at_tau(tau), points, x).mean;
-  const double dt = 0.5 * std::log1p((tau - lower) / (1.0 + lower));
-  const double frame = std::sqrt((1.0 + lower) / (1.0 + tau));
-  const double pull = 2.0 * dt * (1.0 + tau) / tau;
-  const double width = std::sqrt(2.0 * dt * (1.0 + lower));
+  const double kept = lower / tau;
+  const double width = std::sqrt(lower * (1.0 - kept));
   for (std::size_t i = 0; i < x.size(); ++i) {
-    x[i] = frame * (x[i] + dt * x[i] + pull * (mean[i] - x[i])) + width * normals[i];
+    x[i] = mean[i] + kept * (x[i] - mean[i]) + width * normals[i];
   }
 }
 
