@@ -73,7 +73,7 @@ std::optional<std::size_t> QueueOwner::begin_next(int level, int leader) {
   if (!task) return std::nullopt;
   // If begin throws, the run stops, and stopping leaves the task in the queue.
   if (!call(hooks_.begin, *task, shape_.group_of(leader, level).size)) {
-    if (leader != 0) tell_stop(leader);
+    tell_stop(leader);
     return std::nullopt;
   }
   return queue_.take(level, leader);
@@ -90,10 +90,9 @@ void QueueOwner::stop() {
   for (const int leader : queue_.holders()) tell_stop(leader);
 }
 
-// At most once: a leader that knows asks and listens no more.
+// A leader may hear it twice, as a holder and as one who asks.
 void QueueOwner::tell_stop(int leader) {
-  if (leader == 0 || !told_to_stop_.insert(leader).second) return;
-  post(leader, {.kind = Kind::stop});
+  if (leader != 0) post(leader, {.kind = Kind::stop});
 }
 
 template <typename Hook, typename... Arguments>
@@ -114,7 +113,7 @@ RunSummary QueueOwner::finish() {
     if (serve()) idle = {};
     if (queue_.settled()) break;
   }
-  const RunSummary result = summary();
+  RunSummary result = summary();
   finished_ = true;
   for (int rank = 1; rank < shape_.world_size(); ++rank) post(rank, finished_message(result));
   for (IdleWait idle; acknowledged_ < shape_.world_size() - 1 || !mailbox_.all_sent(); idle.pause()) read_mail();
