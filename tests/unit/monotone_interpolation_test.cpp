@@ -79,8 +79,7 @@ TEST(MonotoneInterpolation, PassesThroughTheNodesAndAddsNoExtrema) {
       for (int k = 0; k <= 50; ++k) {
         const double x = nodes[i] + (nodes[i + 1] - nodes[i]) * k / 50.0;
         const double secant = (values[i + 1] - values[i]) / (nodes[i + 1] - nodes[i]);
-        EXPECT_GE(sign * interpolation.derivative(std::min(x, nodes[i + 1] - 1e-12)),
-                  -1e-7 * (1 + std::abs(secant)));
+        EXPECT_GE(sign * interpolation.derivative(std::min(x, nodes[i + 1] - 1e-12)), -1e-7 * (1 + std::abs(secant)));
       }
     }
   }
