@@ -5,8 +5,6 @@ from __future__ import annotations
 from html import escape
 from pathlib import Path
 
-import numpy as np
-
 from analysis.figures import FIGURES
 from analysis.figures.drawing import Drawing
 from analysis.results import Results, ResultsError, format_value

@@ -110,8 +110,7 @@ inline Experiment training_points(std::int64_t trajectories, std::int64_t steps,
   return experiment;
 }
 
-inline CloneAgreement simulate(const TaskGroup& group, const Experiment& experiment,
-                               const std::string& name) {
+inline CloneAgreement simulate(const TaskGroup& group, const Experiment& experiment, const std::string& name) {
   const DataSlab slab = dense::slab_of(experiment.mixture);
   return clone_agreement(group, slab, experiment.law, experiment.settings, streams(name));
 }

@@ -105,8 +105,7 @@ inline Posterior posterior(const Mixture& mixture, Real a, Real b, const std::ve
   for (std::size_t c = 0; with_covariance && c < n; ++c) {
     for (std::size_t j = 0; j < d; ++j) {
       for (std::size_t k = 0; k < d; ++k) {
-        out.covariance[j][k] +=
-            out.responsibilities[c] * (means[c][j] - out.mean[j]) * (means[c][k] - out.mean[k]);
+        out.covariance[j][k] += out.responsibilities[c] * (means[c][j] - out.mean[j]) * (means[c][k] - out.mean[k]);
       }
     }
   }

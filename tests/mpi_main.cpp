@@ -56,8 +56,8 @@ class CollectFailures : public testing::EmptyTestEventListener {
   void OnTestPartResult(const testing::TestPartResult& result) override {
     if (!result.failed()) return;
     const char* file = result.file_name() == nullptr ? "?" : result.file_name();
-    failures_ += "[rank " + std::to_string(world_rank()) + "] " + file + ":" +
-                 std::to_string(result.line_number()) + ": " + result.message() + "\n";
+    failures_ += "[rank " + std::to_string(world_rank()) + "] " + file + ":" + std::to_string(result.line_number()) +
+                 ": " + result.message() + "\n";
   }
 
   void OnTestEnd(const testing::TestInfo& /*test*/) override {

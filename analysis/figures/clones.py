@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import xarray as xr
-from matplotlib.axes import Axes
 
 from analysis.figures.drawing import (Curve, Drawing, Family, active_window, curve_handles, families, legend_beside,
                                       new_figure, plot_measured, set_time_axis, style_handles)
@@ -42,7 +41,7 @@ def draw_column(axes: np.ndarray, results: Results, name: str, family: Family) -
     axes[1].axhline(0, color="0.6", linewidth=0.8)
     axes[1].set(ylabel="difference / s.e.", xlabel=results.time_label)
     bottom, top = axes[1].get_ylim()
-    axes[1].set_ylim(min(bottom, -4), max(top, 4))
+    axes[1].set_ylim(max(min(bottom, -4), -10), min(max(top, 4), 10))  # errors vanish where curves saturate
     for panel in axes:
         set_time_axis(panel, results)
     window = active_window(*zip(*curves), logarithmic=results.logarithmic_time)

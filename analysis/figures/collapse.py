@@ -30,7 +30,7 @@ def draw(results: Results) -> Drawing | None:
         panel.remove()
     caption = ("Participation <i>Y</i> = E Σ<i>w</i><sub>i</sub><sup>2</sup>, the probability that two clones end on "
                "the same training point, and excess entropy, against time. Diamonds: measured collapse time "
-               "<i>t</i><sub>C</sub> (<i>Y</i> = 1/2). Dotted: predicted root of the large-size law; dashed: the root "
+               "<i>t</i><sub>C</sub> (<i>Y</i> = 1/2). Dotted: predicted root of the entropy balance; dashed: the root "
                "with the shift expected at this size.")
     return Drawing(figure, "Collapse onto the training set", caption, [f.note for f in columns if f.note])
 

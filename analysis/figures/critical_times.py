@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from matplotlib.axes import Axes as Panel
 
-from analysis.figures.drawing import (MARKERS, MAX_CURVES, OKABE_ITO, Curve, Drawing, colors, curve_handles, fixed_label,
-                                      flowing_figure, legend_beside, new_figure, omission, plot_measured, reference_point, set_abscissa,
-                                      set_time_axis, spread_choice, status_note, style_handles)
+from analysis.figures.drawing import (MARKERS, MAX_CURVES, OKABE_ITO, Curve, Drawing, colors, curve_handles,
+                                      fixed_label, flowing_figure, legend_beside, new_figure, omission, plot_measured,
+                                      reference_point, set_abscissa, set_time_axis, spread_choice, status_note,
+                                      style_handles)
 from analysis.results import Abscissa, Axis, Results, at, format_value, symbol
 
 ROWS = {"speciation_time": "$t_S$", "superclass_speciation_time": r"$t_S^{\mathrm{super}}$", "collapse_time": "$t_C$"}

@@ -196,6 +196,8 @@ def plot_measured(axes: Axes, x: np.ndarray, y: np.ndarray, error: np.ndarray, c
                   line: str = "none", clip: bool = True) -> None:
     """Points with error bars; points that are missing are left out. Markers at the rim are whole unless `clip`."""
     present = np.isfinite(x) & np.isfinite(y)
+    if not present.any():
+        return
     bars = axes.errorbar(x[present], y[present], np.nan_to_num(error[present]), color=curve.color, marker=curve.marker,
                          markersize=size, linestyle=line, elinewidth=0.8, markeredgewidth=0.8, zorder=3)
     bars.lines[0].set_clip_on(clip)

@@ -110,11 +110,10 @@ def time_limits(results: Results, names: list[str]) -> tuple[float, float]:
     values = np.concatenate(arrays)
     values = values[np.isfinite(values)]
     low, high = values.min(), values.max()
-    times = results.data["time"].values if "time" in results.data else np.array([0.0, np.inf])
     if results.logarithmic_time:
         return low / 3, high * 3
     room = 0.2 * (high - low) + 0.1 * high
-    top = min(high + room, max(times.max(), high))
+    top = min(high + room, 1.0) if results.process == "flow-matching" else high + room
     return (max(0.0, low - room) if results.in_steps else 0.0), top
 
 
@@ -188,7 +187,9 @@ def legend_handles(results: Results, names: list[str]) -> list[object]:
                              for numeral, meaning, color in REGIMES if numeral != "III" or "collapse_time" in names]
     for name in names:
         color, marker, label = BOUNDARIES[name]
-        handles.append(Line2D([], [], color=color, marker=marker, markersize=4.5, linestyle="none", label=label + " measured"))
+        if results.has(name):
+            handles.append(Line2D([], [], color=color, marker=marker, markersize=4.5, linestyle="none",
+                                  label=label + " measured"))
         if results.has(f"{name}_theory"):
             handles.append(Line2D([], [], color=color, linewidth=1.4, label=label + " theory"))
     return handles

@@ -16,8 +16,8 @@ constexpr std::int64_t kept_centroid_numbers = std::int64_t{1} << 22;
 
 void require_columns(const SlabLayout& layout, const GaussianMixture& mixture) {
   if (layout.columns == mixture.dimension()) return;
-  throw std::logic_error(fmt::format("a layout of {} columns for a mixture in {} dimensions", layout.columns,
-                                     mixture.dimension()));
+  throw std::logic_error(
+      fmt::format("a layout of {} columns for a mixture in {} dimensions", layout.columns, mixture.dimension()));
 }
 
 std::int32_t narrow_label(std::int64_t label) {
@@ -63,9 +63,7 @@ class CentroidColumns {
 
 int SlabLayout::owner(std::int64_t row) const { return static_cast<int>(row / block % ranks); }
 
-bool SlabLayout::holds(std::int64_t row) const {
-  return partition == Partition::dimension || owner(row) == rank;
-}
+bool SlabLayout::holds(std::int64_t row) const { return partition == Partition::dimension || owner(row) == rank; }
 
 std::int64_t SlabLayout::local_rows() const {
   if (partition == Partition::dimension) return rows;
@@ -107,8 +105,7 @@ std::span<double> DataSlab::row(std::int64_t local) {
 DataSlab zero_slab(const SlabLayout& layout) {
   DataSlab slab;
   slab.layout = layout;
-  slab.values.resize(static_cast<std::size_t>(layout.local_rows()) *
-                     static_cast<std::size_t>(layout.local_columns()));
+  slab.values.resize(static_cast<std::size_t>(layout.local_rows()) * static_cast<std::size_t>(layout.local_columns()));
   return slab;
 }
 
@@ -131,8 +128,7 @@ DataSlab draw_training_set(const GaussianMixture& mixture, const SlabLayout& lay
 DataSlab centroid_matrix(const GaussianMixture& mixture, const SlabLayout& layout) {
   require_columns(layout, mixture);
   if (layout.rows != mixture.classes()) {
-    throw std::logic_error(
-        fmt::format("a centroid matrix of {} rows for {} classes", layout.rows, mixture.classes()));
+    throw std::logic_error(fmt::format("a centroid matrix of {} rows for {} classes", layout.rows, mixture.classes()));
   }
   DataSlab slab = zero_slab(layout);
   for (std::int64_t local = 0; local < layout.local_rows(); ++local) {
@@ -147,8 +143,7 @@ void fetch_rows(const TaskGroup& group, const DataSlab& slab, std::span<const st
                 std::span<double> out) {
   const SlabLayout& layout = slab.layout;
   const auto columns = static_cast<std::size_t>(layout.local_columns());
-  if (out.size() != rows.size() * columns)
-    throw std::logic_error("fetch_rows: the output has the wrong size");
+  if (out.size() != rows.size() * columns) throw std::logic_error("fetch_rows: the output has the wrong size");
   // Every rank has the same rows, so this throws everywhere or nowhere.
   for (const std::int64_t row : rows) {
     if (row < 0 || row >= layout.rows) {

@@ -16,8 +16,7 @@ namespace diffphase {
 
 namespace {
 
-constexpr std::int64_t block_numbers = std::int64_t{1}
-                                       << 19;  // 4 MiB as double, or one row where that is longer
+constexpr std::int64_t block_numbers = std::int64_t{1} << 19;  // 4 MiB as double, or one row where that is longer
 
 const char* text_of(Scaling scaling) {
   static constexpr std::array names{"raw", "[0,1]", "[-1,1]", "standardised"};
@@ -46,18 +45,17 @@ ImageShape image_shape(const DatasetFile& file, const ArrayInfo& info) {
   if (file.pad == 0) return {1, info.row_size(), 0};
   constexpr std::int64_t largest = 4096;
   if (file.pad < 0 || file.pad > largest) {
-    throw DatasetError(
-        fmt::format("{}: pad = {}, but it must lie between 0 and {}", file.path, file.pad, largest));
+    throw DatasetError(fmt::format("{}: pad = {}, but it must lie between 0 and {}", file.path, file.pad, largest));
   }
   if (info.shape.size() != 3) {
-    throw DatasetError(fmt::format("{}: pad = {} needs images (rows, height, width), but its shape is {}",
-                                   file.path, file.pad, info.shape_text()));
+    throw DatasetError(fmt::format("{}: pad = {} needs images (rows, height, width), but its shape is {}", file.path,
+                                   file.pad, info.shape_text()));
   }
   const ImageShape image{info.shape[1], info.shape[2], file.pad};
   constexpr std::int64_t most_pixels = std::int64_t{1} << 28;
   if ((image.height + 2 * image.pad) > most_pixels / (image.width + 2 * image.pad)) {
-    throw DatasetError(fmt::format("{}: pad = {} makes images of more than 2^28 numbers out of the shape {}",
-                                   file.path, file.pad, info.shape_text()));
+    throw DatasetError(fmt::format("{}: pad = {} makes images of more than 2^28 numbers out of the shape {}", file.path,
+                                   file.pad, info.shape_text()));
   }
   return image;
 }
@@ -94,8 +92,7 @@ class DatasetStream {
   // The selected ones among the next stored rows; perhaps none. Not after done().
   const RowBlock& next() {
     const ArrayInfo& info = reader_->info();
-    const std::int64_t rows =
-        std::min(std::max<std::int64_t>(1, block_numbers / dimension()), info.rows() - next_row_);
+    const std::int64_t rows = std::min(std::max<std::int64_t>(1, block_numbers / dimension()), info.rows() - next_row_);
     const auto row_size = static_cast<std::size_t>(info.row_size());
     stored_.resize(static_cast<std::size_t>(rows) * row_size);
     reader_->read(stored_);
@@ -116,9 +113,8 @@ class DatasetStream {
     for (std::size_t column = 0; column < row.size(); ++column) {
       const double value = row[column];
       if (!std::isfinite(value)) {
-        throw DatasetError(
-            fmt::format("{}: row {}, column {} (from 0) holds {}, but every number must be finite",
-                        file_.path, next_row_, column, value));
+        throw DatasetError(fmt::format("{}: row {}, column {} (from 0) holds {}, but every number must be finite",
+                                       file_.path, next_row_, column, value));
       }
       if (bounded && (value < 0.0 || value > 1.0)) {
         throw DatasetError(
@@ -194,14 +190,13 @@ void require_spread(const DatasetFile& file, const DatasetSummary& summary) {
   if (file.scaling != Scaling::standardised) return;
   if (std::isfinite(summary.standard_deviation) && summary.standard_deviation > 0.0) return;
   throw DatasetError(
-      fmt::format("{}: scaling = \"standardised\" needs a finite standard deviation above 0, but it is {}",
-                  file.path, summary.standard_deviation));
+      fmt::format("{}: scaling = \"standardised\" needs a finite standard deviation above 0, but it is {}", file.path,
+                  summary.standard_deviation));
 }
 
 void require_layout(const DatasetFile& file, const DatasetSummary& summary, const SlabLayout& layout) {
   if (layout.rows < 0 || layout.rows > summary.rows) {
-    throw DatasetError(
-        fmt::format("{}: {} rows are asked for, but it has {}", file.path, layout.rows, summary.rows));
+    throw DatasetError(fmt::format("{}: {} rows are asked for, but it has {}", file.path, layout.rows, summary.rows));
   }
   if (layout.columns != summary.dimension) {
     throw DatasetError(fmt::format("{}: {} columns are asked for, but its rows have {} numbers", file.path,
@@ -211,9 +206,9 @@ void require_layout(const DatasetFile& file, const DatasetSummary& summary, cons
 
 void require_unchanged(const DatasetFile& file, const DatasetStream& stream, const DatasetSummary& summary) {
   if (stream.selection().rows() == summary.rows && stream.dimension() == summary.dimension) return;
-  throw DatasetError(
-      fmt::format("{}: has changed since it was inspected: {} rows of {} numbers, before {} of {}", file.path,
-                  stream.selection().rows(), stream.dimension(), summary.rows, summary.dimension));
+  throw DatasetError(fmt::format("{}: has changed since it was inspected: {} rows of {} numbers, before {} of {}",
+                                 file.path, stream.selection().rows(), stream.dimension(), summary.rows,
+                                 summary.dimension));
 }
 
 // Copies the rows of a block that belong to this rank, and of those its columns, to their place.
@@ -306,8 +301,7 @@ std::vector<std::int32_t> read_labels(const DatasetFile& file, std::int64_t rows
   if (file.labels.empty()) return {};
   const RowSelection selection(file);
   if (rows < 0 || rows > selection.rows()) {
-    throw DatasetError(
-        fmt::format("{}: {} rows are asked for, but it has {}", file.labels, rows, selection.rows()));
+    throw DatasetError(fmt::format("{}: {} rows are asked for, but it has {}", file.labels, rows, selection.rows()));
   }
   std::vector<std::int32_t> labels(static_cast<std::size_t>(rows));
   std::int64_t selected = 0;

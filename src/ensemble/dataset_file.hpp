@@ -61,8 +61,8 @@ struct DatasetSummary {
 /// keeps what is its own. No rank holds more than its part and one block (4 MiB or one row), rank 0 three and
 /// the labels. `summary` is inspect_dataset's answer. Collective; an error becomes a GroupError on every
 /// rank.
-[[nodiscard]] DataSlab read_dataset(const TaskGroup& group, const DatasetFile& file,
-                                    const DatasetSummary& summary, const SlabLayout& layout);
+[[nodiscard]] DataSlab read_dataset(const TaskGroup& group, const DatasetFile& file, const DatasetSummary& summary,
+                                    const SlabLayout& layout);
 
 /// Labels of the first `rows` rows, in their order after selection and shuffling; empty if there are none.
 /// Local.

@@ -17,8 +17,7 @@ bool positive(double value) { return std::isfinite(value) && value > 0.0; }
 
 // What is wrong with a vector of one positive number per class; empty if nothing is, or if the vector is
 // empty.
-std::string problem_of_class_vector(const char* key, const std::vector<double>& values,
-                                    std::int64_t classes) {
+std::string problem_of_class_vector(const char* key, const std::vector<double>& values, std::int64_t classes) {
   if (values.empty()) return {};
   if (static_cast<std::int64_t>(values.size()) != classes) {
     return fmt::format("{} has {} values: needs one for each of the {} classes", key, values.size(), classes);
@@ -54,21 +53,18 @@ std::string problem_of_geometry(const MixtureParameters& p) {
     case CentroidKind::random:
       return {};
     case CentroidKind::opposite:
-      return p.classes == 2
-                 ? std::string()
-                 : fmt::format("classes = {}: centroids = \"opposite\" needs exactly 2 classes", p.classes);
+      return p.classes == 2 ? std::string()
+                            : fmt::format("classes = {}: centroids = \"opposite\" needs exactly 2 classes", p.classes);
     case CentroidKind::orthogonal:
       return p.classes <= p.dimension
                  ? std::string()
-                 : fmt::format(
-                       "classes = {}: centroids = \"orthogonal\" allows at most dimension = {} classes",
-                       p.classes, p.dimension);
+                 : fmt::format("classes = {}: centroids = \"orthogonal\" allows at most dimension = {} classes",
+                               p.classes, p.dimension);
     case CentroidKind::simplex:
       return p.classes - 1 <= p.dimension
                  ? std::string()
-                 : fmt::format(
-                       "classes = {}: centroids = \"simplex\" allows at most dimension + 1 = {} classes",
-                       p.classes, p.dimension + 1);
+                 : fmt::format("classes = {}: centroids = \"simplex\" allows at most dimension + 1 = {} classes",
+                               p.classes, p.dimension + 1);
     case CentroidKind::hierarchical:
       return problem_of_branches(p);
   }
@@ -76,8 +72,7 @@ std::string problem_of_geometry(const MixtureParameters& p) {
 }
 
 MixtureParameters validated(MixtureParameters parameters) {
-  if (const std::string problem = parameters.problem(); !problem.empty())
-    throw std::invalid_argument(problem);
+  if (const std::string problem = parameters.problem(); !problem.empty()) throw std::invalid_argument(problem);
   const double total = std::accumulate(parameters.weights.begin(), parameters.weights.end(), 0.0);
   for (double& weight : parameters.weights) weight /= total;
   return parameters;
@@ -129,8 +124,7 @@ std::string MixtureParameters::problem() const {
   if (std::string problem = problem_of_class_vector("class_sigma", class_sigma, classes); !problem.empty()) {
     return problem;
   }
-  if (std::string problem = problem_of_class_vector("weights", weights, classes); !problem.empty())
-    return problem;
+  if (std::string problem = problem_of_class_vector("weights", weights, classes); !problem.empty()) return problem;
   if (!std::isfinite(std::accumulate(weights.begin(), weights.end(), 0.0))) {
     return fmt::format("weights = [{}]: their sum must be finite", fmt::join(weights, ", "));
   }
@@ -152,8 +146,7 @@ double GaussianMixture::sigma(std::int64_t c) const {
 }
 
 double GaussianMixture::weight(std::int64_t c) const {
-  return uniform_weights() ? 1.0 / static_cast<double>(classes())
-                           : parameters_.weights[static_cast<std::size_t>(c)];
+  return uniform_weights() ? 1.0 / static_cast<double>(classes()) : parameters_.weights[static_cast<std::size_t>(c)];
 }
 
 std::int64_t GaussianMixture::superclasses() const {
@@ -189,10 +182,10 @@ void GaussianMixture::centroid(std::int64_t c, std::int64_t first_column, std::s
 std::int64_t GaussianMixture::label(std::int64_t row) const {
   if (classes() == 1) return 0;
   const double u = class_stream_.uniform(static_cast<std::uint64_t>(row), 0);
-  const std::int64_t c = uniform_weights()
-                             ? static_cast<std::int64_t>(u * static_cast<double>(classes()))
-                             : std::upper_bound(cumulative_weights_.begin(), cumulative_weights_.end(), u) -
-                                   cumulative_weights_.begin();
+  const std::int64_t c =
+      uniform_weights()
+          ? static_cast<std::int64_t>(u * static_cast<double>(classes()))
+          : std::upper_bound(cumulative_weights_.begin(), cumulative_weights_.end(), u) - cumulative_weights_.begin();
   // Rounding may leave the last cumulative weight below 1.
   return std::min(c, classes() - 1);
 }

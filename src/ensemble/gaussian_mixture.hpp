@@ -17,10 +17,10 @@ struct MixtureParameters {
   std::int64_t dimension = 1;
   std::int64_t classes = 1;
   CentroidKind centroids = CentroidKind::random;
-  double separation = 1.0;          ///< |mu_c| = separation * sqrt(dimension) (random: on average)
-  double sigma = 1.0;               ///< within-class standard deviation
-  std::vector<double> class_sigma;  ///< one per class, in place of sigma; empty: sigma for all
-  std::vector<double> weights;      ///< one per class, positive; normalised to sum 1; empty: uniform
+  double separation = 1.0;                     ///< |mu_c| = separation * sqrt(dimension) (random: on average)
+  double sigma = 1.0;                          ///< within-class standard deviation
+  std::vector<double> class_sigma;             ///< one per class, in place of sigma; empty: sigma for all
+  std::vector<double> weights;                 ///< one per class, positive; normalised to sum 1; empty: uniform
   std::array<std::int64_t, 2> branches{0, 0};  ///< hierarchical: superclasses, classes in each
   /// hierarchical: share of |mu_c|^2 that distinguishes the classes of one superclass, in (0, 1).
   double class_fraction = 0.5;
@@ -46,8 +46,7 @@ class GaussianMixture {
  public:
   /// Throws std::invalid_argument with parameters.problem() if that is not empty. `ensemble` is the hash of
   /// the ensemble point; see RandomStream.
-  GaussianMixture(MixtureParameters parameters, std::uint64_t seed, const Hash128& ensemble,
-                  std::int64_t realization);
+  GaussianMixture(MixtureParameters parameters, std::uint64_t seed, const Hash128& ensemble, std::int64_t realization);
 
   [[nodiscard]] const MixtureParameters& parameters() const { return parameters_; }
   [[nodiscard]] std::int64_t dimension() const { return parameters_.dimension; }

@@ -71,8 +71,7 @@ void collect_datasets(hid_t group, const std::string& prefix, int depth, std::ve
   if (depth > deepest || H5Gget_info(group, &info) < 0) return;
   for (hsize_t i = 0; i < info.nlinks && paths.size() < most; ++i) {
     char name[256] = {};
-    if (H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, i, name, sizeof(name), H5P_DEFAULT) < 0)
-      return;
+    if (H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, i, name, sizeof(name), H5P_DEFAULT) < 0) return;
     const Handle object(H5Oopen(group, name, H5P_DEFAULT), H5Oclose);
     if (!object) continue;
     const H5I_type_t type = H5Iget_type(object.get());
@@ -107,8 +106,7 @@ std::string nearest_datasets(hid_t file, const std::string& wanted) {
   constexpr std::size_t most = 5;
   const bool all = paths.size() <= most;
   paths.resize(std::min(paths.size(), most));
-  return fmt::format("; {} {}", all ? "its datasets are" : "the nearest of its datasets are",
-                     fmt::join(paths, ", "));
+  return fmt::format("; {} {}", all ? "its datasets are" : "the nearest of its datasets are", fmt::join(paths, ", "));
 }
 
 std::optional<NumberType> number_type(hid_t type) {
@@ -132,16 +130,14 @@ NumberType type_of(const std::string& name, hid_t dataset) {
   const Handle type(H5Dget_type(dataset), H5Tclose);
   const auto number = type ? number_type(type.get()) : std::nullopt;
   if (!number) {
-    throw DatasetError(
-        name + ": its HDF5 type is not one of uint8, float32 and float64 (labels also other integers)");
+    throw DatasetError(name + ": its HDF5 type is not one of uint8, float32 and float64 (labels also other integers)");
   }
   return *number;
 }
 
 std::vector<std::int64_t> shape_of(const std::string& name, hid_t dataset) {
   const Handle space(H5Dget_space(dataset), H5Sclose);
-  if (!space || H5Sget_simple_extent_type(space.get()) == H5S_NULL)
-    throw DatasetError(name + ": holds no numbers");
+  if (!space || H5Sget_simple_extent_type(space.get()) == H5S_NULL) throw DatasetError(name + ": holds no numbers");
   const int rank = H5Sget_simple_extent_ndims(space.get());
   if (rank < 0) throw DatasetError(name + ": its HDF5 dataspace is damaged");
   std::vector<hsize_t> lengths(static_cast<std::size_t>(rank));
@@ -155,8 +151,7 @@ bool stored_elsewhere(hid_t creation) {
 }
 
 // A chunk is held in memory as a whole; it must be no larger than the file can fill.
-void require_plausible_chunk(const std::string& name, hid_t creation, const ArrayInfo& info,
-                             std::uint64_t largest) {
+void require_plausible_chunk(const std::string& name, hid_t creation, const ArrayInfo& info, std::uint64_t largest) {
   if (H5Pget_layout(creation) != H5D_CHUNKED) return;
   std::vector<hsize_t> lengths(info.shape.size());
   const bool known = H5Pget_chunk(creation, static_cast<int>(lengths.size()), lengths.data()) >= 0;
@@ -186,10 +181,7 @@ Handle open_dataset(hid_t file, const std::string& path) {
 class Hdf5Reader : public RowReader {
  public:
   Hdf5Reader(std::string name, Handle file, Handle dataset, ArrayInfo info)
-      : RowReader(std::move(info)),
-        name_(std::move(name)),
-        file_(std::move(file)),
-        dataset_(std::move(dataset)) {}
+      : RowReader(std::move(info)), name_(std::move(name)), file_(std::move(file)), dataset_(std::move(dataset)) {}
 
   void read(std::span<double> out) override {
     const QuietErrors quiet;
@@ -201,14 +193,12 @@ class Hdf5Reader : public RowReader {
     const int rank = static_cast<int>(lengths.size());
     const Handle in_file(H5Screate_simple(rank, lengths.data(), nullptr), H5Sclose);
     const Handle in_memory(H5Screate_simple(rank, count.data(), nullptr), H5Sclose);
-    const bool good = in_file && in_memory &&
-                      H5Sselect_hyperslab(in_file.get(), H5S_SELECT_SET, start.data(), nullptr, count.data(),
-                                          nullptr) >= 0 &&
-                      H5Dread(dataset_.get(), H5T_NATIVE_DOUBLE, in_memory.get(), in_file.get(), H5P_DEFAULT,
-                              out.data()) >= 0;
+    const bool good =
+        in_file && in_memory &&
+        H5Sselect_hyperslab(in_file.get(), H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr) >= 0 &&
+        H5Dread(dataset_.get(), H5T_NATIVE_DOUBLE, in_memory.get(), in_file.get(), H5P_DEFAULT, out.data()) >= 0;
     if (!good) {
-      throw DatasetError(
-          fmt::format("{}: rows from {} cannot be read ({})", name_, next_row_, innermost_error()));
+      throw DatasetError(fmt::format("{}: rows from {} cannot be read ({})", name_, next_row_, innermost_error()));
     }
     next_row_ += static_cast<std::int64_t>(count[0]);
   }
@@ -233,13 +223,12 @@ std::unique_ptr<RowReader> open_hdf5(const std::string& file, const std::string&
   Handle opened(H5Fopen(file.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose);
   if (!opened) throw DatasetError(fmt::format("{}: HDF5 cannot open it ({})", file, innermost_error()));
   if (dataset.empty()) {
-    throw DatasetError(fmt::format("{}: an HDF5 file needs the path of a dataset, as in {}:/path{}", file,
-                                   file, nearest_datasets(opened.get(), "")));
+    throw DatasetError(fmt::format("{}: an HDF5 file needs the path of a dataset, as in {}:/path{}", file, file,
+                                   nearest_datasets(opened.get(), "")));
   }
   Handle data = open_dataset(opened.get(), dataset);
   if (!data) {
-    throw DatasetError(
-        fmt::format("{}: has no dataset {}{}", file, dataset, nearest_datasets(opened.get(), dataset)));
+    throw DatasetError(fmt::format("{}: has no dataset {}{}", file, dataset, nearest_datasets(opened.get(), dataset)));
   }
   const std::string name = file + ":" + dataset;
   ArrayInfo info = checked_info(name, data.get(), file_size);

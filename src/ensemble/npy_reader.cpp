@@ -28,8 +28,7 @@ std::string_view trimmed(std::string_view text) {
 }
 
 // The text after 'key': up to `closing`, which is included; nothing if it is not there.
-std::optional<std::string_view> value_of(std::string_view header, std::string_view key,
-                                         std::string_view closing) {
+std::optional<std::string_view> value_of(std::string_view header, std::string_view key, std::string_view closing) {
   const std::size_t at = header.find(fmt::format("'{}':", key));
   if (at == std::string_view::npos) return std::nullopt;
   const std::string_view rest = trimmed(header.substr(at + key.size() + 3));
@@ -50,10 +49,9 @@ NumberType type_of(const ByteStream& stream, std::string_view description) {
   const auto found = little ? types.find(description.substr(2, 2)) : types.end();
   if (found == types.end()) {
     fail(stream,
-         fmt::format(
-             "its NPY dtype is {}, but it must be '|u1', '<f4' or '<f8' (labels also other little-endian "
-             "integers)",
-             description));
+         fmt::format("its NPY dtype is {}, but it must be '|u1', '<f4' or '<f8' (labels also other little-endian "
+                     "integers)",
+                     description));
   }
   return found->second;
 }
@@ -78,15 +76,13 @@ std::string read_header_text(ByteStream& stream) {
   std::array<unsigned char, 8> start{};  // magic (6), major, minor version
   stream.read(std::as_writable_bytes(std::span(start)), "the NPY header");
   const unsigned version = start[6];
-  if (version < 1 || version > 3)
-    fail(stream, fmt::format("its NPY version is {}, but it must be 1, 2 or 3", version));
+  if (version < 1 || version > 3) fail(stream, fmt::format("its NPY version is {}, but it must be 1, 2 or 3", version));
   std::array<unsigned char, 4> bytes{};
   stream.read(std::as_writable_bytes(std::span(bytes).first(version == 1 ? 2 : 4)), "the NPY header");
   const std::uint64_t length = bytes[0] | bytes[1] << 8U | bytes[2] << 16U | std::uint64_t{bytes[3]} << 24U;
   constexpr std::uint64_t longest = std::uint64_t{1} << 20U;
   if (length > longest || length > stream.largest_size()) {
-    fail(stream,
-         fmt::format("is truncated or damaged: its NPY header declares a length of {} bytes", length));
+    fail(stream, fmt::format("is truncated or damaged: its NPY header declares a length of {} bytes", length));
   }
   std::string text(length, '\0');
   stream.read(std::as_writable_bytes(std::span(text)), "the NPY header");
@@ -106,8 +102,7 @@ PackedArray read_npy_header(ByteStream& stream) {
   PackedArray array;
   array.info.type = type_of(stream, *description);
   const std::string_view fortran = trimmed(order->substr(0, order->size() - 1));
-  if (fortran == "True")
-    fail(stream, "is in Fortran order, but it must be in C order (numpy.ascontiguousarray)");
+  if (fortran == "True") fail(stream, "is in Fortran order, but it must be in C order (numpy.ascontiguousarray)");
   if (fortran != "False") fail(stream, fmt::format("its NPY header says fortran_order = {}", fortran));
   array.info.shape = shape_of(stream, *shape);
   return array;

@@ -75,9 +75,8 @@ class PackedReader : public RowReader {
 
   void finish() override {
     if (stream_.at_end()) return;
-    throw DatasetError(
-        fmt::format("{}: bytes follow after the last row, but its header declares the shape {}",
-                    stream_.path(), info().shape_text()));
+    throw DatasetError(fmt::format("{}: bytes follow after the last row, but its header declares the shape {}",
+                                   stream_.path(), info().shape_text()));
   }
 
  private:
@@ -161,8 +160,7 @@ std::unique_ptr<RowReader> open_rows(const std::string& name) {
   (void)regular_file_size(file);
   if (is_hdf5(file)) return open_hdf5(file, dataset);
   if (!dataset.empty()) {
-    throw DatasetError(
-        fmt::format("{}: is not an HDF5 file, so there is no dataset {} in it", file, dataset));
+    throw DatasetError(fmt::format("{}: is not an HDF5 file, so there is no dataset {} in it", file, dataset));
   }
   ByteStream stream(file);
   const std::string first = first_bytes(stream);

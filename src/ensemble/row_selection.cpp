@@ -19,10 +19,10 @@ namespace diffphase {
 namespace {
 
 std::int64_t integer_label(const std::string& name, std::size_t row, double value) {
-  constexpr double largest = 0x1p53;  // beyond it a double no longer holds every integer
+  constexpr double largest = 0x1p53;                              // beyond it a double no longer holds every integer
   if (std::trunc(value) != value || std::abs(value) > largest) {  // also true for NaN and infinity
-    throw DatasetError(fmt::format("{}: the label of row {} is {}, but labels must be integers (up to 2^53)",
-                                   name, row, value));
+    throw DatasetError(
+        fmt::format("{}: the label of row {} is {}, but labels must be integers (up to 2^53)", name, row, value));
   }
   return static_cast<std::int64_t>(value);
 }
@@ -32,8 +32,8 @@ std::vector<std::int64_t> stored_labels(const std::string& name) {
   const auto reader = open_rows(name);
   const ArrayInfo& info = reader->info();
   if (info.row_size() != 1) {
-    throw DatasetError(fmt::format("{}: labels must be one integer for each row, but their shape is {}", name,
-                                   info.shape_text()));
+    throw DatasetError(
+        fmt::format("{}: labels must be one integer for each row, but their shape is {}", name, info.shape_text()));
   }
   std::vector<std::int64_t> labels(static_cast<std::size_t>(info.rows()));
   std::vector<double> block(std::size_t{1} << 16);
@@ -57,16 +57,15 @@ std::string list_of(const std::set<std::int64_t>& labels) {
 
 // The label that each stored label becomes: its place in `selected`, or among those present where that is
 // empty.
-std::map<std::int64_t, std::int32_t> new_labels(const DatasetFile& file,
-                                                const std::set<std::int64_t>& present) {
+std::map<std::int64_t, std::int32_t> new_labels(const DatasetFile& file, const std::set<std::int64_t>& present) {
   std::vector<std::int64_t> chosen = file.select_classes;
   if (chosen.empty()) chosen.assign(present.begin(), present.end());
   std::map<std::int64_t, std::int32_t> result;
   for (const std::int64_t label : chosen) {
     if (!present.contains(label)) {
       throw DatasetError(
-          fmt::format("{}: select_classes = [{}], but no row has the label {}; the labels present are {}",
-                      file.labels, fmt::join(chosen, ", "), label, list_of(present)));
+          fmt::format("{}: select_classes = [{}], but no row has the label {}; the labels present are {}", file.labels,
+                      fmt::join(chosen, ", "), label, list_of(present)));
     }
     if (!result.emplace(label, static_cast<std::int32_t>(result.size())).second) {
       throw DatasetError(fmt::format("{}: select_classes = [{}] names the label {} twice", file.labels,
@@ -97,13 +96,13 @@ RowSelection::RowSelection(const DatasetFile& file, std::int64_t stored_rows) : 
   if (!file.labels.empty()) {
     const std::vector<std::int64_t> stored = stored_labels(file.labels);
     if (static_cast<std::int64_t>(stored.size()) != stored_rows) {
-      throw DatasetError(fmt::format("{}: has {} labels, but {} has {} rows", file.labels, stored.size(),
-                                     file.path, stored_rows));
+      throw DatasetError(
+          fmt::format("{}: has {} labels, but {} has {} rows", file.labels, stored.size(), file.path, stored_rows));
     }
     map_labels(file, stored);
   } else if (!file.select_classes.empty()) {
-    throw DatasetError(fmt::format("{}: select_classes = [{}] needs labels, but no file of labels is given",
-                                   file.path, fmt::join(file.select_classes, ", ")));
+    throw DatasetError(fmt::format("{}: select_classes = [{}] needs labels, but no file of labels is given", file.path,
+                                   fmt::join(file.select_classes, ", ")));
   }
   if (file.shuffle) positions_ = shuffled_positions(rows_, file.seed);
 }
@@ -118,8 +117,7 @@ RowSelection::RowSelection(const DatasetFile& file) {
 void RowSelection::map_labels(const DatasetFile& file, const std::vector<std::int64_t>& stored) {
   const std::set<std::int64_t> present(stored.begin(), stored.end());
   if (present.size() > static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max())) {
-    throw DatasetError(
-        fmt::format("{}: has {} different labels, more than 2^31 - 1", file.labels, present.size()));
+    throw DatasetError(fmt::format("{}: has {} different labels, more than 2^31 - 1", file.labels, present.size()));
   }
   const auto mapping = new_labels(file, present);
   class_sizes_.assign(mapping.size(), 0);

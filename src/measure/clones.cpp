@@ -64,8 +64,7 @@ CloneAgreement class_agreement(const TaskParameters& task, const TaskGroup& grou
     centroids = centroid_matrix(classes, whole(classes.classes(), classes.dimension()));
     law = ComponentLaw::classes(classes);
   });
-  return clone_agreement(group, centroids, law, settings(task, CloneStart::drawn),
-                         streams(task, "clones classes"));
+  return clone_agreement(group, centroids, law, settings(task, CloneStart::drawn), streams(task, "clones classes"));
 }
 
 DataSlab training_set(const TaskParameters& task, std::int64_t count) {
@@ -82,8 +81,8 @@ void keep_prefix(DataSlab& set, std::int64_t count) {
 }
 
 // Streams carry the count, so that a count's numbers do not depend on which others are asked for.
-std::vector<CloneAgreement> participations(const TaskParameters& task,
-                                           const std::vector<std::int64_t>& counts, const TaskGroup& group) {
+std::vector<CloneAgreement> participations(const TaskParameters& task, const std::vector<std::int64_t>& counts,
+                                           const TaskGroup& group) {
   std::vector<CloneAgreement> out(counts.size());
   if (counts.empty()) return out;
   DataSlab set;
@@ -118,25 +117,24 @@ VariableSpec specification(std::string name, std::string long_name, bool per_sam
 std::string_view ClonesMeasure::name() const { return "clones"; }
 
 std::vector<MeasureOption> ClonesMeasure::options() const {
-  return {
-      {.name = "trajectories",
-       .value = 10000.0,
-       .minimum = 2.0,
-       .maximum = 1e9,
-       .integer = true,
-       .meaning = "independent reverse trajectories, each split at every time of the grid",
-       .words = {}},
-      {.name = "steps",
-       .value = 400.0,
-       .minimum = 1.0,
-       .maximum = 1e7,
-       .integer = true,
-       .meaning = "steps from the last time of the grid to the first and a little below, uniform in log-SNR",
-       .words = {}},
-      {.name = "sampler",
-       .integer = false,
-       .meaning = "Euler-Maruyama of the reverse SDE, or its exact transition per step",
-       .words = {"euler", "exact"}}};
+  return {{.name = "trajectories",
+           .value = 10000.0,
+           .minimum = 2.0,
+           .maximum = 1e9,
+           .integer = true,
+           .meaning = "independent reverse trajectories, each split at every time of the grid",
+           .words = {}},
+          {.name = "steps",
+           .value = 500.0,
+           .minimum = 1.0,
+           .maximum = 1e7,
+           .integer = true,
+           .meaning = "steps from the last time of the grid to the first and a little below, uniform in log-SNR",
+           .words = {}},
+          {.name = "sampler",
+           .integer = false,
+           .meaning = "Euler-Maruyama of the reverse SDE, or its exact transition per step",
+           .words = {"euler", "exact"}}};
 }
 
 std::string ClonesMeasure::problem(const TaskParameters& task) const {
@@ -147,27 +145,24 @@ std::string ClonesMeasure::problem(const TaskParameters& task) const {
 std::vector<VariableSpec> ClonesMeasure::variables(const TaskParameters& task) const {
   std::vector<VariableSpec> specs;
   if (has_classes(task)) {
-    specs.push_back(specification(
-        "clone_class_agreement",
-        "share of simulated clone pairs, split at this time, that end in the same class", false));
-    specs.push_back(
-        specification("clone_class_agreement_stderr", "standard error of clone_class_agreement", false));
+    specs.push_back(specification("clone_class_agreement",
+                                  "share of simulated clone pairs, split at this time, that end in the same class",
+                                  false));
+    specs.push_back(specification("clone_class_agreement_stderr", "standard error of clone_class_agreement", false));
   }
   if (!task.samples.empty()) {
-    specs.push_back(specification(
-        "clone_participation",
-        "share of simulated clone pairs, split at this time, that end on the same training point", true));
     specs.push_back(
-        specification("clone_participation_stderr", "standard error of clone_participation", true));
+        specification("clone_participation",
+                      "share of simulated clone pairs, split at this time, that end on the same training point", true));
+    specs.push_back(specification("clone_participation_stderr", "standard error of clone_participation", true));
   }
   return specs;
 }
 
 Cost ClonesMeasure::cost(const TaskParameters& task, const TaskRequest& request) const {
   const CloneSettings run = settings(task, CloneStart::drawn);
-  const double updates =
-      static_cast<double>(run.trajectories) *
-      static_cast<double>(clone_updates(ReverseSchedule(run.split_taus, run.final_tau, run.steps)));
+  const double updates = static_cast<double>(run.trajectories) *
+                         static_cast<double>(clone_updates(ReverseSchedule(run.split_taus, run.final_tau, run.steps)));
   const auto dimension = static_cast<double>(dimension_of(task));
   double components = 0.0;  // summed over the simulations
   double most = 0.0;
@@ -189,8 +184,7 @@ Cost ClonesMeasure::cost(const TaskParameters& task, const TaskRequest& request)
   return cost;
 }
 
-MeasureResult ClonesMeasure::run(const TaskParameters& task, const TaskRequest& request,
-                                 const TaskGroup& group) const {
+MeasureResult ClonesMeasure::run(const TaskParameters& task, const TaskRequest& request, const TaskGroup& group) const {
   MeasureResult result;
   if (request.count_free && has_classes(task)) {
     CloneAgreement classes = class_agreement(task, group);
@@ -211,6 +205,6 @@ MeasureResult ClonesMeasure::run(const TaskParameters& task, const TaskRequest& 
   return result;
 }
 
-std::vector<VariableValues> ClonesMeasure::predict(const TaskParameters& task) const { return {}; }
+std::vector<VariableValues> ClonesMeasure::predict(const TaskParameters& /*task*/) const { return {}; }
 
 }  // namespace diffphase

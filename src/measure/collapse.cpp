@@ -40,9 +40,7 @@ struct CollapseCurves {
   }
 };
 
-std::int64_t probe_count(const TaskParameters& task) {
-  return static_cast<std::int64_t>(task.options.at("probes"));
-}
+std::int64_t probe_count(const TaskParameters& task) { return static_cast<std::int64_t>(task.options.at("probes")); }
 
 Partition partition_of(const TaskParameters& task) {
   return task.words.at("partition") == "dimension" ? Partition::dimension : Partition::component;
@@ -58,22 +56,19 @@ VariableSpec per_sample(std::string name, std::string units, std::string long_na
           .dims = std::move(dims)};
 }
 
-const VariableSpec participation_spec = per_sample(
-    "participation", "1", "participation ratio, probability that two clones end on one training point",
-    "Biroli et al. 2024, section 2.3; identity E sum w^2", {"time"});
-const VariableSpec entropy_spec =
-    per_sample("weight_entropy", "1", "excess entropy over log n",
-               "Biroli et al. 2024, excess entropy density over alpha", {"time"});
+const VariableSpec participation_spec =
+    per_sample("participation", "1", "participation ratio, probability that two clones end on one training point",
+               "Biroli et al. 2024, section 2.3; identity E sum w^2", {"time"});
+const VariableSpec entropy_spec = per_sample("weight_entropy", "1", "excess entropy over log n",
+                                             "Biroli et al. 2024, excess entropy density over alpha", {"time"});
 const VariableSpec parent_spec = per_sample("parent_weight", "1", "weight of the probe's own training point",
                                             "equals participation in expectation (Bayes identity)", {"time"});
-const VariableSpec largest_spec =
-    per_sample("largest_weight", "1", "largest weight of a training point", "", {"time"});
-const VariableSpec time_spec = per_sample("collapse_time", "time", "collapse time, participation = 1/2",
-                                          "Biroli et al. 2024, section 2.3", {});
+const VariableSpec largest_spec = per_sample("largest_weight", "1", "largest weight of a training point", "", {"time"});
+const VariableSpec time_spec =
+    per_sample("collapse_time", "time", "collapse time, participation = 1/2", "Biroli et al. 2024, section 2.3", {});
 
-const VariableSpec shift_spec =
-    per_sample("collapse_time_shift", "time",
-               "finite-size shift of the crossing of 1/2 from collapse_time_theory", "", {});
+const VariableSpec shift_spec = per_sample(
+    "collapse_time_shift", "time", "finite-size shift of the crossing of 1/2 from collapse_time_theory", "", {});
 const VariableSpec window_spec =
     per_sample("collapse_window", "1", "width of the collapse on the logarithm of b^2/a^2", "", {});
 
@@ -103,11 +98,8 @@ std::string CollapseMeasure::problem(const TaskParameters& task) const {
 
 std::vector<VariableSpec> CollapseMeasure::variables(const TaskParameters& task) const {
   std::vector<VariableSpec> specs;
-  const auto add = [&](const std::vector<VariableSpec>& more) {
-    specs.insert(specs.end(), more.begin(), more.end());
-  };
-  for (const auto& curve : {participation_spec, entropy_spec, parent_spec, largest_spec})
-    add(curve_specs(curve));
+  const auto add = [&](const std::vector<VariableSpec>& more) { specs.insert(specs.end(), more.begin(), more.end()); };
+  for (const auto& curve : {participation_spec, entropy_spec, parent_spec, largest_spec}) add(curve_specs(curve));
   add(critical_time_specs(time_spec));
   if (task.mixture) {
     const Biroli2024 theory(*task.mixture);
@@ -180,11 +172,10 @@ MeasureResult CollapseMeasure::run(const TaskParameters& task, const TaskRequest
       collector.append_curve("weight_entropy", c.entropy);
       collector.append_curve("parent_weight", c.parent_weight);
       collector.append_curve("largest_weight", c.largest_weight);
-      collector.append_time(
-          "collapse_time",
-          crossing_of_mean(task.times, c.participation.values, probes, collapse_level, task.process,
-                           /*falling=*/true),
-          task.times);
+      collector.append_time("collapse_time",
+                            crossing_of_mean(task.times, c.participation.values, probes, collapse_level, task.process,
+                                             /*falling=*/true),
+                            task.times);
     }
   });
   return collector.take();
@@ -206,8 +197,7 @@ std::vector<VariableValues> CollapseMeasure::predict(const TaskParameters& task)
     collector.append("participation_theory", participation);
     collector.append("weight_entropy_theory", entropy);
     collector.append("collapse_time_theory", theory.collapse_time(log_samples, task.process));
-    collector.append("collapse_time_theory_asymptotic",
-                     theory.collapse_time_asymptotic(log_samples, task.process));
+    collector.append("collapse_time_theory_asymptotic", theory.collapse_time_asymptotic(log_samples, task.process));
     collector.append("collapse_time_shift", theory.collapse_time_shift(log_samples, task.process));
     collector.append("collapse_window", theory.collapse_window(log_samples));
   }

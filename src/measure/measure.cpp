@@ -8,9 +8,7 @@
 
 namespace diffphase {
 
-std::int64_t TaskParameters::dimension() const {
-  return mixture ? mixture->dimension : file_summary.dimension;
-}
+std::int64_t TaskParameters::dimension() const { return mixture ? mixture->dimension : file_summary.dimension; }
 
 const std::vector<const Measure*>& measures() {
   static const SpeciationMeasure speciation;

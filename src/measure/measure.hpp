@@ -89,8 +89,7 @@ struct MeasureOption {
   double maximum = 0.0;
   bool integer = true;
   std::string meaning;
-  std::vector<std::string>
-      words;  ///< not empty: the option is a word, one of these, the first is the default
+  std::vector<std::string> words;  ///< not empty: the option is a word, one of these, the first is the default
 };
 
 /// A measured quantity: declares its variables, costs, predictions, and computes one task. One file each in

@@ -13,8 +13,7 @@ double& ProbeCurves::at(std::int64_t probe, std::size_t time) {
 
 void VariableCollector::append(const std::string& name, std::span<const double> values) {
   auto& variables = result_.variables;
-  auto found =
-      std::find_if(variables.begin(), variables.end(), [&](const auto& v) { return v.name == name; });
+  auto found = std::find_if(variables.begin(), variables.end(), [&](const auto& v) { return v.name == name; });
   if (found == variables.end()) found = variables.insert(variables.end(), {name, {}});
   found->values.insert(found->values.end(), values.begin(), values.end());
 }
@@ -56,8 +55,7 @@ std::vector<VariableSpec> curve_specs(const VariableSpec& curve) {
   return {curve, error};
 }
 
-VariableSpec prediction_spec(const VariableSpec& measured, const std::string& source,
-                             const std::string& suffix) {
+VariableSpec prediction_spec(const VariableSpec& measured, const std::string& source, const std::string& suffix) {
   VariableSpec prediction = measured;
   prediction.name += suffix;
   prediction.long_name = "predicted " + measured.long_name;

@@ -15,8 +15,8 @@ std::int64_t ProbeStarts::row(std::int64_t probe, std::int64_t count) const {
                                                        static_cast<double>(count)));
 }
 
-std::vector<std::vector<std::int64_t>> ProbeStarts::groups(std::span<const std::int64_t> counts,
-                                                           std::int64_t first, std::int64_t probes) const {
+std::vector<std::vector<std::int64_t>> ProbeStarts::groups(std::span<const std::int64_t> counts, std::int64_t first,
+                                                           std::int64_t probes) const {
   const auto same_rows = [&](std::int64_t a, std::int64_t b) {
     for (std::int64_t p = first; p < first + probes; ++p) {
       if (row(p, a) != row(p, b)) return false;
@@ -25,8 +25,8 @@ std::vector<std::vector<std::int64_t>> ProbeStarts::groups(std::span<const std::
   };
   std::vector<std::vector<std::int64_t>> groups;
   for (const std::int64_t count : counts) {
-    const auto same = std::find_if(groups.begin(), groups.end(),
-                                   [&](const auto& group) { return same_rows(group.front(), count); });
+    const auto same =
+        std::find_if(groups.begin(), groups.end(), [&](const auto& group) { return same_rows(group.front(), count); });
     if (same == groups.end()) {
       groups.push_back({count});
     } else {
@@ -53,9 +53,8 @@ ProbeBlock draw_probes(const TaskGroup& group, const GaussianMixture& mixture, c
   return block;
 }
 
-ProbeBlock fetch_probes(const TaskGroup& group, const DataSlab& slab, const RandomStream& noise,
-                        std::int64_t first, std::int64_t probes,
-                        const std::function<std::int64_t(std::int64_t)>& row_of) {
+ProbeBlock fetch_probes(const TaskGroup& group, const DataSlab& slab, const RandomStream& noise, std::int64_t first,
+                        std::int64_t probes, const std::function<std::int64_t(std::int64_t)>& row_of) {
   ProbeBlock block(probes, slab.layout.local_columns());
   std::vector<std::int64_t> rows;
   for (std::int64_t p = 0; p < probes; ++p) rows.push_back(row_of(first + p));
@@ -63,8 +62,8 @@ ProbeBlock fetch_probes(const TaskGroup& group, const DataSlab& slab, const Rand
   fetch_rows(group, slab, rows, starts);
   group.run_guarded([&] {
     for (std::int64_t p = 0; p < probes; ++p) {
-      noise.normals(static_cast<std::uint64_t>(first + p),
-                    static_cast<std::uint64_t>(slab.layout.first_column()), block.noise(p));
+      noise.normals(static_cast<std::uint64_t>(first + p), static_cast<std::uint64_t>(slab.layout.first_column()),
+                    block.noise(p));
     }
     block.parents = rows;
     block.starts_at_parent = true;
@@ -87,8 +86,7 @@ DataSlab make_training_set(const TaskGroup& group, const TaskParameters& task, P
   }
   DataSlab slab;
   group.run_guarded([&] {
-    slab =
-        draw_training_set(GaussianMixture(*task.mixture, task.seed, task.ensemble, task.realization), layout);
+    slab = draw_training_set(GaussianMixture(*task.mixture, task.seed, task.ensemble, task.realization), layout);
   });
   return slab;
 }

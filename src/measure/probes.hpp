@@ -28,8 +28,8 @@ class ProbeStarts {
 
   /// The counts grouped by equal starting rows for all of probes [first, first + probes): one pass serves a
   /// group.
-  [[nodiscard]] std::vector<std::vector<std::int64_t>> groups(std::span<const std::int64_t> counts,
-                                                              std::int64_t first, std::int64_t probes) const;
+  [[nodiscard]] std::vector<std::vector<std::int64_t>> groups(std::span<const std::int64_t> counts, std::int64_t first,
+                                                              std::int64_t probes) const;
 
   [[nodiscard]] const RandomStream& noise() const { return noise_; }
 
@@ -40,9 +40,8 @@ class ProbeStarts {
 
 /// Probes [first, first + probes) of a mixture, started at rows `row_of(p)` of its infinite training set; the
 /// rank's columns of `layout`. Parents are the classes. Collective (inner products).
-[[nodiscard]] ProbeBlock draw_probes(const TaskGroup& group, const GaussianMixture& mixture,
-                                     const RandomStream& noise, const SlabLayout& layout, std::int64_t first,
-                                     std::int64_t probes,
+[[nodiscard]] ProbeBlock draw_probes(const TaskGroup& group, const GaussianMixture& mixture, const RandomStream& noise,
+                                     const SlabLayout& layout, std::int64_t first, std::int64_t probes,
                                      const std::function<std::int64_t(std::int64_t)>& row_of);
 
 /// Probes that start at rows of a stored training set; parents are the rows. Collective.
@@ -52,7 +51,7 @@ class ProbeStarts {
 
 /// The rank's part of the task's training set, rows [0, count) and the rest of the last block of rows where
 /// the data have them: products of whole blocks do not depend on `count`. Collective.
-[[nodiscard]] DataSlab make_training_set(const TaskGroup& group, const TaskParameters& task,
-                                         Partition partition, std::int64_t count);
+[[nodiscard]] DataSlab make_training_set(const TaskGroup& group, const TaskParameters& task, Partition partition,
+                                         std::int64_t count);
 
 }  // namespace diffphase

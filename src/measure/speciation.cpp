@@ -19,17 +19,13 @@ namespace {
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 const std::string paper = "Biroli, Bonnaire, de Bortoli, Mezard 2024";
 
-std::int64_t probe_count(const TaskParameters& task) {
-  return static_cast<std::int64_t>(task.options.at("probes"));
-}
+std::int64_t probe_count(const TaskParameters& task) { return static_cast<std::int64_t>(task.options.at("probes")); }
 
 bool has_superclasses(const TaskParameters& task) {
   return task.mixture && task.mixture->centroids == CentroidKind::hierarchical;
 }
 
-bool has_classes(const TaskParameters& task) {
-  return task.mixture || !task.file_summary.class_sizes.empty();
-}
+bool has_classes(const TaskParameters& task) { return task.mixture || !task.file_summary.class_sizes.empty(); }
 
 // The training set exists, so the spectral time is that of its covariance, for every sample count.
 bool draws_training_set(const TaskParameters& task) { return !task.samples.empty(); }
@@ -45,39 +41,32 @@ VariableSpec curve_spec(const std::string& name, const std::string& long_name, b
 
 VariableSpec number_spec(const std::string& name, const std::string& units, const std::string& long_name,
                          const std::string& source, bool per_sample) {
-  return {.name = name,
-          .units = units,
-          .long_name = long_name,
-          .source = source,
-          .per_sample = per_sample,
-          .dims = {}};
+  return {.name = name, .units = units, .long_name = long_name, .source = source, .per_sample = per_sample, .dims = {}};
 }
 
 VariableSpec agreement_spec(bool per_sample) {
-  return curve_spec("class_agreement", "class agreement, probability that two clones end in one class",
-                    per_sample);
+  return curve_spec("class_agreement", "class agreement, probability that two clones end in one class", per_sample);
 }
 VariableSpec speciation_spec(bool per_sample) {
   return number_spec("speciation_time", "time", "speciation time, rescaled class agreement = 0.5504",
                      paper + ", section 2.2", per_sample);
 }
 VariableSpec superclass_agreement_spec() {
-  return curve_spec("superclass_agreement",
-                    "superclass agreement, probability that two clones end in one superclass", false);
+  return curve_spec("superclass_agreement", "superclass agreement, probability that two clones end in one superclass",
+                    false);
 }
 VariableSpec superclass_speciation_spec() {
   return number_spec("superclass_speciation_time", "time",
-                     "superclass speciation time, rescaled superclass agreement = 0.5504",
-                     paper + ", section 2.2", false);
+                     "superclass speciation time, rescaled superclass agreement = 0.5504", paper + ", section 2.2",
+                     false);
 }
 VariableSpec spectral_spec(bool per_sample) {
   return number_spec("speciation_time_spectral", "time", "spectral speciation time, Lambda a^2 = a^2 + b^2",
                      paper + ", equation Lambda exp(-2 t_S) = 1", per_sample);
 }
 VariableSpec eigenvalue_spec(bool per_sample) {
-  return number_spec("covariance_eigenvalue", "1",
-                     "largest eigenvalue Lambda of the covariance about the mean", paper + ", section 2.2",
-                     per_sample);
+  return number_spec("covariance_eigenvalue", "1", "largest eigenvalue Lambda of the covariance about the mean",
+                     paper + ", section 2.2", per_sample);
 }
 VariableSpec drift_spec() {
   return number_spec("drift_instability_time", "time",
@@ -86,8 +75,7 @@ VariableSpec drift_spec() {
 }
 VariableSpec curvature_spec() {
   return number_spec("curvature_instability_time", "time",
-                     "time at which the score Jacobian has a zero eigenvalue at the centre", "c(t) = 1",
-                     false);
+                     "time at which the score Jacobian has a zero eigenvalue at the centre", "c(t) = 1", false);
 }
 
 // The ensemble's predictions do not depend on the sample count, also where the measured spectral time does.
@@ -103,8 +91,7 @@ std::vector<VariableSpec> prediction_specs(const TaskParameters& task) {
                       "_theory_asymptotic")};
   if (has_superclasses(task)) {
     specs.push_back(prediction_spec(superclass_agreement_spec(), theory.source("superclass_agreement")));
-    specs.push_back(
-        prediction_spec(superclass_speciation_spec(), theory.source("superclass_speciation_time")));
+    specs.push_back(prediction_spec(superclass_speciation_spec(), theory.source("superclass_speciation_time")));
   }
   return specs;
 }
@@ -123,8 +110,7 @@ class MixtureSpeciation {
       : task_(task),
         group_(group),
         mixture_(*task.mixture, task.seed, task.ensemble, task.realization),
-        agreement_(group.comm().is_root() ? probe_count(task) : 0,
-                   static_cast<std::int64_t>(task.times.size())),
+        agreement_(group.comm().is_root() ? probe_count(task) : 0, static_cast<std::int64_t>(task.times.size())),
         superclass_agreement_(has_superclasses(task) ? agreement_ : ProbeCurves(0, 0)) {}
 
   void measure_agreement() {
@@ -145,11 +131,10 @@ class MixtureSpeciation {
     const std::int64_t probes = probe_count(task_);
     for (std::int64_t first = 0; first < probes; first += ProbeBlock::size) {
       const ProbeBlock block =
-          draw_probes(group_, mixture_, starts.noise(), layout, first,
-                      std::min(ProbeBlock::size, probes - first), [](std::int64_t p) { return p; });
+          draw_probes(group_, mixture_, starts.noise(), layout, first, std::min(ProbeBlock::size, probes - first),
+                      [](std::int64_t p) { return p; });
       Reduction reduction(plan, mixture_.dimension(), block);
-      source.visit(group_, block, mixture_.classes(),
-                   [&](const ProductTile& tile) { reduction.consume(tile); });
+      source.visit(group_, block, mixture_.classes(), [&](const ProductTile& tile) { reduction.consume(tile); });
       reduction.merge_over(group_);
       if (group_.comm().is_root()) record(reduction, first, block.probes);
     }
@@ -205,8 +190,7 @@ class MixtureSpeciation {
     for (std::int64_t p = 0; p < probes; ++p) {
       for (std::size_t t = 0; t < task_.times.size(); ++t) {
         agreement_.at(first + p, t) = reduction.summary(0, p, t).participation;
-        if (has_superclasses(task_))
-          superclass_agreement_.at(first + p, t) = reduction.label_agreement(0, p, t);
+        if (has_superclasses(task_)) superclass_agreement_.at(first + p, t) = reduction.label_agreement(0, p, t);
       }
     }
   }
@@ -216,9 +200,8 @@ class MixtureSpeciation {
     collector.append_curve(agreement, curves);
     CriticalTime result{.time = nan, .standard_error = nan, .status = RootStatus::before_grid};
     if (at_infinity < 1.0) {
-      result =
-          crossing_of_mean(task_.times, curves.values, curves.probes, level_above(at_infinity), task_.process,
-                           /*falling=*/true);
+      result = crossing_of_mean(task_.times, curves.values, curves.probes, level_above(at_infinity), task_.process,
+                                /*falling=*/true);
       collector.append_time(time, result, task_.times);
     } else {
       collector.append(time, nan);
@@ -248,8 +231,8 @@ void measure_labelled_file(const TaskParameters& task, const TaskRequest& reques
     ProbeCurves agreement(keeps ? probes : 0, static_cast<std::int64_t>(task.times.size()));
     for (std::int64_t first = 0; first < probes; first += ProbeBlock::size) {
       const std::int64_t size = std::min(ProbeBlock::size, probes - first);
-      const ProbeBlock block = fetch_probes(group, slab, starts.noise(), first, size,
-                                            [&](std::int64_t p) { return starts.row(p, count); });
+      const ProbeBlock block =
+          fetch_probes(group, slab, starts.noise(), first, size, [&](std::int64_t p) { return starts.row(p, count); });
       Reduction reduction(plan, task.dimension(), block);
       source.visit(group, block, count, [&](const ProductTile& tile) { reduction.consume(tile); });
       reduction.merge_over(group);
@@ -265,11 +248,10 @@ void measure_labelled_file(const TaskParameters& task, const TaskRequest& reques
         frequencies[static_cast<std::size_t>(label)] += 1.0 / static_cast<double>(count);
       }
       collector.append_curve("class_agreement", agreement);
-      collector.append_time(
-          "speciation_time",
-          crossing_of_mean(task.times, agreement.values, probes, level_above(sum_of_squares(frequencies)),
-                           task.process, /*falling=*/true),
-          task.times);
+      collector.append_time("speciation_time",
+                            crossing_of_mean(task.times, agreement.values, probes,
+                                             level_above(sum_of_squares(frequencies)), task.process, /*falling=*/true),
+                            task.times);
     });
   }
 }
@@ -298,16 +280,13 @@ std::vector<MeasureOption> SpeciationMeasure::options() const {
 }
 
 std::string SpeciationMeasure::problem(const TaskParameters& task) const {
-  if (task.file && task.samples.empty())
-    return "measure.speciation of a file needs at least one sample count";
+  if (task.file && task.samples.empty()) return "measure.speciation of a file needs at least one sample count";
   return {};
 }
 
 std::vector<VariableSpec> SpeciationMeasure::variables(const TaskParameters& task) const {
   std::vector<VariableSpec> specs;
-  const auto add = [&](const std::vector<VariableSpec>& more) {
-    specs.insert(specs.end(), more.begin(), more.end());
-  };
+  const auto add = [&](const std::vector<VariableSpec>& more) { specs.insert(specs.end(), more.begin(), more.end()); };
   const bool by_count = task.file.has_value();
   if (has_classes(task)) {
     add(curve_specs(agreement_spec(by_count)));

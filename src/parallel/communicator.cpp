@@ -18,8 +18,7 @@ template <typename T>
 void all_reduce(std::span<T> values, MPI_Datatype type, MPI_Op op, MPI_Comm comm) {
   for (std::size_t first = 0; first < values.size(); first += piece) {
     const auto part = values.subspan(first, std::min(piece, values.size() - first));
-    check_mpi(MPI_Allreduce(MPI_IN_PLACE, part.data(), static_cast<int>(part.size()), type, op, comm),
-              "MPI_Allreduce");
+    check_mpi(MPI_Allreduce(MPI_IN_PLACE, part.data(), static_cast<int>(part.size()), type, op, comm), "MPI_Allreduce");
   }
 }
 
@@ -89,16 +88,10 @@ Communicator Communicator::duplicate() const {
 void Communicator::barrier() const { check_mpi(MPI_Barrier(comm_), "MPI_Barrier"); }
 
 void Communicator::sum(std::span<double> values) const { all_reduce(values, MPI_DOUBLE, MPI_SUM, comm_); }
-void Communicator::sum(std::span<std::int64_t> values) const {
-  all_reduce(values, MPI_INT64_T, MPI_SUM, comm_);
-}
+void Communicator::sum(std::span<std::int64_t> values) const { all_reduce(values, MPI_INT64_T, MPI_SUM, comm_); }
 void Communicator::maximum(std::span<double> values) const { all_reduce(values, MPI_DOUBLE, MPI_MAX, comm_); }
-void Communicator::maximum(std::span<std::int64_t> values) const {
-  all_reduce(values, MPI_INT64_T, MPI_MAX, comm_);
-}
-void Communicator::minimum(std::span<std::int64_t> values) const {
-  all_reduce(values, MPI_INT64_T, MPI_MIN, comm_);
-}
+void Communicator::maximum(std::span<std::int64_t> values) const { all_reduce(values, MPI_INT64_T, MPI_MAX, comm_); }
+void Communicator::minimum(std::span<std::int64_t> values) const { all_reduce(values, MPI_INT64_T, MPI_MIN, comm_); }
 
 void Communicator::sum_scatter(std::span<const double> values, std::span<double> out,
                                std::span<const int> counts) const {
@@ -132,8 +125,7 @@ std::vector<double> Communicator::gather(std::span<const double> values, int roo
   }
   if (values.size() > piece) throw std::length_error("gather: more values per rank than one message holds");
   const int count = static_cast<int>(values.size());
-  check_mpi(MPI_Gather(values.data(), count, MPI_DOUBLE, all.data(), count, MPI_DOUBLE, root, comm_),
-            "MPI_Gather");
+  check_mpi(MPI_Gather(values.data(), count, MPI_DOUBLE, all.data(), count, MPI_DOUBLE, root, comm_), "MPI_Gather");
   return all;
 }
 
@@ -141,8 +133,7 @@ std::vector<std::string> Communicator::gather(const std::string& text, int root)
   // Every rank learns the total, so that all of them refuse together.
   std::array<std::int64_t, 1> total{static_cast<std::int64_t>(text.size())};
   sum(total);
-  if (total[0] > std::numeric_limits<int>::max())
-    throw std::length_error("gather: more text than one message holds");
+  if (total[0] > std::numeric_limits<int>::max()) throw std::length_error("gather: more text than one message holds");
   const bool receives = rank_ == root;
   const auto ranks = static_cast<std::size_t>(receives ? size_ : 0);
   const int length = static_cast<int>(text.size());
@@ -151,9 +142,9 @@ std::vector<std::string> Communicator::gather(const std::string& text, int root)
   check_mpi(MPI_Gather(&length, 1, MPI_INT, lengths.data(), 1, MPI_INT, root, comm_), "MPI_Gather");
   std::exclusive_scan(lengths.begin(), lengths.end(), offsets.begin(), 0);
   std::string all(receives ? static_cast<std::size_t>(total[0]) : 0, '\0');
-  check_mpi(MPI_Gatherv(text.data(), length, MPI_CHAR, all.data(), lengths.data(), offsets.data(), MPI_CHAR,
-                        root, comm_),
-            "MPI_Gatherv");
+  check_mpi(
+      MPI_Gatherv(text.data(), length, MPI_CHAR, all.data(), lengths.data(), offsets.data(), MPI_CHAR, root, comm_),
+      "MPI_Gatherv");
   std::vector<std::string> parts;
   for (std::size_t r = 0; r < ranks; ++r) {
     parts.push_back(all.substr(static_cast<std::size_t>(offsets[r]), static_cast<std::size_t>(lengths[r])));
@@ -163,8 +154,7 @@ std::vector<std::string> Communicator::gather(const std::string& text, int root)
 
 void Communicator::send(std::span<const std::byte> bytes, int destination, int tag) const {
   if (bytes.size() > piece) throw std::length_error("send: message longer than 128 MiB");
-  check_mpi(MPI_Send(bytes.data(), static_cast<int>(bytes.size()), MPI_BYTE, destination, tag, comm_),
-            "MPI_Send");
+  check_mpi(MPI_Send(bytes.data(), static_cast<int>(bytes.size()), MPI_BYTE, destination, tag, comm_), "MPI_Send");
 }
 
 std::vector<std::byte> Communicator::receive(int source, int tag) const {

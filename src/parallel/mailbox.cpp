@@ -22,15 +22,13 @@ bool complete(MPI_Request& request) {
 
 bool complete(std::vector<MPI_Request>& requests) {
   int flag = 0;
-  check_mpi(MPI_Testall(static_cast<int>(requests.size()), requests.data(), &flag, MPI_STATUSES_IGNORE),
-            "MPI_Testall");
+  check_mpi(MPI_Testall(static_cast<int>(requests.size()), requests.data(), &flag, MPI_STATUSES_IGNORE), "MPI_Testall");
   return flag != 0;
 }
 
 }  // namespace
 
-Mailbox::Mailbox(Communicator comm, std::size_t frame_bytes)
-    : comm_(std::move(comm)), frame_bytes_(frame_bytes) {
+Mailbox::Mailbox(Communicator comm, std::size_t frame_bytes) : comm_(std::move(comm)), frame_bytes_(frame_bytes) {
   if (frame_bytes == 0 || frame_bytes > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
     throw std::logic_error("Mailbox: frame size does not fit a message");
   }
@@ -76,8 +74,7 @@ void Mailbox::accept_arrivals() {
     MPI_Message message{};
     MPI_Status status{};
     // Any tag: the frames of one sender must match in the order in which they were sent.
-    check_mpi(MPI_Improbe(MPI_ANY_SOURCE, MPI_ANY_TAG, comm_.get(), &arrived, &message, &status),
-              "MPI_Improbe");
+    check_mpi(MPI_Improbe(MPI_ANY_SOURCE, MPI_ANY_TAG, comm_.get(), &arrived, &message, &status), "MPI_Improbe");
     if (arrived == 0) return;
     int count = 0;
     check_mpi(MPI_Get_count(&status, MPI_BYTE, &count), "MPI_Get_count");

@@ -82,8 +82,7 @@ MpiEnvironment::MpiEnvironment(int& argc, char**& argv) : exceptions_at_start_(s
 }
 
 MpiEnvironment::~MpiEnvironment() {
-  if (std::uncaught_exceptions() > exceptions_at_start_)
-    abort("an error on this rank alone ended the program");
+  if (std::uncaught_exceptions() > exceptions_at_start_) abort("an error on this rank alone ended the program");
   static_cast<void>(PetscPopErrorHandler());
   static_cast<void>(SlepcFinalize());
   if (owns_mpi_) MPI_Finalize();

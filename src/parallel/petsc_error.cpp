@@ -12,8 +12,7 @@ void check_petsc(PetscErrorCode code, const char* what) {
   if (code == 0) return;
   const char* text = nullptr;
   PetscErrorMessage(code, &text, nullptr);
-  throw std::runtime_error(std::string(what) + ": " +
-                           (text != nullptr ? text : "error " + std::to_string(code)));
+  throw std::runtime_error(std::string(what) + ": " + (text != nullptr ? text : "error " + std::to_string(code)));
 }
 
 PetscInt petsc_int(std::int64_t value, const char* what) {

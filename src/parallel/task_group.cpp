@@ -18,8 +18,7 @@ std::string current_error() {
   }
 }
 
-TaskGroup::TaskGroup(const Communicator& comm, std::function<bool()> poll)
-    : comm_(comm), poll_(std::move(poll)) {}
+TaskGroup::TaskGroup(const Communicator& comm, std::function<bool()> poll) : comm_(comm), poll_(std::move(poll)) {}
 
 TaskGroup::Agreement TaskGroup::exchange(const std::string& error, bool stop) const {
   // The rank of the error is carried as size - rank, so that one maximum finds both "any" and "the lowest".

@@ -14,8 +14,7 @@ namespace diffphase {
   constexpr double log2_e = 1.44269504088896338700e+00;
   constexpr double ln2_high = 6.93147180369123816490e-01;  // 32 trailing zero bits: k ln2_high is exact
   constexpr double ln2_low = 1.90821492927058770002e-10;
-  constexpr double round_to_integer =
-      0x1.8p52;  // adding it leaves the nearest integer in the low mantissa bits
+  constexpr double round_to_integer = 0x1.8p52;  // adding it leaves the nearest integer in the low mantissa bits
   constexpr double smallest = -708.0;
 
   const double clamped = x < smallest ? smallest : x;

@@ -19,8 +19,7 @@ double dot(std::span<const double> a, std::span<const double> b) {
 
 std::int64_t blocks_between_agreements(std::int64_t probes, std::int64_t columns) {
   const double per_block = 2.0 * static_cast<double>(probes * columns * SlabLayout::block);
-  return std::max<std::int64_t>(
-      1, static_cast<std::int64_t>(work_between_agreements / std::max(1.0, per_block)));
+  return std::max<std::int64_t>(1, static_cast<std::int64_t>(work_between_agreements / std::max(1.0, per_block)));
 }
 
 }  // namespace
@@ -35,8 +34,7 @@ ProbeBlock::ProbeBlock(std::int64_t probe_count, std::int64_t column_count)
       start_noise(static_cast<std::size_t>(probe_count)) {}
 
 std::span<double> ProbeBlock::start(std::int64_t probe) {
-  return std::span(points).subspan(static_cast<std::size_t>(probe * columns),
-                                   static_cast<std::size_t>(columns));
+  return std::span(points).subspan(static_cast<std::size_t>(probe * columns), static_cast<std::size_t>(columns));
 }
 
 std::span<double> ProbeBlock::noise(std::int64_t probe) { return start(probes + probe); }
@@ -124,8 +122,7 @@ void StoredSource::visit_own_rows(const TaskGroup& group, const ProbeBlock& prob
   }
 }
 
-void StoredSource::visit_own_columns(const TaskGroup& group, const ProbeBlock& probes,
-                                     std::int64_t components,
+void StoredSource::visit_own_columns(const TaskGroup& group, const ProbeBlock& probes, std::int64_t components,
                                      const std::function<void(const ProductTile&)>& consume) const {
   constexpr std::int64_t block = SlabLayout::block;
   const SlabLayout& layout = slab_.layout;
@@ -153,8 +150,7 @@ void StoredSource::visit_own_columns(const TaskGroup& group, const ProbeBlock& p
     double* out = by_owner.data();
     for (int r = 0; r < layout.ranks; ++r) {
       for (std::int64_t p = 0; p < rows2; ++p) {
-        out = std::copy(products.data() + p * block + boundary(r),
-                        products.data() + p * block + boundary(r + 1), out);
+        out = std::copy(products.data() + p * block + boundary(r), products.data() + p * block + boundary(r + 1), out);
       }
     }
   };

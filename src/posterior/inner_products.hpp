@@ -78,8 +78,7 @@ class StoredSource : public InnerProductSource {
                       const std::function<void(const ProductTile&)>& consume) const;
   void visit_own_columns(const TaskGroup& group, const ProbeBlock& probes, std::int64_t components,
                          const std::function<void(const ProductTile&)>& consume) const;
-  void multiply(const ProbeBlock& probes, std::int64_t first_local_row, std::int64_t rows,
-                double* products) const;
+  void multiply(const ProbeBlock& probes, std::int64_t first_local_row, std::int64_t rows, double* products) const;
 
   const DataSlab& slab_;
   std::vector<double> half_norm2_;  // of local rows, summed over all columns

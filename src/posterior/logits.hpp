@@ -25,9 +25,8 @@ struct LogitCoefficients {
 
 /// a = signal and b = noise of the process at the time; sigma >= 0 the component's standard deviation (v > 0
 /// needed); noise_norm2 = |xi|^2. For a point x that is not split into x_0 and xi use x_0 = x/a and xi = 0.
-[[nodiscard]] inline LogitCoefficients logit_coefficients(double signal, double noise, double sigma,
-                                                          double log_weight, std::int64_t dimension,
-                                                          double noise_norm2) {
+[[nodiscard]] inline LogitCoefficients logit_coefficients(double signal, double noise, double sigma, double log_weight,
+                                                          std::int64_t dimension, double noise_norm2) {
   const double variance = noise * noise + signal * signal * sigma * sigma;
   return {.distance = signal * signal / variance,
           .overlap = signal * noise / variance,

@@ -14,8 +14,7 @@ namespace diffphase {
 
 namespace {
 
-constexpr std::int64_t slab_tile_numbers = std::int64_t{1}
-                                           << 17;  // 1 MiB of rows: both products find it in cache
+constexpr std::int64_t slab_tile_numbers = std::int64_t{1} << 17;     // 1 MiB of rows: both products find it in cache
 constexpr std::int64_t product_tile_numbers = std::int64_t{1} << 19;  // 4 MiB
 constexpr double operations_per_agreement = 4e9;
 
@@ -92,9 +91,7 @@ struct PointPosterior::SoftmaxSums {
         rows(index(points * columns)),
         columns_(index(columns)) {}
 
-  [[nodiscard]] std::span<double> row(std::size_t point) {
-    return std::span(rows).subspan(point * columns_, columns_);
-  }
+  [[nodiscard]] std::span<double> row(std::size_t point) { return std::span(rows).subspan(point * columns_, columns_); }
 
   void raise_maximum(std::size_t point, double to) {
     if (to <= maximum[point]) return;
@@ -137,8 +134,7 @@ PointPosterior::PointPosterior(const TaskGroup& group, const DataSlab& slab, Com
     require_one_per_row(law_.weights, layout.rows, false, "weights");
     static_cast<void>(blas_count(columns_));
     half_norms_.resize(index(local_rows_));
-    for (std::int64_t i = 0; i < local_rows_; ++i)
-      half_norms_[index(i)] = 0.5 * dot(slab_.row(i), slab_.row(i));
+    for (std::int64_t i = 0; i < local_rows_; ++i) half_norms_[index(i)] = 0.5 * dot(slab_.row(i), slab_.row(i));
   });
   if (!by_component()) group_.comm().sum(half_norms_);
 }
@@ -171,25 +167,23 @@ std::int64_t PointPosterior::rows_per_agreement(std::int64_t count, std::int64_t
   return tile * std::max<std::int64_t>(tiles, 1);
 }
 
-void PointPosterior::multiply(std::int64_t count, std::span<const double> left, std::int64_t first,
-                              std::int64_t rows, std::span<double> products) const {
+void PointPosterior::multiply(std::int64_t count, std::span<const double> left, std::int64_t first, std::int64_t rows,
+                              std::span<double> products) const {
   if (columns_ == 0) {
     std::fill(products.begin(), products.end(), 0.0);
     return;
   }
   const int columns = static_cast<int>(columns_);
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<int>(count), static_cast<int>(rows),
-              columns, 1.0, left.data(), columns, slab_.row(first).data(), columns, 0.0, products.data(),
-              static_cast<int>(rows));
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<int>(count), static_cast<int>(rows), columns, 1.0,
+              left.data(), columns, slab_.row(first).data(), columns, 0.0, products.data(), static_cast<int>(rows));
 }
 
 void PointPosterior::accumulate(std::int64_t count, std::span<const double> products, std::int64_t first,
                                 std::int64_t rows, std::span<double> sums) const {
   if (sums.empty()) return;
   const int columns = static_cast<int>(columns_);
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, static_cast<int>(count), columns,
-              static_cast<int>(rows), 1.0, products.data(), static_cast<int>(rows), slab_.row(first).data(),
-              columns, 1.0, sums.data(), columns);
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, static_cast<int>(count), columns, static_cast<int>(rows), 1.0,
+              products.data(), static_cast<int>(rows), slab_.row(first).data(), columns, 1.0, sums.data(), columns);
 }
 
 void PointPosterior::sweep(std::int64_t count, std::span<const double> left, std::span<double> sums,
@@ -243,8 +237,8 @@ std::vector<double> PointPosterior::scaled_half_norms(NoiseLevel level, std::int
   return norms;
 }
 
-PointPosterior::SoftmaxSums PointPosterior::softmax(NoiseLevel level, std::int64_t points,
-                                                    std::span<const double> x, bool with_rows) const {
+PointPosterior::SoftmaxSums PointPosterior::softmax(NoiseLevel level, std::int64_t points, std::span<const double> x,
+                                                    bool with_rows) const {
   LevelTerms terms;
   SoftmaxSums sums;
   group_.run_guarded([&] {
@@ -284,8 +278,7 @@ void PointPosterior::merge(SoftmaxSums& sums) const {
     std::vector<double> largest = sums.maximum;
     group_.comm().maximum(largest);
     for (std::size_t p = 0; p < points; ++p) sums.raise_maximum(p, largest[p]);
-    for (std::vector<double>* part : {&sums.mass, &sums.shrink, &sums.pull, &sums.rows})
-      group_.comm().sum(*part);
+    for (std::vector<double>* part : {&sums.mass, &sums.shrink, &sums.pull, &sums.rows}) group_.comm().sum(*part);
   }
   group_.run_guarded([&] {
     for (std::size_t p = 0; p < points; ++p) {
@@ -309,8 +302,7 @@ std::vector<double> PointPosterior::log_evidence(NoiseLevel level, std::int64_t 
   return values;
 }
 
-PosteriorMoments PointPosterior::moments(NoiseLevel level, std::int64_t points,
-                                         std::span<const double> x) const {
+PosteriorMoments PointPosterior::moments(NoiseLevel level, std::int64_t points, std::span<const double> x) const {
   SoftmaxSums sums = softmax(level, points, x, true);
   PosteriorMoments moments;
   for (std::size_t p = 0; p < index(points); ++p) {
@@ -321,8 +313,7 @@ PosteriorMoments PointPosterior::moments(NoiseLevel level, std::int64_t points,
   return moments;
 }
 
-std::vector<double> PointPosterior::score(NoiseLevel level, std::int64_t points,
-                                          std::span<const double> x) const {
+std::vector<double> PointPosterior::score(NoiseLevel level, std::int64_t points, std::span<const double> x) const {
   SoftmaxSums sums = softmax(level, points, x, true);
   const double noise2 = level.noise * level.noise;
   for (std::size_t p = 0; p < index(points); ++p) {
@@ -339,8 +330,7 @@ void PointPosterior::responsibilities(NoiseLevel level, std::int64_t points, std
   LevelTerms terms;
   group_.run_guarded([&] {
     check(level, points, x);
-    if (log_evidence.size() != index(points))
-      throw std::invalid_argument("posterior: one log evidence per point");
+    if (log_evidence.size() != index(points)) throw std::invalid_argument("posterior: one log evidence per point");
     terms = LevelTerms(*this, level);
   });
   const std::vector<double> norms = scaled_half_norms(level, points, x);
@@ -350,8 +340,7 @@ void PointPosterior::responsibilities(NoiseLevel level, std::int64_t points, std
       const double log_mass = log_evidence[p] + constant;
       const std::span<double> values = products.subspan(p * index(rows), index(rows));
       for (std::int64_t r = 0; r < rows; ++r) {
-        const double half_distance2 =
-            half_norms_[index(first + r)] + norms[p] - values[index(r)] / level.signal;
+        const double half_distance2 = half_norms_[index(first + r)] + norms[p] - values[index(r)] / level.signal;
         values[index(r)] = std::exp(terms.logit(first + r, half_distance2) - log_mass);
       }
     }
@@ -359,8 +348,7 @@ void PointPosterior::responsibilities(NoiseLevel level, std::int64_t points, std
   });
 }
 
-PosteriorCovariance::PosteriorCovariance(const PointPosterior& posterior, NoiseLevel level,
-                                         std::span<const double> x)
+PosteriorCovariance::PosteriorCovariance(const PointPosterior& posterior, NoiseLevel level, std::span<const double> x)
     : posterior_(posterior) {
   posterior.group_.run_guarded([&] {
     terms_ = PointPosterior::LevelTerms(posterior, level);
@@ -379,8 +367,7 @@ PosteriorCovariance::PosteriorCovariance(const PointPosterior& posterior, NoiseL
   if (posterior.by_component()) posterior.group_.comm().sum(std::span<double>(&isotropic_, 1));
 }
 
-void PosteriorCovariance::apply(std::int64_t count, std::span<const double> vectors,
-                                std::span<double> out) const {
+void PosteriorCovariance::apply(std::int64_t count, std::span<const double> vectors, std::span<double> out) const {
   const std::size_t columns = index(posterior_.columns_);
   const TaskGroup& group = posterior_.group_;
   group.run_guarded([&] {

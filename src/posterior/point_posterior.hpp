@@ -71,13 +71,11 @@ class PointPosterior {
 
   [[nodiscard]] std::vector<double> log_evidence(NoiseLevel level, std::int64_t points,
                                                  std::span<const double> x) const;
-  [[nodiscard]] PosteriorMoments moments(NoiseLevel level, std::int64_t points,
-                                         std::span<const double> x) const;
+  [[nodiscard]] PosteriorMoments moments(NoiseLevel level, std::int64_t points, std::span<const double> x) const;
 
   /// grad log p(x) = (a E[x_0|x] - x)/b^2 = sum_c p_c (a y_c - x)/v_c, by the second form, which does not
   /// cancel for b -> 0. Points x local columns.
-  [[nodiscard]] std::vector<double> score(NoiseLevel level, std::int64_t points,
-                                          std::span<const double> x) const;
+  [[nodiscard]] std::vector<double> score(NoiseLevel level, std::int64_t points, std::span<const double> x) const;
 
   /// Calls `consume` with the responsibilities of all local components, tile after tile in ascending order.
   /// `log_evidence` is that of the same points. An exception from `consume` becomes a GroupError on every
@@ -116,8 +114,7 @@ class PointPosterior {
   /// For every tile of local rows Y: products = left Y^T, summed over the columns of all ranks;
   /// weigh(products); and if `sums` is not empty, sums += products Y. `left` and `sums` are count x local
   /// columns.
-  void sweep(std::int64_t count, std::span<const double> left, std::span<double> sums,
-             const Weigh& weigh) const;
+  void sweep(std::int64_t count, std::span<const double> left, std::span<double> sums, const Weigh& weigh) const;
   void multiply(std::int64_t count, std::span<const double> left, std::int64_t first, std::int64_t rows,
                 std::span<double> products) const;
   void accumulate(std::int64_t count, std::span<const double> products, std::int64_t first, std::int64_t rows,

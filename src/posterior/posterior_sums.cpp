@@ -10,10 +10,8 @@ double rescaling(double from, double to) {
 }
 
 PosteriorSums merge(const PosteriorSums& a, const PosteriorSums& b) {
-  if (a.sum == 0.0)
-    return {b.maximum, b.sum, b.weighted_logit, b.sum_of_squares, std::max(a.parent, b.parent)};
-  if (b.sum == 0.0)
-    return {a.maximum, a.sum, a.weighted_logit, a.sum_of_squares, std::max(a.parent, b.parent)};
+  if (a.sum == 0.0) return {b.maximum, b.sum, b.weighted_logit, b.sum_of_squares, std::max(a.parent, b.parent)};
+  if (b.sum == 0.0) return {a.maximum, a.sum, a.weighted_logit, a.sum_of_squares, std::max(a.parent, b.parent)};
   const double maximum = std::max(a.maximum, b.maximum);
   const double fa = std::exp(a.maximum - maximum);
   const double fb = std::exp(b.maximum - maximum);

@@ -12,8 +12,7 @@ struct PosteriorSums {
   double sum = 0.0;                                           ///< sum e^(l - m)
   double weighted_logit = 0.0;                                ///< sum (l - m) e^(l - m)
   double sum_of_squares = 0.0;                                ///< sum e^(2 (l - m))
-  double parent =
-      -std::numeric_limits<double>::infinity();  ///< logit of the probe's own component, if in the set
+  double parent = -std::numeric_limits<double>::infinity();   ///< logit of the probe's own component, if in the set
 };
 
 /// The factor that brings sums with maximum `from` to the larger maximum `to`: e^(from - to), 0 for an empty

@@ -18,13 +18,12 @@ constexpr double empty = -std::numeric_limits<double>::infinity();
 
 Reduction::Reduction(const ReductionPlan& plan, std::int64_t dimension, const ProbeBlock& probes)
     : plan_(plan), dimension_(dimension), probes_(probes) {
-  if (!std::is_sorted(plan.counts.begin(), plan.counts.end()) || plan.counts.empty() ||
-      plan.counts.front() < 1) {
+  if (!std::is_sorted(plan.counts.begin(), plan.counts.end()) || plan.counts.empty() || plan.counts.front() < 1) {
     throw std::logic_error("reduction: counts must be ascending and positive");
   }
   for (const double time : plan.times) {
-    const auto c = logit_coefficients(plan.process.signal(time), plan.process.noise(time), plan.law.sigma(0),
-                                      0.0, dimension, 0.0);
+    const auto c =
+        logit_coefficients(plan.process.signal(time), plan.process.noise(time), plan.law.sigma(0), 0.0, dimension, 0.0);
     factors_.push_back({c.distance, c.overlap, plan.process.noise_to_signal(time)});
   }
   running_ = empty_state();
@@ -50,8 +49,7 @@ Reduction::State Reduction::empty_state() const {
 }
 
 void Reduction::consume(const ProductTile& tile) {
-  if (plan_.label_groups > 0 && tile.labels == nullptr)
-    throw std::logic_error("reduction: components have no labels");
+  if (plan_.label_groups > 0 && tile.labels == nullptr) throw std::logic_error("reduction: components have no labels");
   if (!plan_.law.same_for_all_rows()) prepare_general_law(tile);
   const std::int64_t end = tile.first + tile.components;
   for (; next_count_ < plan_.counts.size() && plan_.counts[next_count_] < end; ++next_count_) {
@@ -71,8 +69,7 @@ void Reduction::prepare_general_law(const ProductTile& tile) {
     for (std::int64_t i = 0; i < tile.components; ++i) {
       const std::int64_t component = tile.first + i;
       const double log_weight = plan_.law.weights.empty() ? 0.0 : std::log(plan_.law.weight(component, 0));
-      const auto c =
-          logit_coefficients(signal, noise, plan_.law.sigma(component), log_weight, dimension_, 0.0);
+      const auto c = logit_coefficients(signal, noise, plan_.law.sigma(component), log_weight, dimension_, 0.0);
       const std::size_t at = t * stride + static_cast<std::size_t>(i);
       component_distance_[at] = c.distance;
       component_overlap_[at] = c.overlap;
@@ -101,8 +98,8 @@ void Reduction::centre(const ProductTile& tile, std::int64_t probe) {
 double Reduction::fill_logits(std::int64_t probe, std::size_t time, std::int64_t components) {
   const TimeFactors& factors = factors_[time];
   if (plan_.law.same_for_all_rows()) {
-    return shared_logits(half_distance2_.data(), noise_overlap_.data(), components, factors.distance,
-                         factors.overlap, logits_.data());
+    return shared_logits(half_distance2_.data(), noise_overlap_.data(), components, factors.distance, factors.overlap,
+                         logits_.data());
   }
   // b^2 |xi|^2 / (2 v) = distance tau |xi|^2 / 2 differs between components with different v.
   const double shift = 0.5 * factors.tau * probes_.noise_norm2[static_cast<std::size_t>(probe)];
@@ -174,11 +171,10 @@ PosteriorSummary Reduction::summary(std::size_t count, std::int64_t probe, std::
   result.log_evidence -= 0.5 * static_cast<double>(dimension_) * std::log(2.0 * std::numbers::pi);
   if (plan_.law.same_for_all_rows()) {
     const double t = plan_.times[time];
-    result.log_evidence +=
-        logit_coefficients(plan_.process.signal(t), plan_.process.noise(t), plan_.law.sigma(0),
-                           -std::log(static_cast<double>(plan_.counts[count])), dimension_,
-                           probes_.noise_norm2[static_cast<std::size_t>(probe)])
-            .offset;
+    result.log_evidence += logit_coefficients(plan_.process.signal(t), plan_.process.noise(t), plan_.law.sigma(0),
+                                              -std::log(static_cast<double>(plan_.counts[count])), dimension_,
+                                              probes_.noise_norm2[static_cast<std::size_t>(probe)])
+                               .offset;
   } else if (plan_.law.weights.empty()) {
     result.log_evidence -= std::log(static_cast<double>(plan_.counts[count]));
   }

@@ -10,8 +10,8 @@ namespace diffphase {
 
 namespace {
 
-DIFFPHASE_INLINE double shared_logits_loop(const double* half_distance2, const double* noise_overlap,
-                                           std::int64_t n, double distance, double overlap, double* out) {
+DIFFPHASE_INLINE double shared_logits_loop(const double* half_distance2, const double* noise_overlap, std::int64_t n,
+                                           double distance, double overlap, double* out) {
   double largest = overlap * noise_overlap[0] - distance * half_distance2[0];
 #pragma omp simd reduction(max : largest)
   for (std::int64_t i = 0; i < n; ++i) {
@@ -22,14 +22,13 @@ DIFFPHASE_INLINE double shared_logits_loop(const double* half_distance2, const d
   return largest;
 }
 
-DIFFPHASE_INLINE double general_logits_loop(const double* half_distance2, const double* noise_overlap,
-                                            std::int64_t n, const double* distance, const double* overlap,
-                                            const double* offset, double shift, double* out) {
+DIFFPHASE_INLINE double general_logits_loop(const double* half_distance2, const double* noise_overlap, std::int64_t n,
+                                            const double* distance, const double* overlap, const double* offset,
+                                            double shift, double* out) {
   double largest = offset[0] + overlap[0] * noise_overlap[0] - distance[0] * (half_distance2[0] + shift);
 #pragma omp simd reduction(max : largest)
   for (std::int64_t i = 0; i < n; ++i) {
-    const double logit =
-        offset[i] + overlap[i] * noise_overlap[i] - distance[i] * (half_distance2[i] + shift);
+    const double logit = offset[i] + overlap[i] * noise_overlap[i] - distance[i] * (half_distance2[i] + shift);
     out[i] = logit;
     largest = logit > largest ? logit : largest;
   }
@@ -64,20 +63,19 @@ struct Kernels {
   decltype(&softmax_sums) sums;
 };
 
-#define DIFFPHASE_KERNELS(suffix, attribute)                                                                 \
-  attribute double shared_logits_##suffix(const double* d, const double* e, std::int64_t n, double distance, \
-                                          double overlap, double* out) {                                     \
-    return shared_logits_loop(d, e, n, distance, overlap, out);                                              \
-  }                                                                                                          \
-  attribute double general_logits_##suffix(const double* d, const double* e, std::int64_t n,                 \
-                                           const double* distance, const double* overlap,                    \
-                                           const double* offset, double shift, double* out) {                \
-    return general_logits_loop(d, e, n, distance, overlap, offset, shift, out);                              \
-  }                                                                                                          \
-  attribute PosteriorSums softmax_sums_##suffix(const double* logits, std::int64_t n, double maximum,        \
-                                                double* weights) {                                           \
-    return softmax_sums_loop(logits, n, maximum, weights);                                                   \
-  }                                                                                                          \
+#define DIFFPHASE_KERNELS(suffix, attribute)                                                                         \
+  attribute double shared_logits_##suffix(const double* d, const double* e, std::int64_t n, double distance,         \
+                                          double overlap, double* out) {                                             \
+    return shared_logits_loop(d, e, n, distance, overlap, out);                                                      \
+  }                                                                                                                  \
+  attribute double general_logits_##suffix(const double* d, const double* e, std::int64_t n, const double* distance, \
+                                           const double* overlap, const double* offset, double shift, double* out) { \
+    return general_logits_loop(d, e, n, distance, overlap, offset, shift, out);                                      \
+  }                                                                                                                  \
+  attribute PosteriorSums softmax_sums_##suffix(const double* logits, std::int64_t n, double maximum,                \
+                                                double* weights) {                                                   \
+    return softmax_sums_loop(logits, n, maximum, weights);                                                           \
+  }                                                                                                                  \
   constexpr Kernels kernels_##suffix{shared_logits_##suffix, general_logits_##suffix, softmax_sums_##suffix};
 
 DIFFPHASE_KERNELS(baseline, )
@@ -92,8 +90,7 @@ DIFFPHASE_KERNELS(avx512, __attribute__((target("avx512f,avx512dq,avx512vl,fma,p
 
 Kernels widest_kernels() {
 #if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-      __builtin_cpu_supports("avx512vl")) {
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
     return kernels_avx512;
   }
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return kernels_avx2;
@@ -105,14 +102,13 @@ const Kernels kernels = widest_kernels();
 
 }  // namespace
 
-double shared_logits(const double* half_distance2, const double* noise_overlap, std::int64_t n,
-                     double distance, double overlap, double* out) {
+double shared_logits(const double* half_distance2, const double* noise_overlap, std::int64_t n, double distance,
+                     double overlap, double* out) {
   return kernels.shared(half_distance2, noise_overlap, n, distance, overlap, out);
 }
 
-double general_logits(const double* half_distance2, const double* noise_overlap, std::int64_t n,
-                      const double* distance, const double* overlap, const double* offset, double shift,
-                      double* out) {
+double general_logits(const double* half_distance2, const double* noise_overlap, std::int64_t n, const double* distance,
+                      const double* overlap, const double* offset, double shift, double* out) {
   return kernels.general(half_distance2, noise_overlap, n, distance, overlap, offset, shift, out);
 }
 

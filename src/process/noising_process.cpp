@@ -19,8 +19,8 @@ const std::array<double, ddpm_steps + 1>& ddpm_clock() {
   static const auto clock = [] {
     std::array<double, ddpm_steps + 1> times{};
     for (int s = 1; s <= ddpm_steps; ++s) {
-      const double beta = ddpm_first_beta +
-                          (ddpm_last_beta - ddpm_first_beta) * (s - 1) / static_cast<double>(ddpm_steps - 1);
+      const double beta =
+          ddpm_first_beta + (ddpm_last_beta - ddpm_first_beta) * (s - 1) / static_cast<double>(ddpm_steps - 1);
       times[s] = times[s - 1] - 0.5 * std::log1p(-beta);
     }
     return times;
@@ -47,30 +47,25 @@ double ou_log_snr(double time) { return -2.0 * time - std::log(-std::expm1(-2.0 
 
 /// 1/2 log(1 + e^-log_snr) without overflow.
 double ou_time_at(double log_snr) {
-  return log_snr > 0.0 ? 0.5 * std::log1p(std::exp(-log_snr))
-                       : 0.5 * (-log_snr + std::log1p(std::exp(log_snr)));
+  return log_snr > 0.0 ? 0.5 * std::log1p(std::exp(-log_snr)) : 0.5 * (-log_snr + std::log1p(std::exp(log_snr)));
 }
 
 }  // namespace
 
 const std::vector<std::string>& NoisingProcess::names() {
-  static const std::vector<std::string> all{"ornstein-uhlenbeck", "variance-exploding", "flow-matching",
-                                            "ddpm-linear"};
+  static const std::vector<std::string> all{"ornstein-uhlenbeck", "variance-exploding", "flow-matching", "ddpm-linear"};
   return all;
 }
 
 NoisingProcess NoisingProcess::named(std::string_view name) {
   const auto found = std::find(names().begin(), names().end(), name);
-  if (found == names().end())
-    throw std::invalid_argument("no noising process is called " + std::string(name));
+  if (found == names().end()) throw std::invalid_argument("no noising process is called " + std::string(name));
   return NoisingProcess(static_cast<ProcessKind>(found - names().begin()));
 }
 
 const std::string& NoisingProcess::name() const { return names()[static_cast<std::size_t>(kind_)]; }
 
-std::string_view NoisingProcess::time_units() const {
-  return kind_ == ProcessKind::ddpm_linear ? "step" : "1";
-}
+std::string_view NoisingProcess::time_units() const { return kind_ == ProcessKind::ddpm_linear ? "step" : "1"; }
 
 double NoisingProcess::max_time() const {
   switch (kind_) {

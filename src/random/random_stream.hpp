@@ -19,8 +19,7 @@ class RandomStream {
  public:
   /// `purpose` names what the numbers are for ("centroids", "training", "noise", ...); `ensemble` is the hash
   /// of the ensemble point. Different arguments give independent streams.
-  RandomStream(std::uint64_t seed, const Hash128& ensemble, std::int64_t realization,
-               std::string_view purpose);
+  RandomStream(std::uint64_t seed, const Hash128& ensemble, std::int64_t realization, std::string_view purpose);
 
   /// Standard normal numbers of columns [first_column, first_column + out.size()) of `row`.
   void normals(std::uint64_t row, std::uint64_t first_column, std::span<double> out) const;

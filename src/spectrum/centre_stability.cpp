@@ -22,8 +22,7 @@ CentreStability::CentreStability(const TaskGroup& group, const GaussianMixture& 
   const std::int64_t classes = mixture.classes();
   const auto k = static_cast<std::size_t>(classes);
   group.run_guarded([&] {
-    if (classes > max_classes)
-      throw std::length_error("centre stability: too many classes for a Gram matrix");
+    if (classes > max_classes) throw std::length_error("centre stability: too many classes for a Gram matrix");
     SlabLayout layout{.partition = Partition::dimension,
                       .rows = classes,
                       .columns = dimension_,
@@ -38,15 +37,14 @@ CentreStability::CentreStability(const TaskGroup& group, const GaussianMixture& 
       cblas_daxpy(static_cast<blasint>(columns), mixture.weight(c), centred.row(c).data(), 1, mean.data(), 1);
     }
     for (std::int64_t c = 0; c < classes; ++c) {
-      cblas_daxpy(static_cast<blasint>(columns), -1.0, mean.data(), 1, centred.values.data() + c * columns,
-                  1);
+      cblas_daxpy(static_cast<blasint>(columns), -1.0, mean.data(), 1, centred.values.data() + c * columns, 1);
     }
     gram_.assign(k * k, 0.0);
     if (columns > 0) {
-      cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<blasint>(classes),
-                  static_cast<blasint>(classes), static_cast<blasint>(columns), 1.0, centred.values.data(),
-                  static_cast<blasint>(columns), centred.values.data(), static_cast<blasint>(columns), 0.0,
-                  gram_.data(), static_cast<blasint>(classes));
+      cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<blasint>(classes), static_cast<blasint>(classes),
+                  static_cast<blasint>(columns), 1.0, centred.values.data(), static_cast<blasint>(columns),
+                  centred.values.data(), static_cast<blasint>(columns), 0.0, gram_.data(),
+                  static_cast<blasint>(classes));
     }
   });
   group.comm().sum(gram_);
@@ -54,8 +52,7 @@ CentreStability::CentreStability(const TaskGroup& group, const GaussianMixture& 
 
 // Largest eigenvalue of sum_c p_c h_c h_c^T - h h^T, h_c = scale_c (mu_c - m): that of the K x K matrix
 // B_ce = sqrt(p_c p_e) g_c . g_e with g_c = h_c - h.
-double CentreStability::largest_eigenvalue_of(const std::vector<double>& p,
-                                              const std::vector<double>& scale) const {
+double CentreStability::largest_eigenvalue_of(const std::vector<double>& p, const std::vector<double>& scale) const {
   const std::size_t k = p.size();
   if (k == 1) return 0.0;
   std::vector<double> matrix(k * k);
@@ -70,8 +67,7 @@ double CentreStability::largest_eigenvalue_of(const std::vector<double>& p,
   }
   for (std::size_t c = 0; c < k; ++c) {
     for (std::size_t e = 0; e < k; ++e) {
-      matrix[c * k + e] =
-          std::sqrt(p[c] * p[e]) * (matrix[c * k + e] - with_mean[c] - with_mean[e] + mean_norm2);
+      matrix[c * k + e] = std::sqrt(p[c] * p[e]) * (matrix[c * k + e] - with_mean[c] - with_mean[e] + mean_norm2);
     }
   }
   const int n = static_cast<int>(k);
@@ -94,8 +90,7 @@ std::vector<double> CentreStability::posterior(double tau) const {
   const double noise = std::sqrt(tau) * signal;
   std::vector<double> p(k);
   for (std::size_t c = 0; c < k; ++c) {
-    const auto coefficients =
-        logit_coefficients(signal, noise, sigmas_[c], std::log(weights_[c]), dimension_, 0.0);
+    const auto coefficients = logit_coefficients(signal, noise, sigmas_[c], std::log(weights_[c]), dimension_, 0.0);
     p[c] = coefficients.logit(0.5 * gram_[c * k + c], 0.0);
   }
   const double largest = *std::max_element(p.begin(), p.end());
@@ -118,9 +113,7 @@ double CentreStability::largest_jacobian_eigenvalue(double tau) const {
 }
 
 double instability_noise(const CentreStability& centre, double offset) {
-  const auto excess = [&](double log_tau) {
-    return centre.largest_jacobian_eigenvalue(std::exp(log_tau)) + offset;
-  };
+  const auto excess = [&](double log_tau) { return centre.largest_jacobian_eigenvalue(std::exp(log_tau)) + offset; };
   // Above this noise the centroid term is below a quarter of the isotropic one; the scan goes down from
   // there.
   constexpr double step = 0.25;
@@ -131,8 +124,8 @@ double instability_noise(const CentreStability& centre, double offset) {
     const double lower = excess(x - step);
     if (lower >= 0.0) {
       std::uintmax_t iterations = 60;
-      const auto root = boost::math::tools::toms748_solve(
-          excess, x - step, x, lower, upper, boost::math::tools::eps_tolerance<double>(48), iterations);
+      const auto root = boost::math::tools::toms748_solve(excess, x - step, x, lower, upper,
+                                                          boost::math::tools::eps_tolerance<double>(48), iterations);
       return std::exp(0.5 * (root.first + root.second));
     }
     upper = lower;

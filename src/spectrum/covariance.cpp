@@ -39,9 +39,8 @@ class CovarianceProduct {
   void project(std::span<const double> x) {
     std::fill(projections_.begin(), projections_.end(), 0.0);
     if (rows_ > 0 && columns_ > 0) {
-      cblas_dgemv(CblasRowMajor, CblasNoTrans, static_cast<blasint>(rows_), static_cast<blasint>(columns_),
-                  1.0, slab_.values.data(), static_cast<blasint>(columns_), x.data(), 1, 0.0,
-                  projections_.data(), 1);
+      cblas_dgemv(CblasRowMajor, CblasNoTrans, static_cast<blasint>(rows_), static_cast<blasint>(columns_), 1.0,
+                  slab_.values.data(), static_cast<blasint>(columns_), x.data(), 1, 0.0, projections_.data(), 1);
     }
     if (slab_.layout.partition == Partition::dimension) group_.comm().sum(projections_);
   }
@@ -63,8 +62,7 @@ class CovarianceProduct {
 
 }  // namespace
 
-LargestEigenvalue largest_covariance_eigenvalue(const TaskGroup& group, const DataSlab& slab,
-                                                std::int64_t count) {
+LargestEigenvalue largest_covariance_eigenvalue(const TaskGroup& group, const DataSlab& slab, std::int64_t count) {
   // The solver's vectors are split by columns also where the slab is split by rows.
   SlabLayout pieces = slab.layout;
   pieces.partition = Partition::dimension;

@@ -73,8 +73,7 @@ void set_up(EPS eps, Mat matrix, Solve& solve, double tolerance) {
   check_petsc(EPSSetWhichEigenpairs(eps, EPS_LARGEST_REAL), "EPSSetWhichEigenpairs");
   check_petsc(EPSSetDimensions(eps, 1, PETSC_DEFAULT, PETSC_DEFAULT), "EPSSetDimensions");
   check_petsc(EPSSetTolerances(eps, tolerance, 10000), "EPSSetTolerances");
-  check_petsc(EPSSetStoppingTestFunction(eps, stop_when_agreed, &solve, nullptr),
-              "EPSSetStoppingTestFunction");
+  check_petsc(EPSSetStoppingTestFunction(eps, stop_when_agreed, &solve, nullptr), "EPSSetStoppingTestFunction");
   DS ds = nullptr;
   check_petsc(EPSGetDS(eps, &ds), "EPSGetDS");
   check_petsc(DSSetParallel(ds, DS_PARALLEL_SYNCHRONIZED), "DSSetParallel");
@@ -112,8 +111,7 @@ LargestEigenvalue largest_eigenvalue(const TaskGroup& group, const SymmetricOper
   Solve solve{&group, &op, 0, {}};
   Handle<Mat, MatDestroy> matrix;
   Handle<EPS, EPSDestroy> eps;
-  check_petsc(MatCreateShell(group.comm().get(), local, local, size, size, &solve, matrix.address()),
-              "MatCreateShell");
+  check_petsc(MatCreateShell(group.comm().get(), local, local, size, size, &solve, matrix.address()), "MatCreateShell");
   check_petsc(MatShellSetOperation(matrix.get(), MATOP_MULT, reinterpret_cast<void (*)()>(multiply)),
               "MatShellSetOperation");
   check_petsc(EPSCreate(group.comm().get(), eps.address()), "EPSCreate");

@@ -1,6 +1,7 @@
 #include "sweep/aggregate.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <set>
 #include <sstream>
@@ -102,8 +103,7 @@ void Aggregator::fill_measured(const Slot& slot, const JournalState& journals, s
   const auto realizations = static_cast<std::size_t>(sweep_.file.realizations);
   for (const GridPoint& point : sweep_.points) {
     for (std::size_t r = 0; r < realizations; ++r) {
-      const TaskHistory& history =
-          journals.task(identity(slot.measure, point.cell, static_cast<std::int64_t>(r)));
+      const TaskHistory& history = journals.task(identity(slot.measure, point.cell, static_cast<std::int64_t>(r)));
       const auto* found =
           slot.spec.per_sample ? history.value(point.samples, slot.spec.name) : history.value(slot.spec.name);
       if (found == nullptr || found->size() != slot.inner) continue;
@@ -245,8 +245,8 @@ void Aggregator::add_task_tables(ResultsFile& file, const JournalState& journals
   for (const GridPoint& point : sweep_.points) first_of_cell.try_emplace(point.cell, &point);
   for (const SweepTask& task : sweep_.tasks) {
     const TaskHistory& history = journals.task(task.identity);
-    const auto measure = static_cast<std::size_t>(
-        std::find(measures_.begin(), measures_.end(), &task.measure()) - measures_.begin());
+    const auto measure =
+        static_cast<std::size_t>(std::find(measures_.begin(), measures_.end(), &task.measure()) - measures_.begin());
     for (const GridPoint& point : sweep_.points) {
       if (point.cell != task.cell) continue;
       const std::size_t at =
@@ -264,8 +264,7 @@ void Aggregator::add_task_tables(ResultsFile& file, const JournalState& journals
   }
   std::vector<std::string> dims = dims_of(slot);
   dims.emplace_back("measure");
-  file.variables.push_back({"task_status", dims, status, "1", "state of the task", "",
-                            {"pending", "done", "failed"}});
+  file.variables.push_back({"task_status", dims, status, "1", "state of the task", "", {"pending", "done", "failed"}});
   file.variables.push_back({"task_seconds", dims, seconds, "s", "wall time of all attempts"});
   file.variables.push_back({"task_ranks", dims, ranks, "1", "ranks of the last attempt"});
   file.variables.push_back({"task_attempts", dims, attempts, "1", "attempts"});

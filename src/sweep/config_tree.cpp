@@ -23,9 +23,7 @@ std::int64_t position_of(const toml::source_region& region) {
   return static_cast<std::int64_t>(region.begin.line) * positions_per_line + region.begin.column;
 }
 
-void sort_by_position(std::vector<ConfigNode>& nodes) {
-  std::ranges::stable_sort(nodes, {}, &ConfigNode::position);
-}
+void sort_by_position(std::vector<ConfigNode>& nodes) { std::ranges::stable_sort(nodes, {}, &ConfigNode::position); }
 
 ConfigNode convert(const toml::node& node, const toml::source_region& region, const std::string& file);
 
@@ -106,8 +104,7 @@ void set_where(ConfigNode& node, const std::string& where, std::int64_t& positio
 /// The member of that key; made as an empty table at the end if there is none.
 ConfigNode& member(ConfigNode& table, const std::string& key, const std::string& where) {
   if (!table.is(Kind::table)) {
-    throw BadInput(
-        fmt::format("{}: \"{}\" is not a table, \"{}\" cannot be set in it", where, table.key, key));
+    throw BadInput(fmt::format("{}: \"{}\" is not a table, \"{}\" cannot be set in it", where, table.key, key));
   }
   const auto found = std::ranges::find(table.items, key, &ConfigNode::key);
   if (found != table.items.end()) return *found;
@@ -211,8 +208,7 @@ ConfigNode parse_config(std::string_view text, const std::string& name) {
     return root;
   } catch (const toml::parse_error& error) {
     const toml::source_position& at = error.source().begin;
-    throw BadInput(
-        fmt::format("{}, line {}, column {}: not TOML: {}", name, at.line, at.column, error.description()));
+    throw BadInput(fmt::format("{}, line {}, column {}: not TOML: {}", name, at.line, at.column, error.description()));
   }
 }
 

@@ -46,9 +46,7 @@ Value get(const PointValues& values, std::string_view key) {
   return std::get<Value>(found == values.end() ? key_spec(key).value.value() : *found->second.value);
 }
 
-std::vector<std::int64_t> to_integers(const std::vector<double>& numbers) {
-  return {numbers.begin(), numbers.end()};
-}
+std::vector<std::int64_t> to_integers(const std::vector<double>& numbers) { return {numbers.begin(), numbers.end()}; }
 
 template <class Kind, std::size_t count>
 Kind named(const std::string& name, const std::array<std::pair<std::string_view, Kind>, count>& kinds) {
@@ -66,11 +64,10 @@ CentroidKind centroid_kind(const std::string& name) {
 }
 
 Scaling scaling_kind(const std::string& name) {
-  static constexpr std::array<std::pair<std::string_view, Scaling>, 4> kinds{
-      {{"raw", Scaling::raw},
-       {"[0,1]", Scaling::unit},
-       {"[-1,1]", Scaling::symmetric},
-       {"standardised", Scaling::standardised}}};
+  static constexpr std::array<std::pair<std::string_view, Scaling>, 4> kinds{{{"raw", Scaling::raw},
+                                                                              {"[0,1]", Scaling::unit},
+                                                                              {"[-1,1]", Scaling::symmetric},
+                                                                              {"standardised", Scaling::standardised}}};
   return named(name, kinds);
 }
 
@@ -96,8 +93,8 @@ std::int64_t classes_of_branches(const PointValues& values, const MixtureParamet
   const auto given = values.find("ensemble.classes");
   if (given != values.end() && std::get<std::int64_t>(*given->second.value) != product) {
     throw BadInput(fmt::format("{}: ensemble.classes = {}: branches = [{}, {}] gives {} classes",
-                               given->second.entry->where, canonical_text(*given->second.value),
-                               mixture.branches[0], mixture.branches[1], product));
+                               given->second.entry->where, canonical_text(*given->second.value), mixture.branches[0],
+                               mixture.branches[1], product));
   }
   return product;
 }
@@ -105,9 +102,8 @@ std::int64_t classes_of_branches(const PointValues& values, const MixtureParamet
 void read_hierarchy(const PointValues& values, const SweepFile& file, MixtureParameters& mixture) {
   const auto branches = values.find("ensemble.branches");
   if (branches == values.end()) {
-    throw BadInput(
-        fmt::format("{}: ensemble.branches is missing: centroids = \"hierarchical\" needs branches = [a, b]",
-                    where_of(values, "ensemble.centroids", file.path)));
+    throw BadInput(fmt::format("{}: ensemble.branches is missing: centroids = \"hierarchical\" needs branches = [a, b]",
+                               where_of(values, "ensemble.centroids", file.path)));
   }
   const std::vector<std::int64_t> pair = to_integers(std::get<std::vector<double>>(*branches->second.value));
   mixture.branches = {pair.at(0), pair.at(1)};
@@ -127,8 +123,7 @@ MixtureParameters make_mixture(const PointValues& values, const SweepFile& file)
   MixtureParameters mixture;
   if (!values.contains("ensemble.dimension")) {
     const KeySpec& spec = key_spec("ensemble.dimension");
-    throw BadInput(
-        fmt::format("{}: {} is missing: {}, {}", file.path, spec.key, spec.meaning, spec.allowed()));
+    throw BadInput(fmt::format("{}: {} is missing: {}, {}", file.path, spec.key, spec.meaning, spec.allowed()));
   }
   mixture.dimension = get<std::int64_t>(values, "ensemble.dimension");
   mixture.classes = get<std::int64_t>(values, "ensemble.classes");
@@ -151,8 +146,7 @@ std::string resolved(const std::string& folder, const std::string& path) {
 
 DatasetFile make_dataset_file(const PointValues& values, const SweepFile& file) {
   if (!values.contains("dataset.file")) {
-    throw BadInput(
-        fmt::format("{}: dataset.file is missing: [ensemble] kind = \"file\" needs it", file.path));
+    throw BadInput(fmt::format("{}: dataset.file is missing: [ensemble] kind = \"file\" needs it", file.path));
   }
   DatasetFile data;
   data.path = resolved(file.folder, get<std::string>(values, "dataset.file"));
@@ -163,8 +157,8 @@ DatasetFile make_dataset_file(const PointValues& values, const SweepFile& file) 
   data.scaling = scaling_kind(get<std::string>(values, "dataset.scaling"));
   data.seed = file.seed;
   if (!data.select_classes.empty() && data.labels.empty()) {
-    throw BadInput(value_message(*values.find("dataset.select_classes")->second.entry,
-                                 "needs labels, which are not given"));
+    throw BadInput(
+        value_message(*values.find("dataset.select_classes")->second.entry, "needs labels, which are not given"));
   }
   return data;
 }
@@ -272,9 +266,9 @@ void check_size(const std::vector<ProductAxis>& axes, const SweepFile& file) {
   for (const ProductAxis& axis : axes) product *= static_cast<double>(axis.axis.size);
   size *= product + points;
   if (size > static_cast<double>(most_tasks)) {
-    throw BadInput(fmt::format(
-        "{}: the grid has {:.3g} points times realizations times measures; at most {} are allowed", file.path,
-        size, most_tasks));
+    throw BadInput(
+        fmt::format("{}: the grid has {:.3g} points times realizations times measures; at most {} are allowed",
+                    file.path, size, most_tasks));
   }
 }
 
@@ -319,15 +313,14 @@ std::vector<RawPoint> product_points(const std::vector<ProductAxis>& axes, const
 }
 
 /// The values of a [[point]]: the single values of the file, overridden by its own.
-RawPoint extra_point(const SweepExtraPoint& extra, const std::vector<ProductAxis>& axes,
-                     const SweepFile& file) {
+RawPoint extra_point(const SweepExtraPoint& extra, const std::vector<ProductAxis>& axes, const SweepFile& file) {
   RawPoint point{.index = {}, .values = single_values(file), .where = extra.where};
   for (const SweepEntry& entry : extra.entries) point.values[entry.key] = {&entry.values.front(), &entry};
   for (const ProductAxis& axis : axes) {
     for (const SweepEntry* entry : axis.entries) {
       if (point.values.contains(entry->key)) continue;
-      throw BadInput(fmt::format("{}: the [[point]] must give {}, which is a list at {}", extra.where,
-                                 entry->key, entry->where));
+      throw BadInput(
+          fmt::format("{}: the [[point]] must give {}, which is a list at {}", extra.where, entry->key, entry->where));
     }
   }
   return point;
@@ -356,10 +349,8 @@ const SweepValue* value_or_default(const PointValues& values, const std::string&
 }
 
 Axis point_axis(const std::vector<RawPoint>& points, const std::vector<std::string>& keys) {
-  Axis axis{.kind = Axis::Kind::point,
-            .name = "point",
-            .size = static_cast<std::int64_t>(points.size()),
-            .columns = {}};
+  Axis axis{
+      .kind = Axis::Kind::point, .name = "point", .size = static_cast<std::int64_t>(points.size()), .columns = {}};
   for (const std::string& key : keys) {
     AxisColumn column = make_column(key);
     std::vector<const SweepValue*> values;
@@ -403,8 +394,7 @@ void check_samples_everywhere(const std::vector<RawPoint>& points) {
   const auto has_samples = [](const RawPoint& point) { return point.values.contains(samples_key); };
   const auto without = std::ranges::find_if_not(points, has_samples);
   if (without == points.end() || std::ranges::none_of(points, has_samples)) return;
-  throw BadInput(
-      fmt::format("{}: the [[point]] must give {}, as other points do", without->where, samples_key));
+  throw BadInput(fmt::format("{}: the [[point]] must give {}, as other points do", without->where, samples_key));
 }
 
 std::string cell_label(const PointValues& values, const std::vector<std::string>& keys) {
@@ -416,8 +406,7 @@ std::string cell_label(const PointValues& values, const std::vector<std::string>
     const std::string& symbol = key_spec(key).symbol;
     const auto* word = std::get_if<std::string>(value);
     if (!label.empty()) label += ' ';
-    label +=
-        (symbol.empty() ? axis_name(key) : symbol) + '=' + (word != nullptr ? *word : canonical_text(*value));
+    label += (symbol.empty() ? axis_name(key) : symbol) + '=' + (word != nullptr ? *word : canonical_text(*value));
   }
   return label;
 }
@@ -459,11 +448,10 @@ class GridBuilder {
     GridPoint point{.index = raw.index};
     point.samples = get<std::int64_t>(raw.values, samples_key, std::int64_t{0});
     point.cell = cell_of(raw);
-    const auto [first, is_new] =
-        first_points_.emplace(std::pair(point.cell, point.samples), sweep_.points.size());
+    const auto [first, is_new] = first_points_.emplace(std::pair(point.cell, point.samples), sweep_.points.size());
     if (!is_new) {
-      throw BadInput(fmt::format("{}: points {} and {} of the grid are the same ({})", raw.where,
-                                 first->second, sweep_.points.size(), describe(raw)));
+      throw BadInput(fmt::format("{}: points {} and {} of the grid are the same ({})", raw.where, first->second,
+                                 sweep_.points.size(), describe(raw)));
     }
     GridCell& cell = sweep_.cells[point.cell];
     if (point.samples > 0) cell.parameters.samples.push_back(point.samples);
@@ -489,8 +477,7 @@ class GridBuilder {
     const SweepFile& file = sweep_.file;
     GridCell cell;
     cell.index = raw.index;
-    if (sweep_.samples_axis)
-      cell.index.erase(cell.index.begin() + static_cast<std::ptrdiff_t>(*sweep_.samples_axis));
+    if (sweep_.samples_axis) cell.index.erase(cell.index.begin() + static_cast<std::ptrdiff_t>(*sweep_.samples_axis));
     cell.label = cell_label(raw.values, keys_);
     TaskParameters& parameters = cell.parameters;
     parameters.process = file.process;
@@ -512,8 +499,7 @@ class GridBuilder {
     for (std::size_t cell = 0; cell < sweep_.cells.size(); ++cell) {
       for (std::int64_t realization = 0; realization < sweep_.file.realizations; ++realization) {
         for (const MeasureRequest& request : sweep_.file.measures) {
-          SweepTask task{
-              .request = &request, .cell = cell, .realization = realization, .identity = {}, .counts = {}};
+          SweepTask task{.request = &request, .cell = cell, .realization = realization, .identity = {}, .counts = {}};
           task.identity = task_identity(sweep_.cells[cell].identity, request.identity, realization);
           task.counts = sweep_.cells[cell].parameters.samples;
           sweep_.tasks.push_back(std::move(task));
@@ -558,8 +544,7 @@ std::string dataset_key(const DatasetFile& data) {
                      static_cast<int>(data.scaling), data.seed);
 }
 
-DatasetSummary inspected(const GridCell& cell,
-                         const std::function<DatasetSummary(const DatasetFile&)>& inspect) {
+DatasetSummary inspected(const GridCell& cell, const std::function<DatasetSummary(const DatasetFile&)>& inspect) {
   try {
     return inspect(*cell.parameters.file);
   } catch (const DatasetError& error) {
@@ -582,8 +567,8 @@ void check_samples(const GridCell& cell) {
   const std::int64_t rows = cell.parameters.file_summary.rows;
   const std::int64_t largest = cell.parameters.samples.back();
   if (largest <= rows) return;
-  throw BadInput(fmt::format("{}: dataset.samples = {}: {} has {} rows{}", cell.where, largest, data.path,
-                             rows, data.select_classes.empty() ? "" : " of the selected classes"));
+  throw BadInput(fmt::format("{}: dataset.samples = {}: {} has {} rows{}", cell.where, largest, data.path, rows,
+                             data.select_classes.empty() ? "" : " of the selected classes"));
 }
 
 /// The integer that a text is, none if it is not one.
@@ -606,12 +591,12 @@ PointRange parse_range(std::string_view text, std::string_view selection, std::i
   const std::optional<std::int64_t> last =
       colon == std::string_view::npos ? first : parse_integer(text.substr(colon + 1));
   if (!first || !last) {
-    throw BadInput(fmt::format("--points {}: \"{}\" is not a point or a range; write for example 2:5,9",
-                               selection, text));
+    throw BadInput(
+        fmt::format("--points {}: \"{}\" is not a point or a range; write for example 2:5,9", selection, text));
   }
   if (*first < 0 || *last < *first || *last >= points) {
-    throw BadInput(fmt::format("--points {}: \"{}\" is not within the points 0:{} that diffphase plan lists",
-                               selection, text, points - 1));
+    throw BadInput(fmt::format("--points {}: \"{}\" is not within the points 0:{} that diffphase plan lists", selection,
+                               text, points - 1));
   }
   return {*first, *last};
 }
@@ -652,8 +637,7 @@ Sweep make_sweep(SweepFile file) {
   return sweep;
 }
 
-void attach_dataset_summaries(Sweep& sweep,
-                              const std::function<DatasetSummary(const DatasetFile&)>& inspect) {
+void attach_dataset_summaries(Sweep& sweep, const std::function<DatasetSummary(const DatasetFile&)>& inspect) {
   if (sweep.file.kind != "file") return;
   std::map<std::string, DatasetSummary> summaries;
   for (GridCell& cell : sweep.cells) {
@@ -672,8 +656,7 @@ void select_points(Sweep& sweep, std::string_view selection) {
   const auto ranges = parse_selection(selection, static_cast<std::int64_t>(sweep.points.size()));
   for (GridPoint& point : sweep.points) point.selected = false;
   for (const PointRange& range : ranges) {
-    for (std::int64_t i = range.first; i <= range.last; ++i)
-      sweep.points[static_cast<std::size_t>(i)].selected = true;
+    for (std::int64_t i = range.first; i <= range.last; ++i) sweep.points[static_cast<std::size_t>(i)].selected = true;
   }
   std::map<std::size_t, std::set<std::int64_t>> counts;
   for (const GridPoint& point : sweep.points) {
@@ -694,8 +677,7 @@ void select_shard(Sweep& sweep, std::string_view shard) {
   if (!number || !shards || *number < 1 || *number > *shards || *shards > most) {
     throw BadInput(fmt::format("--shard {}: must be I/M with 1 <= I <= M, for example 2/4", shard));
   }
-  std::erase_if(sweep.tasks,
-                [&](const SweepTask& task) { return !shard_holds(task.identity, *number, *shards); });
+  std::erase_if(sweep.tasks, [&](const SweepTask& task) { return !shard_holds(task.identity, *number, *shards); });
 }
 
 }  // namespace diffphase

@@ -80,9 +80,9 @@ struct Sweep {
   SweepFile file;
   std::vector<Axis> axes;                   ///< in file order
   std::optional<std::size_t> samples_axis;  ///< where `samples` is a list of its own: its place in `axes`
-  std::vector<GridPoint> points;  ///< in plan order: row-major, the last axis fastest, then [[point]]s
-  std::vector<GridCell> cells;    ///< in order of their first point
-  std::vector<SweepTask> tasks;   ///< of this run: cells, realizations, measures; the last fastest
+  std::vector<GridPoint> points;            ///< in plan order: row-major, the last axis fastest, then [[point]]s
+  std::vector<GridCell> cells;              ///< in order of their first point
+  std::vector<SweepTask> tasks;             ///< of this run: cells, realizations, measures; the last fastest
 
   /// Everything the task's measure needs.
   [[nodiscard]] TaskParameters parameters(const SweepTask& task) const;

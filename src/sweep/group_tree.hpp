@@ -36,18 +36,14 @@ class TreeShape {
   /// The group of `rank` at `level`. Throws std::out_of_range for a rank or level that does not exist.
   [[nodiscard]] RankRange group_of(int rank, int level) const;
   /// Whether `rank` works on tasks of `level`: true but for a dedicated rank 0 below level 0.
-  [[nodiscard]] bool computes(int rank, int level) const {
-    return level == 0 || rank != 0 || !dedicated_root_;
-  }
+  [[nodiscard]] bool computes(int rank, int level) const { return level == 0 || rank != 0 || !dedicated_root_; }
   /// Number of groups that take tasks at `level`.
   [[nodiscard]] int groups(int level) const;
   /// Ranks of the smallest group that takes tasks at `level`.
   [[nodiscard]] int smallest_group(int level) const;
 
  private:
-  [[nodiscard]] int ranks_at(int level) const {
-    return level > 0 && dedicated_root_ ? world_size_ - 1 : world_size_;
-  }
+  [[nodiscard]] int ranks_at(int level) const { return level > 0 && dedicated_root_ ? world_size_ - 1 : world_size_; }
   void check_level(int level) const;
 
   int world_size_;

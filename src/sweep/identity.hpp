@@ -21,8 +21,7 @@ using IdentityKeys = std::map<std::string, std::string, std::less<>>;
 
 /// Identity of a task: hash of the identity text of `point` (process, ensemble, dataset without samples,
 /// seed, precision), `measure` (its name and options) and the realization.
-[[nodiscard]] Hash128 task_identity(const IdentityKeys& point, const IdentityKeys& measure,
-                                    std::int64_t realization);
+[[nodiscard]] Hash128 task_identity(const IdentityKeys& point, const IdentityKeys& measure, std::int64_t realization);
 
 /// Key of the random streams of a point: hash of the identity text of its ensemble.* and dataset.* keys.
 /// Without process, times, measure, seed and realization, so that measures and processes share their draws;

@@ -35,12 +35,12 @@ std::string gibibytes(double bytes) { return fmt::format("{:.3g} GiB", bytes / (
 
 std::string memory_problem(int ranks, const TaskLoad& load, const PlacementRules& rules) {
   std::string text =
-      fmt::format("needs {} on each of {} rank{}, memory_per_rank is {}: ", gibibytes(bytes_on(ranks, load)),
-                  ranks, ranks == 1 ? "" : "s", gibibytes(rules.memory_per_rank));
+      fmt::format("needs {} on each of {} rank{}, memory_per_rank is {}: ", gibibytes(bytes_on(ranks, load)), ranks,
+                  ranks == 1 ? "" : "s", gibibytes(rules.memory_per_rank));
   const double spare = rules.memory_per_rank - load.rank_bytes;
   if (spare <= 0.0) {
-    return text + fmt::format("raise it above {}, which every rank needs however many there are",
-                              gibibytes(load.rank_bytes));
+    return text +
+           fmt::format("raise it above {}, which every rank needs however many there are", gibibytes(load.rank_bytes));
   }
   return text + fmt::format("raise it, or use at least {:.0f} ranks", std::ceil(load.divided_bytes / spare));
 }

@@ -59,8 +59,7 @@ void QueueOwner::answer(int leader, int level) {
     tell_stop(leader);
   } else if (queue_.remaining(level) == 0) {
     post(leader, {.kind = Kind::level_done});
-  } else if (queue_.held_by(leader) == 0 ||
-             queue_.remaining(level) > static_cast<std::size_t>(shape_.groups(level))) {
+  } else if (queue_.held_by(leader) == 0 || queue_.remaining(level) > static_cast<std::size_t>(shape_.groups(level))) {
     if (const auto task = begin_next(level, leader)) post(leader, {.kind = Kind::task, .task = *task});
   } else {
     postponed_[leader] = level;
@@ -74,7 +73,7 @@ std::optional<std::size_t> QueueOwner::begin_next(int level, int leader) {
   if (!task) return std::nullopt;
   // If begin throws, the run stops, and stopping leaves the task in the queue.
   if (!call(hooks_.begin, *task, shape_.group_of(leader, level).size)) {
-    if (leader != 0) tell_stop(leader);
+    tell_stop(leader);
     return std::nullopt;
   }
   return queue_.take(level, leader);
@@ -91,10 +90,9 @@ void QueueOwner::stop() {
   for (const int leader : queue_.holders()) tell_stop(leader);
 }
 
-// At most once: a leader that knows asks and listens no more.
+// A leader may hear it twice, as a holder and as one who asks.
 void QueueOwner::tell_stop(int leader) {
-  if (leader == 0 || !told_to_stop_.insert(leader).second) return;
-  post(leader, {.kind = Kind::stop});
+  if (leader != 0) post(leader, {.kind = Kind::stop});
 }
 
 template <typename Hook, typename... Arguments>
@@ -115,11 +113,10 @@ RunSummary QueueOwner::finish() {
     if (serve()) idle = {};
     if (queue_.settled()) break;
   }
-  const RunSummary result = summary();
+  RunSummary result = summary();
   finished_ = true;
   for (int rank = 1; rank < shape_.world_size(); ++rank) post(rank, finished_message(result));
-  for (IdleWait idle; acknowledged_ < shape_.world_size() - 1 || !mailbox_.all_sent(); idle.pause())
-    read_mail();
+  for (IdleWait idle; acknowledged_ < shape_.world_size() - 1 || !mailbox_.all_sent(); idle.pause()) read_mail();
   return result;
 }
 
@@ -129,8 +126,7 @@ RunSummary QueueOwner::summary() const {
 }
 
 SchedulerMessage finished_message(const RunSummary& summary) {
-  const std::array<std::uint64_t, 4> counts{summary.done, summary.failed, summary.abandoned,
-                                            summary.not_begun};
+  const std::array<std::uint64_t, 4> counts{summary.done, summary.failed, summary.abandoned, summary.not_begun};
   std::string bytes(sizeof counts, '\0');
   std::memcpy(bytes.data(), counts.data(), sizeof counts);
   return {.kind = Kind::finished, .text = summary.error, .payload = std::move(bytes)};
@@ -138,8 +134,7 @@ SchedulerMessage finished_message(const RunSummary& summary) {
 
 RunSummary summary_of(const SchedulerMessage& finished) {
   std::array<std::uint64_t, 4> counts{};
-  if (finished.payload.size() != sizeof counts)
-    throw std::runtime_error("scheduler: summary of another size");
+  if (finished.payload.size() != sizeof counts) throw std::runtime_error("scheduler: summary of another size");
   std::memcpy(counts.data(), finished.payload.data(), sizeof counts);
   return {counts[0], counts[1], counts[2], counts[3], finished.text};
 }

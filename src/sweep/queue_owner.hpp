@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <map>
 #include <optional>
-#include <set>
 #include <string>
 
 #include "sweep/scheduler.hpp"
@@ -48,7 +47,6 @@ class QueueOwner {
   const SchedulerHooks& hooks_;
   TaskQueue queue_;
   std::map<int, int> postponed_;  // leader -> level of a request posted ahead that waits for its running task
-  std::set<int> told_to_stop_;
   int acknowledged_ = 0;
   bool finished_ = false;
   std::string error_;

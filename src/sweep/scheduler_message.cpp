@@ -34,11 +34,9 @@ SchedulerMessage decode(std::string_view bytes) {
   if (bytes.size() < sizeof header) throw std::runtime_error("scheduler: message too short");
   std::memcpy(&header, bytes.data(), sizeof header);
   bytes.remove_prefix(sizeof header);
-  const bool known = header.kind >= 0 &&
-                     header.kind <= static_cast<std::int32_t>(SchedulerMessage::Kind::finished) &&
+  const bool known = header.kind >= 0 && header.kind <= static_cast<std::int32_t>(SchedulerMessage::Kind::finished) &&
                      header.outcome >= 0 && header.outcome <= static_cast<std::int64_t>(Outcome::abandoned);
-  if (!known || header.text_size > bytes.size())
-    throw std::runtime_error("scheduler: message of unknown kind");
+  if (!known || header.text_size > bytes.size()) throw std::runtime_error("scheduler: message of unknown kind");
   return {static_cast<SchedulerMessage::Kind>(header.kind),
           header.level,
           static_cast<std::size_t>(header.task),

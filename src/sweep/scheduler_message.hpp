@@ -10,7 +10,8 @@
 namespace diffphase {
 
 /// What ranks tell each other about the queue. A leader has at most one unanswered request; its answer is a
-/// task, level_done, stop or finished. `stop` goes at most once to a rank, `finished` exactly once and last.
+/// task, level_done, stop or finished. `finished` goes to every rank, once
+/// and last.
 struct SchedulerMessage {
   enum class Kind : std::int32_t {
     // to the owner of the queue

@@ -53,8 +53,7 @@ class KeyReader {
   /// The options given for a measure; checks that there is such a measure.
   [[nodiscard]] Entries read_measure(const ConfigNode& node) const {
     const std::string key = "measure." + node.key;
-    if (std::ranges::find(measure_names_, node.key) == measure_names_.end())
-      refuse_unknown(node, key, "measure.");
+    if (std::ranges::find(measure_names_, node.key) == measure_names_.end()) refuse_unknown(node, key, "measure.");
     if (!node.is(Node::table)) refuse_non_table(node, key);
     Entries entries;
     read_table(node, key + ".", entries);
@@ -63,30 +62,27 @@ class KeyReader {
 
   /// The keys of one [[zip]] or [[point]] table, `name` apart.
   [[nodiscard]] Entries read_varied(const ConfigNode& table, const std::string& what) const {
-    if (!table.is(Node::table))
-      throw BadInput(fmt::format("{}: write {} as [[{}]]", table.where, what, what));
+    if (!table.is(Node::table)) throw BadInput(fmt::format("{}: write {} as [[{}]]", table.where, what, what));
     Entries entries;
     for (const ConfigNode& node : table.items) {
       if (what == "zip" && node.key == "name") continue;
       if (node.key != "ensemble" && node.key != "dataset") {
         const std::vector<std::string> known = {"ensemble", "dataset"};
-        throw BadInput(fmt::format("{}: [[{}]] key \"{}\": only keys of ensemble and dataset can vary{}",
-                                   node.where, what, node.key, suggestion(node.key, known)));
+        throw BadInput(fmt::format("{}: [[{}]] key \"{}\": only keys of ensemble and dataset can vary{}", node.where,
+                                   what, node.key, suggestion(node.key, known)));
       }
       read_member(node, node.key, "", entries);
     }
     if (entries.empty()) throw BadInput(fmt::format("{}: [[{}]] holds no key", table.where, what));
     for (const SweepEntry& entry : entries) {
-      if (!key_spec(entry.key).axis)
-        throw BadInput(value_message(entry, fmt::format("cannot vary in a [[{}]]", what)));
+      if (!key_spec(entry.key).axis) throw BadInput(value_message(entry, fmt::format("cannot vary in a [[{}]]", what)));
     }
     std::ranges::stable_sort(entries, {}, &SweepEntry::position);
     return entries;
   }
 
  private:
-  void read_member(const ConfigNode& node, const std::string& key, const std::string& prefix,
-                   Entries& out) const {
+  void read_member(const ConfigNode& node, const std::string& key, const std::string& prefix, Entries& out) const {
     const auto spec = std::ranges::find(keys_, key, &KeySpec::key);
     const bool is_table = !names_under(key + ".").empty();
     if (node.is(Node::table) && is_table) {
@@ -117,8 +113,7 @@ class KeyReader {
     throw BadInput(value_message(node, key, fmt::format("must be a table, not {}", kind_name(node))));
   }
 
-  [[noreturn]] void refuse_unknown(const ConfigNode& node, const std::string& key,
-                                   const std::string& prefix) const {
+  [[noreturn]] void refuse_unknown(const ConfigNode& node, const std::string& key, const std::string& prefix) const {
     if (is_for_later_version(key)) {
       throw BadInput(fmt::format("{}: {} is not available in this version", node.where, key));
     }
@@ -144,8 +139,7 @@ const SweepEntry* find_entry(const Entries& entries, std::string_view key) {
 SweepValue value_of(const Entries& entries, std::string_view key, const std::string& path) {
   if (const SweepEntry* entry = find_entry(entries, key)) return entry->values.front();
   const KeySpec& spec = key_spec(key);
-  if (!spec.value)
-    throw BadInput(fmt::format("{}: {} is missing: {}, {}", path, key, spec.meaning, spec.allowed()));
+  if (!spec.value) throw BadInput(fmt::format("{}: {} is missing: {}, {}", path, key, spec.meaning, spec.allowed()));
   return *spec.value;
 }
 
@@ -166,9 +160,8 @@ void add_identity(IdentityKeys& keys, const Entries& entries, std::string_view k
 void check_name(const Entries& entries, const std::string& name) {
   const bool usable = name.front() != '.' && name.find_first_of("/\n") == std::string::npos;
   if (!usable) {
-    throw BadInput(
-        value_message(*find_entry(entries, "name"),
-                      "names a folder: it must not start with \".\" or hold \"/\" or a line break"));
+    throw BadInput(value_message(*find_entry(entries, "name"),
+                                 "names a folder: it must not start with \".\" or hold \"/\" or a line break"));
   }
 }
 
@@ -213,13 +206,12 @@ std::vector<double> read_time_table(const Entries& entries, const std::string& p
 void check_times(const std::vector<double>& times, const NoisingProcess& process, const SweepEntry& entry) {
   for (std::size_t i = 1; i < times.size(); ++i) {
     if (times[i] > times[i - 1]) continue;
-    throw BadInput(
-        value_message(entry, fmt::format("times must ascend: {} comes after {}", times[i], times[i - 1])));
+    throw BadInput(value_message(entry, fmt::format("times must ascend: {} comes after {}", times[i], times[i - 1])));
   }
   for (const double time : times) {
     if (process.contains(time)) continue;
-    throw BadInput(value_message(entry, fmt::format("time {} is not on the clock of {}, which ends at {}",
-                                                    time, process.name(), process.max_time())));
+    throw BadInput(value_message(entry, fmt::format("time {} is not on the clock of {}, which ends at {}", time,
+                                                    process.name(), process.max_time())));
   }
 }
 
@@ -228,8 +220,8 @@ void read_process(const Entries& entries, SweepFile& file) {
   const SweepEntry* list = find_entry(entries, "process.time");
   const auto in_table = [](const SweepEntry& entry) { return entry.key.starts_with("process.time."); };
   const bool table = std::ranges::any_of(entries, in_table);
-  file.times = table ? read_time_table(entries, file.path)
-                     : get<std::vector<double>>(entries, "process.time", file.path);
+  file.times =
+      table ? read_time_table(entries, file.path) : get<std::vector<double>>(entries, "process.time", file.path);
   check_times(file.times, file.process, table ? *find_entry(entries, "process.time.to") : *list);
   for (const KeySpec& spec : sweep_keys()) {
     if (spec.key.starts_with("process.")) add_identity(file.common_identity, entries, spec.key);
@@ -315,16 +307,13 @@ void read_zips(const KeyReader& reader, const ConfigNode& root, SweepFile& file)
   const std::span<const ConfigNode> tables = tables_of(root, "zip");
   std::int64_t position = tables.empty() ? 0 : root.find("zip")->position;
   for (const ConfigNode& table : tables) {
-    SweepZip zip{.name = {},
-                 .entries = reader.read_varied(table, "zip"),
-                 .where = table.where,
-                 .position = position++};
+    SweepZip zip{.name = {}, .entries = reader.read_varied(table, "zip"), .where = table.where, .position = position++};
     zip.name = zip_name(table);
     check_zip(zip);
     const auto same_name = [&](const SweepZip& other) { return other.name == zip.name; };
     if (std::ranges::any_of(file.zips, same_name)) {
-      throw BadInput(fmt::format("{}: two [[zip]] tables are called \"{}\": give each its own name",
-                                 zip.where, zip.name));
+      throw BadInput(
+          fmt::format("{}: two [[zip]] tables are called \"{}\": give each its own name", zip.where, zip.name));
     }
     file.zips.push_back(std::move(zip));
   }
@@ -348,8 +337,7 @@ void check_zip_keys_once(const SweepFile& file) {
     for (const SweepEntry& entry : zip.entries) {
       const auto same = std::ranges::find(seen, entry.key, &SweepEntry::key);
       if (same != seen.end()) {
-        throw BadInput(
-            value_message(entry, fmt::format("stands in a [[zip]] and also at {}", (*same)->where)));
+        throw BadInput(value_message(entry, fmt::format("stands in a [[zip]] and also at {}", (*same)->where)));
       }
       seen.push_back(&entry);
     }
@@ -381,8 +369,7 @@ void read_measures(const KeyReader& reader, const ConfigNode& root, std::span<co
                    SweepFile& file) {
   const ConfigNode* table = root.find("measure");
   if (table != nullptr && !table->is(Node::table)) {
-    throw BadInput(
-        value_message(*table, "measure", fmt::format("must be a table, not {}", kind_name(*table))));
+    throw BadInput(value_message(*table, "measure", fmt::format("must be a table, not {}", kind_name(*table))));
   }
   std::map<std::string, Entries, std::less<>> given;
   if (table != nullptr) {
@@ -395,8 +382,8 @@ void read_measures(const KeyReader& reader, const ConfigNode& root, std::span<co
     if (options != given.end()) file.measures.push_back(make_request(*measure, options->second));
   }
   if (file.measures.empty()) {
-    throw BadInput(fmt::format("{}: [measure] is missing: name at least one of {}, for example {} = {{}}",
-                               file.path, quoted_list(known), known.empty() ? "NAME" : known.front()));
+    throw BadInput(fmt::format("{}: [measure] is missing: name at least one of {}, for example {} = {{}}", file.path,
+                               quoted_list(known), known.empty() ? "NAME" : known.front()));
   }
 }
 
@@ -404,8 +391,7 @@ void read_measures(const KeyReader& reader, const ConfigNode& root, std::span<co
 /// folder.
 std::string data_folder(const Entries& entries, const std::string& path) {
   std::filesystem::path folder = std::filesystem::path(path).parent_path();
-  if (const SweepEntry* given = find_entry(entries, "folder"))
-    folder /= std::get<std::string>(given->values.front());
+  if (const SweepEntry* given = find_entry(entries, "folder")) folder /= std::get<std::string>(given->values.front());
   return std::filesystem::absolute(folder.empty() ? "." : folder).lexically_normal().string();
 }
 
@@ -449,8 +435,7 @@ std::string folder_line(const std::string& folder) {
 std::string effective_text(const SweepFile& file, ConfigNode root, std::span<const std::string> overrides) {
   const bool needs_folder = has_relative_path(file);
   const ConfigNode* folder = root.find("folder");
-  const bool stands_alone =
-      !needs_folder || (folder != nullptr && std::filesystem::path(folder->text).is_absolute());
+  const bool stands_alone = !needs_folder || (folder != nullptr && std::filesystem::path(folder->text).is_absolute());
   if (overrides.empty() && stands_alone) return file.text;
   if (overrides.empty() && folder == nullptr) return folder_line(file.folder) + file.text;
   std::string text;
@@ -476,8 +461,8 @@ std::string read_text(const std::string& path) {
 
 }  // namespace
 
-SweepFile parse_sweep_text(const std::string& text, const std::string& path,
-                           std::span<const std::string> overrides, std::span<const Measure* const> measures) {
+SweepFile parse_sweep_text(const std::string& text, const std::string& path, std::span<const std::string> overrides,
+                           std::span<const Measure* const> measures) {
   SweepFile file;
   file.path = path;
   file.text = text;

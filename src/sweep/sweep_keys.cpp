@@ -98,16 +98,15 @@ std::vector<KeySpec> make_sweep_keys() {
                   .axis = true,
                   .kind = Kind::mixture,
                   .symbol = "d"});
-  keys.push_back(
-      {.key = "ensemble.classes",
-       .type = Type::integer,
-       .meaning = "number of classes K; 1: a single Gaussian at the origin; hierarchical: a b of branches",
-       .value = integer(1),
-       .minimum = 1,
-       .maximum = 1e9,
-       .axis = true,
-       .kind = Kind::mixture,
-       .symbol = "K"});
+  keys.push_back({.key = "ensemble.classes",
+                  .type = Type::integer,
+                  .meaning = "number of classes K; 1: a single Gaussian at the origin; hierarchical: a b of branches",
+                  .value = integer(1),
+                  .minimum = 1,
+                  .maximum = 1e9,
+                  .axis = true,
+                  .kind = Kind::mixture,
+                  .symbol = "K"});
   keys.push_back({.key = "ensemble.centroids",
                   .type = Type::word,
                   .meaning = "where the centroids are",
@@ -123,16 +122,15 @@ std::vector<KeySpec> make_sweep_keys() {
                   .length = 2,
                   .axis = true,
                   .kind = Kind::mixture});
-  keys.push_back(
-      {.key = "ensemble.class_fraction",
-       .type = Type::number,
-       .meaning = "hierarchical centroids: share of |mu|^2 that tells the classes of one superclass apart",
-       .value = 0.5,
-       .minimum = 0,
-       .maximum = 1,
-       .open = true,
-       .axis = true,
-       .kind = Kind::mixture});
+  keys.push_back({.key = "ensemble.class_fraction",
+                  .type = Type::number,
+                  .meaning = "hierarchical centroids: share of |mu|^2 that tells the classes of one superclass apart",
+                  .value = 0.5,
+                  .minimum = 0,
+                  .maximum = 1,
+                  .open = true,
+                  .axis = true,
+                  .kind = Kind::mixture});
   keys.push_back({.key = "ensemble.separation",
                   .type = Type::number,
                   .meaning = "norm of the centroids over sqrt(dimension)",
@@ -177,14 +175,13 @@ std::vector<KeySpec> make_sweep_keys() {
                   .axis = true,
                   .kind = Kind::mixture});
 
-  keys.push_back(
-      {.key = "dataset.samples",
-       .type = Type::integer,
-       .meaning = "size n of the training set; smaller ones are prefixes of the largest; file: all rows",
-       .minimum = 1,
-       .maximum = largest_count,
-       .axis = true,
-       .symbol = "n"});
+  keys.push_back({.key = "dataset.samples",
+                  .type = Type::integer,
+                  .meaning = "size n of the training set; smaller ones are prefixes of the largest; file: all rows",
+                  .minimum = 1,
+                  .maximum = largest_count,
+                  .axis = true,
+                  .symbol = "n"});
   keys.push_back({.key = "dataset.file",
                   .type = Type::text,
                   .meaning = "training set: IDX, gzipped IDX, NPY or HDF5 (file.h5:/path)",
@@ -217,14 +214,13 @@ std::vector<KeySpec> make_sweep_keys() {
                   .value = false,
                   .axis = true,
                   .kind = Kind::file});
-  keys.push_back(
-      {.key = "dataset.scaling",
-       .type = Type::word,
-       .meaning = "values as stored, integers over their type's maximum, or to mean 0 and deviation 1",
-       .value = word("raw"),
-       .words = {"raw", "[0,1]", "[-1,1]", "standardised"},
-       .axis = true,
-       .kind = Kind::file});
+  keys.push_back({.key = "dataset.scaling",
+                  .type = Type::word,
+                  .meaning = "values as stored, integers over their type's maximum, or to mean 0 and deviation 1",
+                  .value = word("raw"),
+                  .words = {"raw", "[0,1]", "[-1,1]", "standardised"},
+                  .axis = true,
+                  .kind = Kind::file});
 
   keys.push_back({.key = "resources.ranks_per_task",
                   .type = Type::integer,
@@ -289,8 +285,7 @@ std::string range_text(const KeySpec& spec) {
   const bool low = std::isfinite(spec.minimum);
   const bool high = std::isfinite(spec.maximum);
   if (spec.open) {
-    if (low && high)
-      return fmt::format(" above {} and below {}", printed(spec.minimum), printed(spec.maximum));
+    if (low && high) return fmt::format(" above {} and below {}", printed(spec.minimum), printed(spec.maximum));
     return low ? " above " + printed(spec.minimum) : "";
   }
   if (low && high) return fmt::format(" from {} to {}", printed(spec.minimum), printed(spec.maximum));
@@ -329,8 +324,7 @@ bool is_one_of(const std::string& text, const std::vector<std::string>& words) {
 std::optional<std::string> read_known_word(const ConfigNode& node, const KeySpec& spec) {
   if (!node.is(Node::text)) return std::nullopt;
   if (is_one_of(node.text, spec.words)) return node.text;
-  if (is_one_of(node.text, spec.later))
-    refuse(node, spec, "is not available in this version; " + spec.allowed());
+  if (is_one_of(node.text, spec.later)) refuse(node, spec, "is not available in this version; " + spec.allowed());
   return std::nullopt;
 }
 
@@ -374,14 +368,13 @@ SweepValue read_value(const ConfigNode& node, const KeySpec& spec) {
 bool is_axis(const ConfigNode& node, const KeySpec& spec) {
   if (!node.is(Node::list)) return false;
   if (!spec.is_vector()) return true;
-  return std::ranges::any_of(
-      node.items, [](const ConfigNode& item) { return item.is(Node::list) || item.is(Node::text); });
+  return std::ranges::any_of(node.items,
+                             [](const ConfigNode& item) { return item.is(Node::list) || item.is(Node::text); });
 }
 
 void read_axis(const ConfigNode& node, const KeySpec& spec, SweepEntry& entry) {
   if (!spec.axis) refuse(node, spec, fmt::format("must be one value, not a list: {}", spec.allowed()));
-  if (node.items.empty())
-    refuse(node, spec, fmt::format("the list is empty; each value must be {}", spec.allowed()));
+  if (node.items.empty()) refuse(node, spec, fmt::format("the list is empty; each value must be {}", spec.allowed()));
   for (const ConfigNode& item : node.items) entry.values.push_back(read_value(item, spec));
 }
 
@@ -492,11 +485,8 @@ std::string value_message(const SweepEntry& entry, std::string_view problem) {
 }
 
 SweepEntry read_entry(const ConfigNode& node, const KeySpec& spec) {
-  SweepEntry entry{.key = spec.key,
-                   .values = {},
-                   .axis = is_axis(node, spec),
-                   .where = node.where,
-                   .position = node.position};
+  SweepEntry entry{
+      .key = spec.key, .values = {}, .axis = is_axis(node, spec), .where = node.where, .position = node.position};
   if (entry.axis) {
     read_axis(node, spec, entry);
   } else {
@@ -508,8 +498,7 @@ SweepEntry read_entry(const ConfigNode& node, const KeySpec& spec) {
 std::string defaults_text(std::span<const Measure* const> measures) {
   std::vector<KeySpec> keys = sweep_keys();
   const std::vector<KeySpec> of_measures = measure_keys(measures);
-  const auto resources =
-      std::ranges::find_if(keys, [](const KeySpec& spec) { return spec.table() == "resources"; });
+  const auto resources = std::ranges::find_if(keys, [](const KeySpec& spec) { return spec.table() == "resources"; });
   keys.insert(resources, of_measures.begin(), of_measures.end());
   std::string text;
   std::string_view table;
@@ -520,9 +509,7 @@ std::string defaults_text(std::span<const Measure* const> measures) {
       text += fmt::format("\n[{}]\n", table);
     }
     const std::string name = inside_time ? fmt::format("time.{}", spec.name()) : std::string(spec.name());
-    const std::string value = spec.value      ? canonical_text(*spec.value)
-                              : spec.required ? "(required)"
-                                              : "(none)";
+    const std::string value = spec.value ? canonical_text(*spec.value) : spec.required ? "(required)" : "(none)";
     text += fmt::format("{:<16} = {:<12} # {}: {}{}\n", name, value, spec.meaning, spec.allowed(),
                         spec.axis ? "; a list is an axis" : "");
   }

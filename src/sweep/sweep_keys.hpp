@@ -32,10 +32,9 @@ struct KeySpec {
   bool required = false;                           ///< for the kind of data that `kind` says
   double minimum = 0.0;                            ///< of each number
   double maximum = 0.0;
-  bool open = false;       ///< minimum and maximum are not allowed themselves
-  std::size_t length = 0;  ///< of a vector; 0: any but empty
-  std::vector<std::string> words =
-      {};  ///< type word: the allowed ones; else: words allowed in place of the value
+  bool open = false;                    ///< minimum and maximum are not allowed themselves
+  std::size_t length = 0;               ///< of a vector; 0: any but empty
+  std::vector<std::string> words = {};  ///< type word: the allowed ones; else: words allowed in place of the value
   std::vector<std::string> later = {};  ///< words that a later version will know
   bool axis = false;                    ///< may be a list: an axis of the grid
   Kind kind = Kind::any;                ///< the kind of data that the key is for
@@ -78,8 +77,7 @@ struct SweepEntry {
 [[nodiscard]] SweepEntry read_entry(const ConfigNode& node, const KeySpec& spec);
 
 /// `WHERE: KEY = VALUE: problem`.
-[[nodiscard]] std::string value_message(const ConfigNode& node, std::string_view key,
-                                        std::string_view problem);
+[[nodiscard]] std::string value_message(const ConfigNode& node, std::string_view key, std::string_view problem);
 
 /// The same for values that were read.
 [[nodiscard]] std::string value_message(const SweepEntry& entry, std::string_view problem);

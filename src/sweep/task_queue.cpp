@@ -9,12 +9,10 @@ namespace diffphase {
 TaskQueue::TaskQueue(std::span<const int> levels, std::span<const std::size_t> order, int level_count)
     : waiting_(static_cast<std::size_t>(level_count)), state_(levels.size(), waiting_state) {
   const auto exists = [&](int level) { return level >= 0 && level < level_count; };
-  if (!std::ranges::all_of(levels, exists))
-    throw std::invalid_argument("TaskQueue: level outside of the tree");
+  if (!std::ranges::all_of(levels, exists)) throw std::invalid_argument("TaskQueue: level outside of the tree");
   std::vector<bool> seen(levels.size(), false);
   for (const std::size_t task : order) {
-    if (task >= levels.size() || seen[task])
-      throw std::invalid_argument("TaskQueue: the order is no permutation");
+    if (task >= levels.size() || seen[task]) throw std::invalid_argument("TaskQueue: the order is no permutation");
     seen[task] = true;
     waiting_[static_cast<std::size_t>(levels[task])].push_back(task);
   }
@@ -44,9 +42,7 @@ void TaskQueue::end(std::size_t task, int holder, Outcome outcome) {
   ++ended_[static_cast<std::size_t>(outcome)];
 }
 
-std::size_t TaskQueue::remaining(int level) const {
-  return waiting_.at(static_cast<std::size_t>(level)).size();
-}
+std::size_t TaskQueue::remaining(int level) const { return waiting_.at(static_cast<std::size_t>(level)).size(); }
 
 std::size_t TaskQueue::held_by(int holder) const {
   const auto found = held_.find(holder);

@@ -33,10 +33,9 @@ double expanding_root(const std::function<double(double)>& f, double start, bool
     if ((f_high > 0.0) != (f_low > 0.0)) {
       std::uintmax_t iterations = 200;
       const auto tolerance = boost::math::tools::eps_tolerance<double>(50);
-      const auto bracket =
-          direction > 0.0
-              ? boost::math::tools::toms748_solve(f, low, high, f_low, f_high, tolerance, iterations)
-              : boost::math::tools::toms748_solve(f, high, low, f_high, f_low, tolerance, iterations);
+      const auto bracket = direction > 0.0
+                               ? boost::math::tools::toms748_solve(f, low, high, f_low, f_high, tolerance, iterations)
+                               : boost::math::tools::toms748_solve(f, high, low, f_high, f_low, tolerance, iterations);
       return 0.5 * (bracket.first + bracket.second);
     }
     low = high;
@@ -127,8 +126,8 @@ std::vector<WeightGroup> posterior_at_centre(std::vector<WeightGroup> groups, do
 double two_class_agreement(double c, double weight) {
   const double log_odds = std::log(weight / (1.0 - weight));
   const double drift = 2.0 * c * c;
-  const double agreement = weight * mean_sigmoid(log_odds + drift, 2.0 * c) +
-                           (1.0 - weight) * mean_sigmoid(-log_odds + drift, 2.0 * c);
+  const double agreement =
+      weight * mean_sigmoid(log_odds + drift, 2.0 * c) + (1.0 - weight) * mean_sigmoid(-log_odds + drift, 2.0 * c);
   return std::min(agreement, 1.0);
 }
 
@@ -203,17 +202,15 @@ double Biroli2024::speciation_time(const NoisingProcess& process) const {
   if (law_ != Law::equidistant && law_ != Law::hierarchical) return nan;
   double lowest = 0.0;
   for (const auto& g : groups_) lowest += g.count * g.weight * g.weight;
-  const double critical =
-      critical_square_c([&](double square_c) { return averages(square_c).agreement; }, lowest);
+  const double critical = critical_square_c([&](double square_c) { return averages(square_c).agreement; }, lowest);
   const double tau = square_distance_ / critical - sigma_ * sigma_;
   return tau > 0.0 ? process.time_at(tau) : nan;
 }
 
 double Biroli2024::superclass_speciation_time(const NoisingProcess& process) const {
   if (law_ != Law::hierarchical || mixture_.branches[0] < 2) return nan;
-  const double critical =
-      critical_square_c([&](double square_c) { return two_levels(square_c).branch_agreement; },
-                        1.0 / static_cast<double>(mixture_.branches[0]));
+  const double critical = critical_square_c([&](double square_c) { return two_levels(square_c).branch_agreement; },
+                                            1.0 / static_cast<double>(mixture_.branches[0]));
   const double tau = square_distance_ / critical - sigma_ * sigma_;
   return tau > 0.0 ? process.time_at(tau) : nan;
 }
@@ -244,8 +241,7 @@ double Biroli2024::centroid_eigenvalue() const {
   if (groups_.size() > 1) return nan;
   const double own = mixture_.class_fraction;
   const double branch = (1.0 - own) * static_cast<double>(mixture_.branches[1]);
-  return square_distance_ / static_cast<double>(mixture_.classes) *
-         (mixture_.branches[0] > 1 ? branch + own : own);
+  return square_distance_ / static_cast<double>(mixture_.classes) * (mixture_.branches[0] > 1 ? branch + own : own);
 }
 
 double Biroli2024::spectral_time(double centroid_eigenvalue, const NoisingProcess& process) const {
@@ -355,22 +351,19 @@ std::string Biroli2024::source(std::string_view prediction) const {
   }
   if (prediction == "class_information") return derived + ": E log(p_parent/w_parent)" + note;
   if (prediction == "speciation_time") {
-    return paper + ", agreement threshold of two equal classes; " + derived +
-           ": the same level of the rescaled phi" + note;
+    return paper + ", agreement threshold of two equal classes; " + derived + ": the same level of the rescaled phi" +
+           note;
   }
   if (prediction == "speciation_time_spectral" || prediction == "speciation_time_spectral_asymptotic") {
-    std::string text =
-        paper + ", speciation criterion Lambda e^(-2 t_S) = 1, Lambda of the mixture in closed form";
+    std::string text = paper + ", speciation criterion Lambda e^(-2 t_S) = 1, Lambda of the mixture in closed form";
     if (!random) return text;
     if (prediction == "speciation_time_spectral_asymptotic") return text + " (Marchenko-Pastur edge)";
     return text + (two ? " at the mean distance" : " (mean of the Tracy-Widom law, Johnstone 2001)");
   }
   if (prediction == "drift_instability_time") {
-    return paper + ", V''(0) = 0; " + derived +
-           " for any weights, sigma and centroids: det(I + 2 J) = 0 at the centre";
+    return paper + ", V''(0) = 0; " + derived + " for any weights, sigma and centroids: det(I + 2 J) = 0 at the centre";
   }
-  if (prediction == "curvature_instability_time")
-    return derived + ": det J = 0 at the weighted centre (c = 1)";
+  if (prediction == "curvature_instability_time") return derived + ": det J = 0 at the weighted centre (c = 1)";
   if (prediction == "collapse_time") {
     return paper + ", collapse criterion f(t_C) = 0; " + derived +
            ": log n = (d/2) log(1 + sigma^2/tau) + I(class; x_t)" + note;
@@ -378,8 +371,7 @@ std::string Biroli2024::source(std::string_view prediction) const {
   if (prediction == "collapse_time_asymptotic") {
     return paper + ", t_C of a Gaussian, tau_C = sigma^2/(n^(2/d) - 1)";
   }
-  if (prediction == "collapse_time_shift")
-    return "empirical fit over n <= 20000: 1.15/d_eff on log tau, good to 25 %";
+  if (prediction == "collapse_time_shift") return "empirical fit over n <= 20000: 1.15/d_eff on log tau, good to 25 %";
   if (prediction == "participation" || prediction == "weight_entropy") {
     return derived +
            ": annealed, log partition function ratio normal with variance d_eff; good to 0.03 to 0.06 "

@@ -98,8 +98,7 @@ class Biroli2024 {
   Law law_ = Law::none;
   double sigma_ = 0.0;  ///< of every class; NaN if they differ
   double mean_square_sigma_ = 0.0;
-  double square_distance_ =
-      0.0;  ///< |mu_i - mu_j|^2/2 where all are equal; |mu_c|^2 for hierarchical centroids
+  double square_distance_ = 0.0;  ///< |mu_i - mu_j|^2/2 where all are equal; |mu_c|^2 for hierarchical centroids
   std::vector<WeightGroup> groups_;
 };
 

@@ -11,9 +11,7 @@ namespace {
 
 constexpr double tail = 8.6;  ///< Gaussian tails beyond this many deviations are below 1e-17
 
-double normal_density(double z) {
-  return std::exp(-0.5 * z * z) * std::numbers::inv_sqrtpi / std::numbers::sqrt2;
-}
+double normal_density(double z) { return std::exp(-0.5 * z * z) * std::numbers::inv_sqrtpi / std::numbers::sqrt2; }
 double normal_cdf(double z) { return 0.5 * std::erfc(-z / std::numbers::sqrt2); }
 double sigmoid(double x) { return x >= 0.0 ? 1.0 / (1.0 + std::exp(-x)) : std::exp(x) / (1.0 + std::exp(x)); }
 double softplus(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }
@@ -178,8 +176,7 @@ struct BranchTables {
   Values total_weight;  ///< and with respect to the log weight of all of its leaves
 };
 
-BranchTables branch_tables(const FieldGrid& grid, const Values& loss, double c, double leaves,
-                           double log_weight) {
+BranchTables branch_tables(const FieldGrid& grid, const Values& loss, double c, double leaves, double log_weight) {
   const Values gumbel = grid.gumbel();
   const double lifted = log_weight + c * c;
   const Values sibling = grid.log_survival(loss, log_weight, c);
@@ -193,8 +190,7 @@ BranchTables branch_tables(const FieldGrid& grid, const Values& loss, double c, 
     t.leaf_weight[i] = parent_density[i] * std::exp((leaves - 1.0) * sibling[i]);
     t.total_weight[i] = t.leaf_weight[i];
     if (leaves > 1.0) {
-      t.total_weight[i] +=
-          (leaves - 1.0) * sibling_density[i] * std::exp(parent[i] + (leaves - 2.0) * sibling[i]);
+      t.total_weight[i] += (leaves - 1.0) * sibling_density[i] * std::exp(parent[i] + (leaves - 2.0) * sibling[i]);
     }
   }
   return t;
@@ -255,8 +251,7 @@ FieldAverages equidistant_averages(double c, std::span<const WeightGroup> groups
   return result;
 }
 
-HierarchicalAverages hierarchical_averages(double branch_c, double leaf_c, std::int64_t branches,
-                                           std::int64_t leaves) {
+HierarchicalAverages hierarchical_averages(double branch_c, double leaf_c, std::int64_t branches, std::int64_t leaves) {
   const double branch_count = static_cast<double>(branches);
   const double leaf_count = static_cast<double>(leaves);
   const double classes = branch_count * leaf_count;

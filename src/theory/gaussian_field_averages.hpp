@@ -17,9 +17,8 @@ struct WeightGroup {
 
 /// Averages over the posterior p of a class in a Gaussian field, the parent class drawn from the prior.
 struct FieldAverages {
-  double agreement = 0.0;  ///< E sum_c p_c^2 = E p_parent
-  double information =
-      0.0;  ///< E log(p_parent / prior_parent), nats: mutual information of class and observation
+  double agreement = 0.0;    ///< E sum_c p_c^2 = E p_parent
+  double information = 0.0;  ///< E log(p_parent / prior_parent), nats: mutual information of class and observation
 };
 
 /// The posterior of equidistant classes: logits log w_c + c g_c + c^2 [c is the parent], g_c ~ N(0, 1)
@@ -47,7 +46,7 @@ struct HierarchicalAverages {
 /// The same for `branches` superclasses with `leaves` classes each, all of equal weight: logits
 /// c_A g_A + c_B g_AB (+ c_A^2 on the parent's branch, + c_B^2 on the parent). The integral over v nests: the
 /// average over g_A of the product over the leaves of a branch is again a function of v alone.
-[[nodiscard]] HierarchicalAverages hierarchical_averages(double branch_c, double leaf_c,
-                                                         std::int64_t branches, std::int64_t leaves);
+[[nodiscard]] HierarchicalAverages hierarchical_averages(double branch_c, double leaf_c, std::int64_t branches,
+                                                         std::int64_t leaves);
 
 }  // namespace diffphase

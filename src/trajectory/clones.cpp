@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <stdexcept>
+#include <utility>
 
 namespace diffphase {
 
@@ -24,8 +25,7 @@ std::int64_t block_size(const DataSlab& components, std::size_t splits) {
   const double states = static_cast<double>(splits + 1);
   const double numbers = states * static_cast<double>(components.layout.columns);
   const double operations = 4.0 * numbers * static_cast<double>(components.layout.rows);
-  const double bound =
-      std::min(static_cast<double>(state_numbers) / numbers, operations_per_step / operations);
+  const double bound = std::min(static_cast<double>(state_numbers) / numbers, operations_per_step / operations);
   return static_cast<std::int64_t>(std::clamp(bound, 1.0, static_cast<double>(most_trajectories)));
 }
 
@@ -149,12 +149,13 @@ class CloneBlock {
   std::vector<double> normals_;
 };
 
-CloneAgreement binomial(const std::vector<std::int64_t>& agreements, std::int64_t trajectories) {
+CloneAgreement binomial(std::vector<std::int64_t> agreements, std::int64_t trajectories) {
   const auto count = static_cast<double>(trajectories);
   CloneAgreement out;
   // Split levels are met from the largest down, and reported ascending.
-  for (auto it = agreements.rbegin(); it != agreements.rend(); ++it) {
-    const double share = static_cast<double>(*it) / count;
+  std::reverse(agreements.begin(), agreements.end());
+  for (const std::int64_t agreeing : agreements) {
+    const double share = static_cast<double>(agreeing) / count;
     out.agreement.push_back(share);
     out.standard_error.push_back(std::sqrt(share * (1.0 - share) / (count - 1.0)));
   }
@@ -165,8 +166,7 @@ CloneAgreement binomial(const std::vector<std::int64_t>& agreements, std::int64_
 
 std::int64_t clone_updates(const ReverseSchedule& schedule) {
   auto updates = static_cast<std::int64_t>(schedule.steps());
-  for (const std::size_t split : schedule.splits)
-    updates += static_cast<std::int64_t>(schedule.steps() - split);
+  for (const std::size_t split : schedule.splits) updates += static_cast<std::int64_t>(schedule.steps() - split);
   return updates;
 }
 
@@ -203,7 +203,7 @@ CloneAgreement clone_agreement(const TaskGroup& group, const DataSlab& component
     });
   }
   group.comm().sum(std::span(agreements));
-  return binomial(agreements, settings.trajectories);
+  return binomial(std::move(agreements), settings.trajectories);
 }
 
 }  // namespace diffphase

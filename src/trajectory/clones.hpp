@@ -19,7 +19,7 @@ struct CloneSettings {
   std::vector<double> split_taus;  ///< b^2/a^2 of the split times, strictly ascending
   double final_tau = 0.0;          ///< where the components of the ends are drawn; below all split levels
   std::int64_t trajectories = 10000;
-  std::int64_t steps = 1000;  ///< from the largest split level to final_tau
+  std::int64_t steps = 500;  ///< from the largest split level to final_tau
   ReverseSampler sampler = ReverseSampler::euler;
   CloneStart start = CloneStart::cyclic;
 };

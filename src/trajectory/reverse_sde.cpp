@@ -21,8 +21,7 @@ const DataSlab& require_one_rank(const DataSlab& slab) {
 }  // namespace
 
 ReverseSchedule::ReverseSchedule(std::span<const double> split_taus, double final_tau, std::int64_t steps) {
-  if (split_taus.empty() || steps < 1)
-    throw std::invalid_argument("reverse schedule: no split times or no steps");
+  if (split_taus.empty() || steps < 1) throw std::invalid_argument("reverse schedule: no split times or no steps");
   if (!(final_tau > 0.0) || !(final_tau < split_taus.front()) || !std::isfinite(split_taus.back()) ||
       std::adjacent_find(split_taus.begin(), split_taus.end(), [](double a, double b) { return !(a < b); }) !=
           split_taus.end()) {
@@ -66,18 +65,14 @@ void ReverseSde::step(double tau, double lower, std::int64_t points, std::span<d
   }
 }
 
-// With a = (1 + tau)^-1/2, x_OU = a x and S = (1 + tau)/tau a (E[x_0|x] - x), the Euler step
-// x_OU + dt (x_OU + 2 S) + sqrt(2 dt) z of length dt = t(tau) - t(lower), t = log(1 + tau)/2, divided by
-// a(lower).
+// y <- y + E du + sqrt(du) z with y = x/tau and du = 1/lower - 1/tau, written for x.
 void ReverseSde::euler_step(double tau, double lower, std::int64_t points, std::span<double> x,
                             std::span<const double> normals) const {
   const std::vector<double> mean = posterior_.moments(NoiseLevel::at_tau(tau), points, x).mean;
-  const double dt = 0.5 * std::log1p((tau - lower) / (1.0 + lower));
-  const double frame = std::sqrt((1.0 + lower) / (1.0 + tau));
-  const double pull = 2.0 * dt * (1.0 + tau) / tau;
-  const double width = std::sqrt(2.0 * dt * (1.0 + lower));
+  const double kept = lower / tau;
+  const double width = std::sqrt(lower * (1.0 - kept));
   for (std::size_t i = 0; i < x.size(); ++i) {
-    x[i] = frame * (x[i] + dt * x[i] + pull * (mean[i] - x[i])) + width * normals[i];
+    x[i] = mean[i] + kept * (x[i] - mean[i]) + width * normals[i];
   }
 }
 
@@ -100,8 +95,7 @@ void ReverseSde::exact_step(double tau, double lower, std::int64_t points, std::
   }
 }
 
-std::vector<std::int64_t> ReverseSde::draw_components(double tau, std::int64_t points,
-                                                      std::span<const double> x,
+std::vector<std::int64_t> ReverseSde::draw_components(double tau, std::int64_t points, std::span<const double> x,
                                                       std::span<const double> uniforms) const {
   const NoiseLevel level = NoiseLevel::at_tau(tau);
   const std::vector<double> log_evidence = posterior_.log_evidence(level, points, x);

@@ -33,9 +33,8 @@ double last_root(const std::function<double(double)>& excess, double lower, doub
     if (excess_below == 0.0) return below;
     if (excess_below > 0.0 && excess_above < 0.0) {
       std::uintmax_t iterations = 200;
-      const auto bracket =
-          boost::math::tools::toms748_solve(excess, below, above, excess_below, excess_above,
-                                            boost::math::tools::eps_tolerance<double>(50), iterations);
+      const auto bracket = boost::math::tools::toms748_solve(excess, below, above, excess_below, excess_above,
+                                                             boost::math::tools::eps_tolerance<double>(50), iterations);
       return 0.5 * (bracket.first + bracket.second);
     }
     above = below;
@@ -68,8 +67,7 @@ double posterior_centroid_variance(std::span<const double> gram, std::span<const
                                    double noise_variance) {
   const std::size_t k = weights.size();
   if (k == 0 || gram.size() != k * k) {
-    throw std::invalid_argument(
-        fmt::format("a Gram matrix of {} numbers does not fit {} weights", gram.size(), k));
+    throw std::invalid_argument(fmt::format("a Gram matrix of {} numbers does not fit {} weights", gram.size(), k));
   }
   std::vector<double> p(k);
   for (std::size_t c = 0; c < k; ++c) p[c] = std::log(weights[c]) - 0.5 * gram[c * k + c] / noise_variance;
@@ -97,8 +95,7 @@ double posterior_centroid_variance(std::span<const double> gram, std::span<const
   std::vector<double> work(static_cast<std::size_t>(work_size));
   int info = 0;
   dsyev_("N", "U", &n, covariance.data(), &n, eigenvalues.data(), work.data(), &work_size, &info);
-  if (info != 0)
-    throw std::runtime_error(fmt::format("dsyev of a {0} x {0} Gram matrix failed ({1})", k, info));
+  if (info != 0) throw std::runtime_error(fmt::format("dsyev of a {0} x {0} Gram matrix failed ({1})", k, info));
   return eigenvalues.back();
 }
 

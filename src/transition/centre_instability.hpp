@@ -32,7 +32,7 @@ using CentroidVariance = std::function<double(double tau)>;
 /// s)), s = tau + sigma^2 > 0, m = sum_c w_c mu_c. gram: K x K, row-major, of mu_c - m (symmetric); weights:
 /// K, positive, sum
 /// 1. O(K^3). Throws std::invalid_argument for other shapes, std::runtime_error if LAPACK fails.
-[[nodiscard]] double posterior_centroid_variance(std::span<const double> gram,
-                                                 std::span<const double> weights, double noise_variance);
+[[nodiscard]] double posterior_centroid_variance(std::span<const double> gram, std::span<const double> weights,
+                                                 double noise_variance);
 
 }  // namespace diffphase

@@ -102,8 +102,7 @@ class CrossingFinder {
 
   /// Standard error of the crossing from that of the curve: s(curve) / |d curve / d log tau|, taken to the
   /// clock.
-  double slope_error(const CriticalTime& found, std::span<const double> curve,
-                     std::span<const double> curve_error) {
+  double slope_error(const CriticalTime& found, std::span<const double> curve, std::span<const double> curve_error) {
     interpolation_.assign(curve);
     const double x = -process_.log_snr(found.time);
     const double slope = std::abs(interpolation_.derivative(x));
@@ -116,8 +115,7 @@ class CrossingFinder {
     const double step = 1e-4 * (nodes[cell + 1] - nodes[cell]);
     const double below = std::max(x - step, nodes.front());
     const double above = std::min(x + step, nodes.back());
-    const double time_per_x =
-        (process_.time_at_log_snr(-above) - process_.time_at_log_snr(-below)) / (above - below);
+    const double time_per_x = (process_.time_at_log_snr(-above) - process_.time_at_log_snr(-below)) / (above - below);
     return error / slope * time_per_x;
   }
 
@@ -132,8 +130,7 @@ class CrossingFinder {
 
 void check_shape(std::span<const double> values, std::int64_t units, std::int64_t times) {
   if (units < 1 || times < 1 || values.size() != static_cast<std::size_t>(units * times)) {
-    throw std::invalid_argument(
-        fmt::format("{} values are not {} units of {} times", values.size(), units, times));
+    throw std::invalid_argument(fmt::format("{} values are not {} units of {} times", values.size(), units, times));
   }
 }
 
@@ -174,8 +171,8 @@ CriticalTime find_crossing(std::span<const double> times, std::span<const double
   return CrossingFinder(times, process, level, falling).find(curve);
 }
 
-CriticalTime crossing_of_mean(std::span<const double> times, std::span<const double> values,
-                              std::int64_t units, double level, const NoisingProcess& process, bool falling) {
+CriticalTime crossing_of_mean(std::span<const double> times, std::span<const double> values, std::int64_t units,
+                              double level, const NoisingProcess& process, bool falling) {
   const MeasuredCurve curve = average_curve(values, units, static_cast<std::int64_t>(times.size()));
   CrossingFinder finder(times, process, level, falling);
   CriticalTime result = finder.find(curve.mean);
@@ -208,19 +205,19 @@ std::string grid_warning(const std::string& name, const CriticalTime& result, st
     case RootStatus::found:
       return "";
     case RootStatus::before_grid:
-      return fmt::format(
-          "{} lies before the first time of the grid, {}, if anywhere: start the grid earlier.", name, first);
+      return fmt::format("{} lies before the first time of the grid, {}, if anywhere: start the grid earlier.", name,
+                         first);
     case RootStatus::after_grid:
       return fmt::format("{} lies after the last time of the grid, {}: end the grid later.", name, last);
     case RootStatus::not_monotone:
       return fmt::format(
-          "{} is not defined: the curve crosses its level several times between {} and {}; use more probes.",
-          name, first, last);
+          "{} is not defined: the curve crosses its level several times between {} and {}; use more probes.", name,
+          first, last);
     case RootStatus::failed:
       break;
   }
-  return fmt::format("{} could not be found: the curve between {} and {} has values that are not numbers.",
-                     name, first, last);
+  return fmt::format("{} could not be found: the curve between {} and {} has values that are not numbers.", name, first,
+                     last);
 }
 
 }  // namespace diffphase

@@ -67,8 +67,7 @@ void DerivativeStencils::differentiate(std::span<const double> values, std::span
   }
 }
 
-MonotoneInterpolation::MonotoneInterpolation(const DerivativeStencils& stencils,
-                                             std::span<const double> values)
+MonotoneInterpolation::MonotoneInterpolation(const DerivativeStencils& stencils, std::span<const double> values)
     : stencils_(&stencils), values_(stencils.nodes().size()), slopes_(stencils.nodes().size()) {
   assign(values);
 }
@@ -84,9 +83,7 @@ void MonotoneInterpolation::limit_slopes() {
   const auto& nodes = stencils_->nodes();
   const std::size_t last = nodes.size() - 1;
   if (last == 0) return;
-  const auto secant = [&](std::size_t i) {
-    return (values_[i + 1] - values_[i]) / (nodes[i + 1] - nodes[i]);
-  };
+  const auto secant = [&](std::size_t i) { return (values_[i + 1] - values_[i]) / (nodes[i + 1] - nodes[i]); };
   slopes_[0] = limited(slopes_[0], secant(0), secant(0));
   double left = secant(0);
   for (std::size_t i = 1; i < last; ++i) {
@@ -100,8 +97,7 @@ void MonotoneInterpolation::limit_slopes() {
 std::size_t MonotoneInterpolation::cell_of(double x) const {
   const auto& nodes = stencils_->nodes();
   if (nodes.size() < 2) return 0;
-  return static_cast<std::size_t>(std::upper_bound(nodes.begin() + 1, nodes.end() - 1, x) - nodes.begin()) -
-         1;
+  return static_cast<std::size_t>(std::upper_bound(nodes.begin() + 1, nodes.end() - 1, x) - nodes.begin()) - 1;
 }
 
 double MonotoneInterpolation::value_in(std::size_t cell, double x) const {
@@ -134,12 +130,11 @@ double MonotoneInterpolation::solve(std::size_t cell, double level) const {
   const double at_right = values_[cell + 1] - level;
   if (at_left == 0.0) return nodes[cell];
   if (at_right == 0.0) return nodes[cell + 1];
-  if (at_left * at_right > 0.0)
-    throw std::invalid_argument("the level does not lie between the ends of the cell");
+  if (at_left * at_right > 0.0) throw std::invalid_argument("the level does not lie between the ends of the cell");
   std::uintmax_t iterations = 200;
-  const auto bracket = boost::math::tools::toms748_solve(
-      [&](double x) { return value_in(cell, x) - level; }, nodes[cell], nodes[cell + 1], at_left, at_right,
-      boost::math::tools::eps_tolerance<double>(52), iterations);
+  const auto bracket = boost::math::tools::toms748_solve([&](double x) { return value_in(cell, x) - level; },
+                                                         nodes[cell], nodes[cell + 1], at_left, at_right,
+                                                         boost::math::tools::eps_tolerance<double>(52), iterations);
   return 0.5 * (bracket.first + bracket.second);
 }
 

@@ -36,7 +36,9 @@ class Combine(unittest.TestCase):
     def test_large_spread_is_used_with_students_factor(self):
         mean, error, source, found = combined([1, 2, 3, 4], [0.1] * 4)
         self.assertEqual((mean, source, found), (2.5, 2, 4))
-        self.assertAlmostEqual(error, math.sqrt(5 / 3) / 2 * 1.19680, places=4)
+        # Three degrees of freedom: P(T < x) = 1/2 + (y / (1 + y^2) + atan y) / pi with y = x / sqrt(3).
+        y = error / (math.sqrt(5 / 3) / 2) / math.sqrt(3)
+        self.assertAlmostEqual(0.5 + (y / (1 + y**2) + math.atan(y)) / math.pi, 0.841344746068543, places=9)
 
     def test_large_probe_errors_are_used(self):
         mean, error, source, found = combined([1, 2, 3, 4], [3, 4, 3, 4])

@@ -37,8 +37,7 @@ TEST(DataSlabMpi, FetchedRowsEqualThoseDrawnDirectly) {
       for (std::size_t i = 0; i < rows.size(); ++i) {
         std::vector<double> direct(columns);
         m.sample(rows[i], layout.first_column(), direct);
-        EXPECT_TRUE(
-            std::equal(direct.begin(), direct.end(), out.begin() + static_cast<std::ptrdiff_t>(i * columns)));
+        EXPECT_TRUE(std::equal(direct.begin(), direct.end(), out.begin() + static_cast<std::ptrdiff_t>(i * columns)));
       }
       fetch_rows(group, slab, {}, {});
     }
@@ -48,8 +47,7 @@ TEST(DataSlabMpi, FetchedRowsEqualThoseDrawnDirectly) {
 TEST(DataSlabMpi, RowsOutsideTheMatrixThrowOnEveryRank) {
   const Communicator world = Communicator::world();
   const TaskGroup group(world);
-  const DataSlab slab =
-      draw_training_set(mixture(), {Partition::component, 20, 11, world.size(), world.rank()});
+  const DataSlab slab = draw_training_set(mixture(), {Partition::component, 20, 11, world.size(), world.rank()});
   std::vector<double> out(11);
   for (const std::int64_t row : {-1, 20}) {
     EXPECT_THROW(fetch_rows(group, slab, std::vector{row}, out), std::out_of_range);

@@ -26,10 +26,8 @@ class DatasetMpi : public testing::Test {
       folder_ = std::make_unique<test::TemporaryFolder>("dataset-mpi");
       images = *folder_ / "x.idx";
       labels = *folder_ / "y.idx";
-      test::write_file(images,
-                       test::idx_header(0x08, {stored_rows, 7, 11, 13}) + bytes(stored_rows * columns));
-      test::write_file(labels,
-                       test::idx_header(0x08, {stored_rows}) + test::packed<std::uint8_t>(stored_labels()));
+      test::write_file(images, test::idx_header(0x08, {stored_rows, 7, 11, 13}) + bytes(stored_rows * columns));
+      test::write_file(labels, test::idx_header(0x08, {stored_rows}) + test::packed<std::uint8_t>(stored_labels()));
     }
     world_.broadcast(images);
     world_.broadcast(labels);
@@ -53,8 +51,7 @@ class DatasetMpi : public testing::Test {
 
   static DataSlab read_whole(const DatasetFile& file, const DatasetSummary& summary, std::int64_t rows) {
     const Communicator self = Communicator::self();
-    return read_dataset(TaskGroup(self), file, summary,
-                        {Partition::component, rows, summary.dimension, 1, 0});
+    return read_dataset(TaskGroup(self), file, summary, {Partition::component, rows, summary.dimension, 1, 0});
   }
 
   // The parts of a group's ranks put together equal what one rank alone reads.

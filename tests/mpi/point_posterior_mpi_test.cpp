@@ -23,8 +23,7 @@ struct Answer {
 };
 
 // The columns that a layout gives to its rank.
-std::vector<double> local_part(const std::vector<double>& whole, std::int64_t rows,
-                               const SlabLayout& layout) {
+std::vector<double> local_part(const std::vector<double>& whole, std::int64_t rows, const SlabLayout& layout) {
   std::vector<double> part;
   for (std::int64_t r = 0; r < rows; ++r) {
     const auto begin = whole.begin() + r * layout.columns + layout.first_column();
@@ -58,8 +57,8 @@ Answer answer(const TaskGroup& group, const dense::Mixture& mixture, Partition p
   const PointPosterior posterior(group, slab, {.sigmas = mixture.sigmas, .weights = mixture.weights});
   const std::vector<double> local_x = local_part(x, points, layout);
   const PosteriorMoments moments = posterior.moments(level, points, local_x);
-  const PosteriorCovariance covariance(
-      posterior, level, std::span(local_x).first(static_cast<std::size_t>(layout.local_columns())));
+  const PosteriorCovariance covariance(posterior, level,
+                                       std::span(local_x).first(static_cast<std::size_t>(layout.local_columns())));
   const std::vector<double> local_vectors = local_part(vectors, points, layout);
   std::vector<double> images(local_vectors.size());
   covariance.apply(points, local_vectors, images);
@@ -96,8 +95,7 @@ TEST(PointPosteriorRanks, BothPartitionsGiveTheSerialAnswer) {
       if (classes) {
         for (std::size_t c = 0; c < size.rows; ++c) {
           mixture.sigmas[c] = 0.1 * static_cast<double>(c % 7);
-          mixture.weights[c] =
-              2.0 * static_cast<double>(c + 1) / static_cast<double>(size.rows * (size.rows + 1));
+          mixture.weights[c] = 2.0 * static_cast<double>(c + 1) / static_cast<double>(size.rows * (size.rows + 1));
         }
       }
       const RandomStream stream(1, hash_text("points"), 0, "test");
@@ -152,8 +150,7 @@ TEST(PointPosteriorRanks, AStopIsSeenEverywhere) {
   const DataSlab slab = dense::slab_of(mixture, layout);
   const PointPosterior posterior(group, slab);
   stop = true;
-  EXPECT_THROW(static_cast<void>(posterior.moments(NoiseLevel::at_tau(1.0), 1, std::vector<double>(8, 0.5))),
-               Stopped);
+  EXPECT_THROW(static_cast<void>(posterior.moments(NoiseLevel::at_tau(1.0), 1, std::vector<double>(8, 0.5))), Stopped);
 }
 
 }  // namespace

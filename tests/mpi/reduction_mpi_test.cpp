@@ -8,8 +8,8 @@ namespace diffphase {
 namespace {
 
 // The same data and probes, split over the ranks by component or by dimension.
-std::vector<PosteriorSummary> reduce(const Communicator& comm, Partition partition, std::int64_t n,
-                                     std::int64_t d, std::vector<std::int64_t> counts) {
+std::vector<PosteriorSummary> reduce(const Communicator& comm, Partition partition, std::int64_t n, std::int64_t d,
+                                     std::vector<std::int64_t> counts) {
   const TaskGroup group(comm);
   const MixtureParameters parameters{.dimension = d, .classes = 3, .centroids = CentroidKind::random};
   const GaussianMixture mixture(parameters, 5, hash_text("mpi"), 0);
@@ -20,17 +20,13 @@ std::vector<PosteriorSummary> reduce(const Communicator& comm, Partition partiti
   ProbeBlock probes(5, layout.local_columns());
   for (std::int64_t p = 0; p < 5; ++p) {
     mixture.sample(p, layout.first_column(), probes.start(p));
-    noise.normals(static_cast<std::uint64_t>(p), static_cast<std::uint64_t>(layout.first_column()),
-                  probes.noise(p));
+    noise.normals(static_cast<std::uint64_t>(p), static_cast<std::uint64_t>(layout.first_column()), probes.noise(p));
     probes.parents[static_cast<std::size_t>(p)] = p;
   }
   probes.starts_at_parent = true;
   probes.measure(group, partition);
-  const ReductionPlan plan{.times = {0.05, 0.3, 1.0, 2.0},
-                           .process = NoisingProcess(),
-                           .counts = counts,
-                           .law = {},
-                           .label_groups = 3};
+  const ReductionPlan plan{
+      .times = {0.05, 0.3, 1.0, 2.0}, .process = NoisingProcess(), .counts = counts, .law = {}, .label_groups = 3};
   Reduction reduction(plan, d, probes);
   source.visit(group, probes, counts.back(), [&](const ProductTile& tile) { reduction.consume(tile); });
   reduction.merge_over(group);

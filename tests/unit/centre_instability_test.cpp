@@ -23,8 +23,7 @@ TEST(CentreInstability, ConstantVarianceHasTheClosedForms) {
     // The bound need not be sharp.
     EXPECT_NEAR(drift_instability(constant(lambda), 37.0 * lambda, 1.0) / (2.0 * lambda - 1.0), 1.0, 1e-12);
     for (const double sigma : {0.0, 0.3, 1.4}) {
-      EXPECT_NEAR(curvature_instability(constant(lambda), 2.0 * lambda, sigma), lambda - sigma * sigma,
-                  1e-11 * lambda);
+      EXPECT_NEAR(curvature_instability(constant(lambda), 2.0 * lambda, sigma), lambda - sigma * sigma, 1e-11 * lambda);
       // det(1 + 2 (a^2 lambda/v - 1)/v) = 0 with a^2 = 1/(1 + tau), v = (tau + sigma^2)/(1 + tau).
       const double tau = drift_instability(constant(lambda), lambda, sigma);
       const double v = (tau + sigma * sigma) / (1.0 + tau);
@@ -89,8 +88,7 @@ TEST(PosteriorCentroidVariance, IsTheLargestEigenvalueOfTheCovariance) {
     ex += q * x[c], ey += q * y[c], exx += q * x[c] * x[c], eyy += q * y[c] * y[c], exy += q * x[c] * y[c];
   }
   const double a = exx - ex * ex, b = exy - ex * ey, d = eyy - ey * ey;
-  EXPECT_NEAR(posterior_centroid_variance(gram, weights, s), 0.5 * (a + d) + std::hypot(0.5 * (a - d), b),
-              1e-13);
+  EXPECT_NEAR(posterior_centroid_variance(gram, weights, s), 0.5 * (a + d) + std::hypot(0.5 * (a - d), b), 1e-13);
 }
 
 TEST(PosteriorCentroidVariance, BadShapesAreRefused) {

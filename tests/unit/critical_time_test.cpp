@@ -17,18 +17,18 @@ const std::vector<ProcessKind> kinds{ProcessKind::ornstein_uhlenbeck, ProcessKin
 
 /// Times of `count` equidistant log tau in [low, high].
 std::vector<double> grid(const NoisingProcess& process, double low, double high, int count) {
-  std::vector<double> times;
-  for (int i = 0; i < count; ++i)
-    times.push_back(process.time_at(std::exp(low + (high - low) * i / (count - 1))));
+  std::vector<double> times(static_cast<std::size_t>(count));
+  for (int i = 0; i < count; ++i) times[i] = process.time_at(std::exp(low + (high - low) * i / (count - 1)));
   return times;
 }
 
 /// A curve that falls from 1 to 0 with log tau, 1/2 at `centre`.
-std::vector<double> falling_curve(const std::vector<double>& times, const NoisingProcess& process,
-                                  double centre, double width) {
-  std::vector<double> curve;
-  for (const double t : times)
-    curve.push_back(1.0 / (1.0 + std::exp((-process.log_snr(t) - centre) / width)));
+std::vector<double> falling_curve(const std::vector<double>& times, const NoisingProcess& process, double centre,
+                                  double width) {
+  std::vector<double> curve(times.size());
+  for (std::size_t i = 0; i < times.size(); ++i) {
+    curve[i] = 1.0 / (1.0 + std::exp((-process.log_snr(times[i]) - centre) / width));
+  }
   return curve;
 }
 
@@ -41,7 +41,8 @@ TEST(FindCrossing, RecoversLogisticCurvesOnEveryClock) {
   for (const auto kind : kinds) {
     const NoisingProcess process(kind);
     const auto times = grid(process, -4.0, 4.0, 41);
-    for (double centre = -2.0; centre < 2.0; centre += 0.173) {
+    for (int k = 0; k < 24; ++k) {
+      const double centre = 0.173 * k - 2.0;
       const auto curve = falling_curve(times, process, centre, 0.8);
       for (const double level : {0.3, 0.5, 0.6}) {
         const double exact = process.time_at(std::exp(centre + 0.8 * std::log((1.0 - level) / level)));
@@ -61,9 +62,9 @@ TEST(FindCrossing, HalvingTheSpacingDividesTheErrorBySixteen) {
   const auto error = [&](int count) {
     double sum = 0.0;
     const auto times = grid(process, -4.0, 4.0, count);
-    for (double centre = -1.0; centre < 1.0; centre += 0.0137) {
-      const CriticalTime found =
-          find_crossing(times, falling_curve(times, process, centre, 0.8), 0.4, process, true);
+    for (int k = 0; k < 146; ++k) {
+      const double centre = 0.0137 * k - 1.0;
+      const CriticalTime found = find_crossing(times, falling_curve(times, process, centre, 0.8), 0.4, process, true);
       sum += std::abs(found.time - process.time_at(std::exp(centre + 0.8 * std::log(1.5))));
     }
     return sum;
@@ -114,18 +115,15 @@ TEST(FindCrossing, EveryStatus) {
 TEST(FindCrossing, OneTimeIsAGridToo) {
   const NoisingProcess process;
   const std::vector<double> times{0.3};
-  EXPECT_EQ(find_crossing(times, std::vector<double>{0.7}, 0.5, process, true).status,
-            RootStatus::after_grid);
-  EXPECT_EQ(find_crossing(times, std::vector<double>{0.2}, 0.5, process, true).status,
-            RootStatus::before_grid);
+  EXPECT_EQ(find_crossing(times, std::vector<double>{0.7}, 0.5, process, true).status, RootStatus::after_grid);
+  EXPECT_EQ(find_crossing(times, std::vector<double>{0.2}, 0.5, process, true).status, RootStatus::before_grid);
   EXPECT_EQ(find_crossing(times, std::vector<double>{0.5}, 0.5, process, true).time, 0.3);
 }
 
 TEST(FindCrossing, BadArgumentsAreRefused) {
   const NoisingProcess process;
   const std::vector<double> times{0.1, 0.2};
-  EXPECT_THROW((void)find_crossing(times, std::vector<double>{1.0}, 0.5, process, true),
-               std::invalid_argument);
+  EXPECT_THROW((void)find_crossing(times, std::vector<double>{1.0}, 0.5, process, true), std::invalid_argument);
   EXPECT_THROW((void)find_crossing({}, {}, 0.5, process, true), std::invalid_argument);
   const std::vector<double> backwards{0.2, 0.1};
   const std::vector<double> zero{0.0, 0.1};
@@ -145,8 +143,8 @@ TEST(AverageCurve, MeanAndStandardError) {
 }
 
 /// Curves of units whose centres scatter with standard deviation `spread` around `centre`.
-std::vector<double> scattered_units(const std::vector<double>& times, const NoisingProcess& process,
-                                    int units, double centre, double spread, std::mt19937_64& random) {
+std::vector<double> scattered_units(const std::vector<double>& times, const NoisingProcess& process, int units,
+                                    double centre, double spread, std::mt19937_64& random) {
   std::normal_distribution<double> normal(centre, spread);
   std::vector<double> values;
   for (int u = 0; u < units; ++u) {
@@ -173,17 +171,14 @@ TEST(CrossingOfMean, JackknifeIsDeleteOneByBruteForce) {
         if (u == left_out) continue;
         rest.insert(rest.end(), values.begin() + u * 24, values.begin() + (u + 1) * 24);
       }
-      estimates.push_back(
-          find_crossing(times, average_curve(rest, units - 1, 24).mean, 0.5, process, true).time);
+      estimates.push_back(find_crossing(times, average_curve(rest, units - 1, 24).mean, 0.5, process, true).time);
     }
     double mean = 0.0;
     for (const double e : estimates) mean += e / units;
     double squares = 0.0;
     for (const double e : estimates) squares += (e - mean) * (e - mean);
-    EXPECT_NEAR(result.standard_error, std::sqrt(squares * (units - 1) / units),
-                1e-9 * result.standard_error);
-    EXPECT_EQ(result.time,
-              find_crossing(times, average_curve(values, units, 24).mean, 0.5, process, true).time);
+    EXPECT_NEAR(result.standard_error, std::sqrt(squares * (units - 1) / units), 1e-9 * result.standard_error);
+    EXPECT_EQ(result.time, find_crossing(times, average_curve(values, units, 24).mean, 0.5, process, true).time);
   }
 }
 
@@ -243,8 +238,7 @@ TEST(CrossingOfMean, SlopeErrorWhereADeleteOneCurveHasNoCrossing) {
 TEST(CrossingOfMean, OneUnitHasNoError) {
   const NoisingProcess process;
   const auto times = grid(process, -3.0, 3.0, 12);
-  const CriticalTime result =
-      crossing_of_mean(times, falling_curve(times, process, 0.1, 0.5), 1, 0.5, process, true);
+  const CriticalTime result = crossing_of_mean(times, falling_curve(times, process, 0.1, 0.5), 1, 0.5, process, true);
   EXPECT_EQ(result.status, RootStatus::found);
   EXPECT_TRUE(std::isnan(result.standard_error));
 }
@@ -255,11 +249,10 @@ TEST(GridWarning, SaysWhichWayToExtend) {
     return grid_warning("collapse_time", CriticalTime{0.0, 0.0, status}, times);
   };
   EXPECT_EQ(warning(RootStatus::found), "");
-  EXPECT_THAT(warning(RootStatus::before_grid),
-              testing::AllOf(testing::HasSubstr("collapse_time"), testing::HasSubstr("0.25"),
-                             testing::HasSubstr("earlier")));
-  EXPECT_THAT(warning(RootStatus::after_grid),
-              testing::AllOf(testing::HasSubstr("4"), testing::HasSubstr("later")));
+  EXPECT_THAT(
+      warning(RootStatus::before_grid),
+      testing::AllOf(testing::HasSubstr("collapse_time"), testing::HasSubstr("0.25"), testing::HasSubstr("earlier")));
+  EXPECT_THAT(warning(RootStatus::after_grid), testing::AllOf(testing::HasSubstr("4"), testing::HasSubstr("later")));
   EXPECT_THAT(warning(RootStatus::not_monotone), testing::HasSubstr("several times"));
   EXPECT_THAT(warning(RootStatus::failed), testing::HasSubstr("not numbers"));
 }

@@ -108,10 +108,8 @@ TEST(DataSlab, CentroidMatrixHoldsTheCentroidsAndSuperclasses) {
 
 TEST(DataSlab, LayoutsThatDoNotFitTheMixtureAreRefused) {
   const GaussianMixture mixture = mixture_of(CentroidKind::random);
-  EXPECT_THROW((void)draw_training_set(mixture, layout_of(Partition::component, 10, 12, 1, 0)),
-               std::logic_error);
-  EXPECT_THROW((void)centroid_matrix(mixture, layout_of(Partition::component, 7, 13, 1, 0)),
-               std::logic_error);
+  EXPECT_THROW((void)draw_training_set(mixture, layout_of(Partition::component, 10, 12, 1, 0)), std::logic_error);
+  EXPECT_THROW((void)centroid_matrix(mixture, layout_of(Partition::component, 7, 13, 1, 0)), std::logic_error);
 }
 
 }  // namespace

@@ -166,9 +166,9 @@ TEST_F(DatasetFileTest, ScalingsOfIntegers) {
   file.pad = 1;
   const auto values = read_all(file).values;
   EXPECT_NEAR(std::accumulate(values.begin(), values.end(), 0.0), 0.0, 1e-11);
-  EXPECT_NEAR(std::inner_product(values.begin(), values.end(), values.begin(), 0.0) /
-                  static_cast<double>(values.size()),
-              1.0, 1e-12);
+  EXPECT_NEAR(
+      std::inner_product(values.begin(), values.end(), values.begin(), 0.0) / static_cast<double>(values.size()), 1.0,
+      1e-12);
 }
 
 TEST_F(DatasetFileTest, FloatingPointNumbersMustBeInRangeAlreadyWhereScaledToAnInterval) {
@@ -179,10 +179,9 @@ TEST_F(DatasetFileTest, FloatingPointNumbersMustBeInRangeAlreadyWhereScaledToAnI
   file.scaling = Scaling::symmetric;
   EXPECT_THAT(read_all(file).values, ElementsAre(-1.0, -0.5, 0.0, 1.0));
   file.path = write("f.npy", npy_header("<f8", "(2, 2)") + packed<double>({0.0, 0.25, 17.5, 1.0}));
-  EXPECT_THAT(
-      inspection_error(file),
-      HasSubstr("f.npy: row 1, column 0 (from 0) holds 17.5, but scaling = \"[-1,1]\" needs floating-point "
-                "numbers that lie between 0 and 1 already"));
+  EXPECT_THAT(inspection_error(file),
+              HasSubstr("f.npy: row 1, column 0 (from 0) holds 17.5, but scaling = \"[-1,1]\" needs floating-point "
+                        "numbers that lie between 0 and 1 already"));
 }
 
 TEST_F(DatasetFileTest, PaddingSurroundsEachImage) {
@@ -193,9 +192,8 @@ TEST_F(DatasetFileTest, PaddingSurroundsEachImage) {
   EXPECT_THAT(read_all(file).values, ElementsAre(0, 0, 0, 0, 0, 51, 102, 0, 0, 0, 0, 0,  //
                                                  0, 0, 0, 0, 0, 255, 204, 0, 0, 0, 0, 0));
   file.scaling = Scaling::symmetric;
-  EXPECT_THAT(read_all(file, 1).values,
-              ElementsAre(-1, -1, -1, -1, -1, -0.6, testing::DoubleNear(-0.2, 1e-15), -1,  //
-                          -1, -1, -1, -1));
+  EXPECT_THAT(read_all(file, 1).values, ElementsAre(-1, -1, -1, -1, -1, -0.6, testing::DoubleNear(-0.2, 1e-15), -1,  //
+                                                    -1, -1, -1, -1));
 }
 
 // Ten rows (i, i) with the labels below, the labels in every format.
@@ -296,9 +294,8 @@ TEST_F(LabelledFileTest, ShuffledPositionsAreUniform) {
 TEST_F(LabelledFileTest, BadLabelsAndSelections) {
   const DatasetFile good = file_;
   file_.select_classes = {8, 4};
-  EXPECT_THAT(inspection_error(file_),
-              AllOf(HasSubstr("y.idx: select_classes = [8, 4], but no row has the label 4"),
-                    HasSubstr("the labels present are 1, 3, 5, 8")));
+  EXPECT_THAT(inspection_error(file_), AllOf(HasSubstr("y.idx: select_classes = [8, 4], but no row has the label 4"),
+                                             HasSubstr("the labels present are 1, 3, 5, 8")));
   file_.select_classes = {8, 8};
   EXPECT_THAT(inspection_error(file_), HasSubstr("names the label 8 twice"));
   file_.labels.clear();
@@ -308,16 +305,14 @@ TEST_F(LabelledFileTest, BadLabelsAndSelections) {
   EXPECT_THAT(inspection_error(file_),
               AllOf(HasSubstr("short.idx: has 9 labels, but "), HasSubstr("x.npy has 10 rows")));
   file_.labels = write("half.npy", npy_header("<f8", "(3,)") + packed<double>({1.0, 0.5, 2.0}));
-  EXPECT_THAT(inspection_error(file_),
-              HasSubstr("half.npy: the label of row 1 is 0.5, but labels must be integers"));
+  EXPECT_THAT(inspection_error(file_), HasSubstr("half.npy: the label of row 1 is 0.5, but labels must be integers"));
   file_.labels = write("nan.npy", npy_header("<f8", "(1,)") + packed<double>({std::nan("")}));
   EXPECT_THAT(inspection_error(file_), HasSubstr("the label of row 0 is nan"));
   file_.labels = write("wide.idx", idx_header(0x08, {5, 2}) + std::string(10, '\1'));
   EXPECT_THAT(inspection_error(file_), HasSubstr("one integer for each row, but their shape is [5, 2]"));
   file_.labels = folder_ / "nowhere";
   EXPECT_THAT(inspection_error(file_), HasSubstr("nowhere: No such file or directory"));
-  EXPECT_THAT(error_of([&] { (void)read_labels(good, 11); }),
-              HasSubstr("11 rows are asked for, but it has 10"));
+  EXPECT_THAT(error_of([&] { (void)read_labels(good, 11); }), HasSubstr("11 rows are asked for, but it has 10"));
 }
 
 TEST_F(DatasetFileTest, ErrorsNameTheFileTheValueAndWhatIsAllowed) {
@@ -363,17 +358,13 @@ TEST_F(DatasetFileTest, ErrorsNameTheFileTheValueAndWhatIsAllowed) {
        "big.npy: its NPY dtype is '>f8', but it must be '|u1', '<f4' or '<f8'"},
       {write("c16.npy", npy_header("<c16", "(21,)") + f8), "c16.npy: its NPY dtype is '<c16', but"},
       {write("struct.npy", npy_header(structured) + f8), "struct.npy: its NPY dtype is [('a', '<f8')], but"},
-      {write("i8.npy", npy_header("<i8", "(42,)") + f8),
-       "i8.npy: its numbers are of type int64, but they must be"},
+      {write("i8.npy", npy_header("<i8", "(42,)") + f8), "i8.npy: its numbers are of type int64, but they must be"},
       {write("order.npy", npy_header("{'descr': '<f8', 'fortran_order': True, 'shape': (7, 6), }") + f8),
        "order.npy: is in Fortran order, but it must be in C order"},
-      {write("version.npy", npy_header("<f8", "(42,)", 4) + f8),
-       "version.npy: its NPY version is 4, but it must be 1"},
-      {write("shape.npy", npy_header("<f8", "(4, 'x')") + f8),
-       "shape.npy: its NPY header has the shape (4, 'x')"},
+      {write("version.npy", npy_header("<f8", "(42,)", 4) + f8), "version.npy: its NPY version is 4, but it must be 1"},
+      {write("shape.npy", npy_header("<f8", "(4, 'x')") + f8), "shape.npy: its NPY header has the shape (4, 'x')"},
       {write("keys.npy", npy_header("{'descr': '<f8'}") + f8), "keys.npy: its NPY header is damaged: descr,"},
-      {write("negative.npy", npy_header("<f8", "(-4, 6)") + f8),
-       "its shape is [-4, 6], but every length must be at"},
+      {write("negative.npy", npy_header("<f8", "(-4, 6)") + f8), "its shape is [-4, 6], but every length must be at"},
       {write("nan.npy", npy_header("<f8", "(2, 2)") + packed<double>({1.0, 2.0, 3.0, std::nan("")})),
        "nan.npy: row 1, column 1 (from 0) holds nan, but every number must be finite"},
       {write("inf.idx", idx_header(0x0D, {2, 2}) + packed<float>({1.0, -infinity, 3.0, 4.0}, true)),
@@ -407,8 +398,7 @@ TEST_F(DatasetFileTest, ErrorsOfHdf5Files) {
       {":/train/scalar", "bad.h5:/train/scalar: holds a single number (rank 0)"},
       {":/train/text", "bad.h5:/train/text: its HDF5 type is not one of uint8, float32 and float64"},
       {":/train/i4", "bad.h5:/train/i4: its numbers are of type int32, but they must be"},
-      {":/train/enormous",
-       "/train/enormous: is truncated or damaged: its header declares [1125899906842624, 6]"},
+      {":/train/enormous", "/train/enormous: is truncated or damaged: its header declares [1125899906842624, 6]"},
       {":/train/chunky", "/train/chunky: is truncated or damaged: its header declares [33554432, 6]"},
   };
   testing::internal::CaptureStderr();
@@ -428,8 +418,7 @@ TEST_F(DatasetFileTest, ErrorsOfOptions) {
   DatasetFile file;
   file.path = write("flat.npy", npy_header("<f8", "(7, 6)") + packed<double>(numbers_));
   file.pad = 2;
-  EXPECT_THAT(inspection_error(file),
-              HasSubstr("pad = 2 needs images (rows, height, width), but its shape is [7, 6]"));
+  EXPECT_THAT(inspection_error(file), HasSubstr("pad = 2 needs images (rows, height, width), but its shape is [7, 6]"));
   file.pad = -1;
   EXPECT_THAT(inspection_error(file), HasSubstr("pad = -1, but it must lie between 0 and 4096"));
   file.pad = 0;

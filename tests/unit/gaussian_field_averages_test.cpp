@@ -72,8 +72,7 @@ TEST(MeanSigmoid, BothQuadraturesAgreeWithSummation) {
         softplus += weight * (std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))));
       }
       EXPECT_NEAR(mean_sigmoid(mean, deviation), sigmoid, 1e-13) << mean << " " << deviation;
-      EXPECT_NEAR(mean_softplus(mean, deviation), softplus, 2e-13 * (1.0 + softplus))
-          << mean << " " << deviation;
+      EXPECT_NEAR(mean_softplus(mean, deviation), softplus, 2e-13 * (1.0 + softplus)) << mean << " " << deviation;
     }
   }
 }
@@ -113,12 +112,10 @@ TEST(EquidistantAverages, InformationGrowsAtTheRateOfTheDisagreement) {
   const double h = 1e-3;
   for (const double classes : {2.0, 3.0, 64.0, 1e4, 1e9}) {
     for (const double c : {0.05, 0.2, 0.4, 1.3, 3.0, 6.0}) {
-      const auto information = [&](double x) {
-        return equidistant_averages(x, uniform(classes)).information;
-      };
-      const double slope = (8.0 * (information(c + h) - information(c - h)) -
-                            (information(c + 2.0 * h) - information(c - 2.0 * h))) /
-                           (12.0 * h);
+      const auto information = [&](double x) { return equidistant_averages(x, uniform(classes)).information; };
+      const double slope =
+          (8.0 * (information(c + h) - information(c - h)) - (information(c + 2.0 * h) - information(c - 2.0 * h))) /
+          (12.0 * h);
       EXPECT_NEAR(slope / c, 1.0 - equidistant_averages(c, uniform(classes)).agreement, 2e-8 / c)
           << classes << " " << c;
     }
@@ -128,10 +125,8 @@ TEST(EquidistantAverages, InformationGrowsAtTheRateOfTheDisagreement) {
 TEST(EquidistantAverages, GroupingDoesNotMatter) {
   const std::vector<WeightGroup> split{{0.125, 3.0}, {0.125, 1.0}, {0.125, 4.0}};
   for (const double c : {0.1, 0.7, 2.5}) {
-    EXPECT_NEAR(equidistant_averages(c, split).agreement, equidistant_averages(c, uniform(8)).agreement,
-                1e-14);
-    EXPECT_NEAR(equidistant_averages(c, split).information, equidistant_averages(c, uniform(8)).information,
-                1e-12);
+    EXPECT_NEAR(equidistant_averages(c, split).agreement, equidistant_averages(c, uniform(8)).agreement, 1e-14);
+    EXPECT_NEAR(equidistant_averages(c, split).information, equidistant_averages(c, uniform(8)).information, 1e-12);
   }
 }
 
@@ -142,8 +137,8 @@ TEST(EquidistantAverages, SmallAndLargeSeparation) {
     EXPECT_NEAR(none.information, 0.0, 1e-11);
     // phi = 1/K + c^2 (K - 1)/K^2 + O(c^4).
     const double c = 1e-3;
-    EXPECT_NEAR(equidistant_averages(c, uniform(classes)).agreement * classes,
-                1.0 + c * c * (1.0 - 1.0 / classes), 1e-11)
+    EXPECT_NEAR(equidistant_averages(c, uniform(classes)).agreement * classes, 1.0 + c * c * (1.0 - 1.0 / classes),
+                1e-11)
         << classes;
     const FieldAverages all = equidistant_averages(17.0, uniform(classes));
     EXPECT_DOUBLE_EQ(all.agreement, 1.0);
@@ -162,8 +157,7 @@ TEST(HierarchicalAverages, AgreeWithSampling) {
     double branch_c, leaf_c;
     int branches, leaves;
   };
-  for (const Case& k :
-       {Case{1.0, 1.0, 2, 3}, Case{2.0, 1.0, 3, 2}, Case{1.0, 2.0, 4, 4}, Case{3.0, 0.05, 2, 2}}) {
+  for (const Case& k : {Case{1.0, 1.0, 2, 3}, Case{2.0, 1.0, 3, 2}, Case{1.0, 2.0, 4, 4}, Case{3.0, 0.05, 2, 2}}) {
     const Sampled sampled = sample_field(k.branch_c, k.leaf_c, k.branches, k.leaves, {}, 40000);
     const HierarchicalAverages result = hierarchical_averages(k.branch_c, k.leaf_c, k.branches, k.leaves);
     EXPECT_NEAR(result.leaf.agreement, sampled.agreement, 4.0 * sampled.agreement_error);

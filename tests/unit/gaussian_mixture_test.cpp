@@ -61,8 +61,7 @@ TEST(GaussianMixture, OppositeCentroids) {
 TEST(GaussianMixture, OrthogonalCentroids) {
   for (const std::int64_t k : {2, 3, 8, 20}) {
     for (const std::int64_t d : {k, k + 1, std::int64_t{64}}) {
-      expect_overlaps(basic(CentroidKind::orthogonal, k, d),
-                      [](auto a, auto b) { return a == b ? 1.0 : 0.0; });
+      expect_overlaps(basic(CentroidKind::orthogonal, k, d), [](auto a, auto b) { return a == b ? 1.0 : 0.0; });
     }
   }
 }
@@ -81,8 +80,7 @@ TEST(GaussianMixture, HierarchicalCentroids) {
     MixtureParameters p = basic(CentroidKind::hierarchical, 12, 15);
     p.branches = {3, 4};
     p.class_fraction = fraction;
-    expect_overlaps(
-        p, [fraction](auto a, auto b) { return a == b ? 1.0 : (a / 4 == b / 4 ? 1.0 - fraction : 0.0); });
+    expect_overlaps(p, [fraction](auto a, auto b) { return a == b ? 1.0 : (a / 4 == b / 4 ? 1.0 - fraction : 0.0); });
     const GaussianMixture mixture = make(p);
     EXPECT_EQ(mixture.superclasses(), 3);
     EXPECT_EQ(mixture.superclass(7), 1);
@@ -114,8 +112,8 @@ TEST(GaussianMixture, ASingleClassSitsAtTheOrigin) {
 }
 
 TEST(GaussianMixture, AnyColumnsEqualThoseOfTheWholeRow) {
-  for (const auto kind : {CentroidKind::random, CentroidKind::opposite, CentroidKind::orthogonal,
-                          CentroidKind::simplex, CentroidKind::hierarchical}) {
+  for (const auto kind : {CentroidKind::random, CentroidKind::opposite, CentroidKind::orthogonal, CentroidKind::simplex,
+                          CentroidKind::hierarchical}) {
     MixtureParameters p = basic(kind, kind == CentroidKind::opposite ? 2 : 6, 1100);
     p.branches = {2, 3};
     const GaussianMixture mixture = make(p);
@@ -151,8 +149,8 @@ TEST(GaussianMixture, SampleIsTheCentroidOfItsLabelPlusNoise) {
 
 TEST(GaussianMixture, LabelsFollowTheWeights) {
   const std::int64_t n = 40000;
-  for (const std::vector<double>& weights : {std::vector<double>{}, std::vector<double>{1.0, 2.0, 3.0, 10.0},
-                                             std::vector<double>{1e-3, 1.0, 1.0, 1e-3}}) {
+  for (const std::vector<double>& weights :
+       {std::vector<double>{}, std::vector<double>{1.0, 2.0, 3.0, 10.0}, std::vector<double>{1e-3, 1.0, 1.0, 1e-3}}) {
     MixtureParameters p = basic(CentroidKind::random, 4, 3);
     p.weights = weights;
     const GaussianMixture mixture = make(p);

@@ -24,9 +24,7 @@ std::vector<std::string> axis_names(const Sweep& sweep) {
 }
 
 /// The example with the two axes of [ensemble] single.
-std::string single() {
-  return with(with(with(example(), "[16, 64]", "16"), "[2, 4]", "2"), "[100, 1000]", "100");
-}
+std::string single() { return with(with(with(example(), "[16, 64]", "16"), "[2, 4]", "2"), "[100, 1000]", "100"); }
 
 TEST(Grid, PointsAreRowMajorInFileOrder) {
   const Sweep sweep = sweep_of(example());
@@ -111,9 +109,9 @@ TEST(Grid, BranchesGiveTheClasses) {
 }
 
 TEST(Grid, KeysCountOnlyWhereTheyAreUsed) {
-  const Sweep both = sweep_of(with(with(single(), "classes = 2", "classes = 4"), "\"orthogonal\"",
-                                   "[\"orthogonal\", \"hierarchical\"]"),
-                              {"ensemble.branches=[2, 2]"});
+  const Sweep both = sweep_of(
+      with(with(single(), "classes = 2", "classes = 4"), "\"orthogonal\"", "[\"orthogonal\", \"hierarchical\"]"),
+      {"ensemble.branches=[2, 2]"});
   const Sweep orthogonal = sweep_of(with(single(), "classes = 2", "classes = 4"));
   EXPECT_EQ(both.tasks[0].identity, orthogonal.tasks[0].identity);
 }
@@ -126,9 +124,7 @@ ensemble.dimension = [16, 16, 64]
 dataset.samples = [100, 200, 300]
 )";
 
-std::string zipped() {
-  return with(with(single(), "dimension = 16\n", ""), "[dataset]\nsamples = 100\n", "") + zip;
-}
+std::string zipped() { return with(with(single(), "dimension = 16\n", ""), "[dataset]\nsamples = 100\n", "") + zip; }
 
 TEST(Zip, IsOneAxisWithEachKeyAsAColumn) {
   const Sweep sweep = sweep_of(zipped());
@@ -162,27 +158,23 @@ samples = [100, 200, 300]
 }
 
 TEST(Zip, StandsInFileOrderAmongTheOtherAxes) {
-  EXPECT_THAT(axis_names(sweep_of(zipped(), {"ensemble.separation=[1, 2]"})),
-              ElementsAre("separation", "pair"));
+  EXPECT_THAT(axis_names(sweep_of(zipped(), {"ensemble.separation=[1, 2]"})), ElementsAre("separation", "pair"));
   EXPECT_EQ(sweep_of(zipped(), {"ensemble.separation=[1, 2]"}).points.size(), 6U);
   const SweepFile overridden = parse(zipped(), {"ensemble.separation=[1, 2]"});
   EXPECT_EQ(identities(make_sweep(parse(overridden.effective_text))), identities(make_sweep(overridden)));
 }
 
 TEST(Zip, BadOnesAreNamed) {
-  EXPECT_THAT(problem_of(with(zipped(), "[100, 200, 300]", "[100, 200]")),
-              AllOf(StartsWith("jobs/x.toml, line 18: dataset.samples"), HasSubstr("has 2 values"),
-                    HasSubstr("has 3")));
+  EXPECT_THAT(
+      problem_of(with(zipped(), "[100, 200, 300]", "[100, 200]")),
+      AllOf(StartsWith("jobs/x.toml, line 18: dataset.samples"), HasSubstr("has 2 values"), HasSubstr("has 3")));
   EXPECT_THAT(problem_of(with(zipped(), "[100, 200, 300]", "100")), HasSubstr("must be a list"));
   EXPECT_THAT(problem_of(with(zipped(), "[100, 200, 300]", "[100, 100, 300]")), HasSubstr("are the same"));
   EXPECT_THAT(problem_of(zipped(), {"ensemble.dimension=4"}), HasSubstr("and also at"));
   EXPECT_THAT(problem_of(with(zipped(), "\"pair\"", "\"time\"")), HasSubstr("zip.name = \"time\""));
-  EXPECT_THAT(problem_of(with(zipped(), "ensemble.dimension", "process.time")),
-              HasSubstr("only keys of ensemble"));
-  EXPECT_THAT(problem_of(with(zipped(), "ensemble.dimension", "ensemble.dimensio")),
-              HasSubstr("did you mean"));
-  EXPECT_THAT(problem_of(zipped() + "[[zip]]\nname = \"pair\"\nensemble.sigma = [1]\n"),
-              HasSubstr("two [[zip]]"));
+  EXPECT_THAT(problem_of(with(zipped(), "ensemble.dimension", "process.time")), HasSubstr("only keys of ensemble"));
+  EXPECT_THAT(problem_of(with(zipped(), "ensemble.dimension", "ensemble.dimensio")), HasSubstr("did you mean"));
+  EXPECT_THAT(problem_of(zipped() + "[[zip]]\nname = \"pair\"\nensemble.sigma = [1]\n"), HasSubstr("two [[zip]]"));
 }
 
 // ---- [[point]] ----
@@ -210,8 +202,7 @@ dataset.samples = 500
 }
 
 TEST(Point, AloneAreTheWholeGrid) {
-  const Sweep sweep =
-      sweep_of(single() + "[[point]]\nensemble.dimension = 32\n[[point]]\nensemble.classes = 4\n");
+  const Sweep sweep = sweep_of(single() + "[[point]]\nensemble.dimension = 32\n[[point]]\nensemble.classes = 4\n");
   ASSERT_EQ(sweep.points.size(), 2U);
   EXPECT_EQ(sweep.cells[0].parameters.mixture->dimension, 32);
   EXPECT_EQ(sweep.cells[0].parameters.mixture->classes, 2);
@@ -311,9 +302,8 @@ TEST(DataFiles, MoreSamplesThanRowsAreRefused) {
 TEST(DataFiles, UnreadableOnesAreBadInput) {
   Sweep sweep = sweep_of(files);
   try {
-    attach_dataset_summaries(sweep, [](const DatasetFile& file) -> DatasetSummary {
-      throw DatasetError(file.path + ": no such file");
-    });
+    attach_dataset_summaries(
+        sweep, [](const DatasetFile& file) -> DatasetSummary { throw DatasetError(file.path + ": no such file"); });
     FAIL();
   } catch (const BadInput& error) {
     EXPECT_THAT(error.what(), AllOf(StartsWith("jobs/x.toml, line 8: "), HasSubstr("/a.npy: no such file")));

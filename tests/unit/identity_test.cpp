@@ -77,8 +77,7 @@ TEST(Identity, KeysAtTheirDefaultChangeNothing) {
 TEST(Identity, OrderCommentsAndSpellingOfNumbersChangeNothing) {
   expect_same(with(example(), "separation = 1.0\n", "separation = 1 # a comment\n"));
   expect_same(with(example(), "[16, 64]", "[16.0, 6.4e1]"));
-  expect_same(
-      with(with(example(), "separation = 1.0\n", ""), "[ensemble]\n", "[ensemble]\nseparation = 1.0\n"));
+  expect_same(with(with(example(), "separation = 1.0\n", ""), "[ensemble]\n", "[ensemble]\nseparation = 1.0\n"));
   expect_same(with(example(), "from = 0.05, to = 6.0, count = 5", "count = 5, to = 6, from = 5e-2"));
   expect_same(with(with(example(), "[dataset]\nsamples = [100, 1000]\n", ""), "[ensemble]",
                    "[dataset]\nsamples = [100, 1000]\n[ensemble]"));
@@ -93,8 +92,8 @@ TEST(Identity, NameResourcesAndSamplesAreNoPart) {
 TEST(Identity, EveryOtherKeyMakesAnother) {
   for (const char* change :
        {"seed=8", "process.kind=variance-exploding", "process.time.count=6", "process.time.from=0.06",
-        "process.time.spacing=linear", "ensemble.centroids=simplex", "ensemble.separation=1.5",
-        "ensemble.sigma=2", "ensemble.representation=explicit", "ensemble.dimension=[17, 65]"}) {
+        "process.time.spacing=linear", "ensemble.centroids=simplex", "ensemble.separation=1.5", "ensemble.sigma=2",
+        "ensemble.representation=explicit", "ensemble.dimension=[17, 65]"}) {
     expect_different({change});
   }
   expect_different({"measure.speciation.probes=65", "measure.collapse.probes=65"});
@@ -103,8 +102,8 @@ TEST(Identity, EveryOtherKeyMakesAnother) {
 TEST(Identity, ExtensionsKeepWhatWasThere) {
   const std::vector<std::string> old = identities(sweep_of(example()));
   for (const char* change :
-       {"ensemble.dimension=[16, 32, 64]", "ensemble.classes=[1, 2, 4]", "realizations=3",
-        "ensemble.separation=[1, 2]", "dataset.samples=[10, 100, 1000]", "ensemble.sigma=[0.5, 1]"}) {
+       {"ensemble.dimension=[16, 32, 64]", "ensemble.classes=[1, 2, 4]", "realizations=3", "ensemble.separation=[1, 2]",
+        "dataset.samples=[10, 100, 1000]", "ensemble.sigma=[0.5, 1]"}) {
     EXPECT_THAT(old, IsSubsetOf(identities(sweep_of(example(), {change})))) << change;
   }
   const std::string without = with(example(), "speciation = { probes = 64 }\n", "");
@@ -121,9 +120,8 @@ TEST(Identity, StreamsDependOnTheEnsembleAlone) {
   const auto ensemble = [](const std::vector<std::string>& overrides) {
     return sweep_of(example(), overrides).cells[0].parameters.ensemble;
   };
-  for (const char* change :
-       {"seed=8", "process.kind=variance-exploding", "process.time=[1, 2]", "realizations=3",
-        "dataset.samples=5", "measure.collapse.probes=5", "ensemble.representation=explicit"}) {
+  for (const char* change : {"seed=8", "process.kind=variance-exploding", "process.time=[1, 2]", "realizations=3",
+                             "dataset.samples=5", "measure.collapse.probes=5", "ensemble.representation=explicit"}) {
     EXPECT_EQ(ensemble({change}), reference) << change;
   }
   for (const char* change :

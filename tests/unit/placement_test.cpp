@@ -64,19 +64,19 @@ TEST(Placement, SaysWhatWouldHelpWhereNothingFits) {
 TEST(Placement, IsMonotone) {
   for (int world : {1, 3, 5, 7, 16, 63, 70}) {
     const TreeShape shape(world);
-    for (double bytes = 0.1 * gib; bytes < 300 * gib; bytes *= 1.7) {
-      for (double operations = 1e11; operations < 1e15; operations *= 3.0) {
+    for (int b = 0; b < 15; ++b) {
+      for (int o = 0; o < 9; ++o) {
+        const double bytes = 0.1 * gib * std::pow(1.7, b);
+        const double operations = 1e11 * std::pow(3.0, o);
         const TaskLoad load{.divided_bytes = bytes, .rank_bytes = 0.1 * gib, .operations = operations};
         const auto grown = [&](double divided, double rank, double work) {
-          return place({load.divided_bytes * divided, load.rank_bytes * rank, load.operations * work}, shape)
-              .level;
+          return place({load.divided_bytes * divided, load.rank_bytes * rank, load.operations * work}, shape).level;
         };
         const int level = place(load, shape).level;
         EXPECT_LE(grown(1.5, 1, 1), level);
         EXPECT_LE(grown(1, 1.5, 1), level);
         EXPECT_LE(grown(1, 1, 1.5), level);
-        EXPECT_LE(place(load, shape, {.ranks_per_task = 4}).level,
-                  place(load, shape, {.ranks_per_task = 3}).level);
+        EXPECT_LE(place(load, shape, {.ranks_per_task = 4}).level, place(load, shape, {.ranks_per_task = 3}).level);
       }
     }
   }

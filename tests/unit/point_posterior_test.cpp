@@ -20,9 +20,7 @@ struct Case {
   NoiseLevel level;
 };
 
-ComponentLaw law_of(const dense::Mixture& mixture) {
-  return {.sigmas = mixture.sigmas, .weights = mixture.weights};
-}
+ComponentLaw law_of(const dense::Mixture& mixture) { return {.sigmas = mixture.sigmas, .weights = mixture.weights}; }
 
 dense::Mixture unequal_mixture() {
   dense::Mixture mixture = dense::random_points(5, 7, 1.0, "unequal");
@@ -35,11 +33,10 @@ std::vector<Case> cases() {
   std::vector<Case> all;
   const NoiseLevel ou{.signal = std::exp(-0.7), .noise = std::sqrt(-std::expm1(-1.4))};
   all.push_back({"training points", dense::random_points(40, 9, 1.0, "points"), ou});
-  all.push_back({"training points, little noise", dense::random_points(40, 9, 1.0, "points"),
-                 NoiseLevel::at_tau(1e-4)});
-  all.push_back({"training points, much noise",
-                 dense::random_points(40, 9, 1.0, "points"),
-                 {.signal = 0.01, .noise = 0.99}});
+  all.push_back(
+      {"training points, little noise", dense::random_points(40, 9, 1.0, "points"), NoiseLevel::at_tau(1e-4)});
+  all.push_back(
+      {"training points, much noise", dense::random_points(40, 9, 1.0, "points"), {.signal = 0.01, .noise = 0.99}});
   all.push_back({"one training point", dense::random_points(1, 4, 1.0, "one"), ou});
   all.push_back({"one dimension", dense::random_points(12, 1, 2.0, "line"), ou});
   all.push_back({"unequal classes", unequal_mixture(), ou});
@@ -70,8 +67,7 @@ std::vector<double> noised_points(const Case& c, std::size_t count) {
 }
 
 std::vector<double> point(const std::vector<double>& block, std::size_t p, std::size_t d) {
-  return {block.begin() + static_cast<std::ptrdiff_t>(p * d),
-          block.begin() + static_cast<std::ptrdiff_t>((p + 1) * d)};
+  return {block.begin() + static_cast<std::ptrdiff_t>(p * d), block.begin() + static_cast<std::ptrdiff_t>((p + 1) * d)};
 }
 
 class PointPosteriorTest : public testing::Test {
@@ -96,14 +92,13 @@ TEST_F(PointPosteriorTest, EqualsTheDenseDefinition) {
       posterior.responsibilities(c.level, count, x, log_evidence, [&](const ResponsibilityTile& tile) {
         const auto rows = static_cast<std::size_t>(tile.rows);
         for (std::size_t p = 0; p < count; ++p) {
-          std::copy_n(tile.values.begin() + static_cast<std::ptrdiff_t>(p * rows), rows,
-                      responsibilities.begin() + static_cast<std::ptrdiff_t>(p * c.mixture.components()) +
-                          tile.first_row);
+          std::copy_n(
+              tile.values.begin() + static_cast<std::ptrdiff_t>(p * rows), rows,
+              responsibilities.begin() + static_cast<std::ptrdiff_t>(p * c.mixture.components()) + tile.first_row);
         }
       });
       for (std::size_t p = 0; p < count; ++p) {
-        const auto expected =
-            dense::posterior(c.mixture, c.level.signal, c.level.noise, point(x, p, d), false);
+        const auto expected = dense::posterior(c.mixture, c.level.signal, c.level.noise, point(x, p, d), false);
         const auto evidence = static_cast<double>(expected.log_evidence);
         EXPECT_NEAR(moments.log_evidence[p], evidence, 1e-11 * (1.0 + std::abs(evidence)));
         EXPECT_EQ(moments.log_evidence[p], log_evidence[p]);
@@ -114,8 +109,7 @@ TEST_F(PointPosteriorTest, EqualsTheDenseDefinition) {
         const long double noise2 = c.level.noise * static_cast<long double>(c.level.noise);
         for (std::size_t j = 0; j < d; ++j) {
           EXPECT_NEAR(moments.mean[p * d + j], static_cast<double>(expected.mean[j]), 1e-10);
-          const auto expected_score =
-              static_cast<double>((c.level.signal * expected.mean[j] - x[p * d + j]) / noise2);
+          const auto expected_score = static_cast<double>((c.level.signal * expected.mean[j] - x[p * d + j]) / noise2);
           EXPECT_NEAR(score[p * d + j], expected_score, 1e-10 * (1.0 + std::abs(expected_score)));
         }
       }
@@ -169,8 +163,7 @@ TEST_F(PointPosteriorTest, CovarianceActionEqualsTheDenseMatrix) {
       for (std::size_t j = 0; j < d; ++j) {
         EXPECT_NEAR(covariance.mean()[j], static_cast<double>(expected.mean[j]), 1e-10);
         for (std::size_t k = 0; k < d; ++k) {
-          EXPECT_NEAR(matrix[j * d + k], static_cast<double>(expected.covariance[j][k]),
-                      1e-9 * scale + 1e-14);
+          EXPECT_NEAR(matrix[j * d + k], static_cast<double>(expected.covariance[j][k]), 1e-9 * scale + 1e-14);
           EXPECT_NEAR(matrix[j * d + k], matrix[k * d + j], 1e-12 * scale + 1e-14);
         }
       }

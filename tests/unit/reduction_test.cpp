@@ -54,8 +54,7 @@ TEST(SoftmaxKernel, SumsAgreeWithLongDoubleForAnyLengthAndAnyMagnitude) {
       const double relative = 4.0 * (static_cast<double>(n) + 3.0) * 2.3e-16;
       EXPECT_NEAR(sums.sum, static_cast<double>(s0), relative * static_cast<double>(s0));
       EXPECT_NEAR(sums.sum_of_squares, static_cast<double>(s2), relative * static_cast<double>(s2));
-      EXPECT_NEAR(sums.weighted_logit, static_cast<double>(s1),
-                  relative * (static_cast<double>(-s1) + 1e-290));
+      EXPECT_NEAR(sums.weighted_logit, static_cast<double>(s1), relative * (static_cast<double>(-s1) + 1e-290));
     }
   }
 }
@@ -91,15 +90,13 @@ struct Problem {
   ProbeBlock probes{3, 0};
   dense::Mixture dense_mixture;
 
-  Problem(std::int64_t n, std::int64_t d, bool training_set, bool own_sigma, bool weighted,
-          std::uint64_t seed) {
+  Problem(std::int64_t n, std::int64_t d, bool training_set, bool own_sigma, bool weighted, std::uint64_t seed) {
     const RandomStream stream(seed, hash_text("reduction"), 0, "test");
     slab.layout = {.partition = Partition::component, .rows = n, .columns = d};
     slab.values.resize(static_cast<std::size_t>(n * d));
     for (std::int64_t i = 0; i < n; ++i) {
-      stream.normals(
-          static_cast<std::uint64_t>(i), 0,
-          std::span(slab.values).subspan(static_cast<std::size_t>(i * d), static_cast<std::size_t>(d)));
+      stream.normals(static_cast<std::uint64_t>(i), 0,
+                     std::span(slab.values).subspan(static_cast<std::size_t>(i * d), static_cast<std::size_t>(d)));
       slab.labels.push_back(static_cast<std::int32_t>(i % 3));
     }
     plan.times = {0.01, 0.1, 0.4, 1.0, 2.5};
@@ -111,8 +108,7 @@ struct Problem {
     if (weighted) {
       double total = 0.0;
       for (std::int64_t i = 0; i < n; ++i) total += 1.0 + static_cast<double>(i % 4);
-      for (std::int64_t i = 0; i < n; ++i)
-        plan.law.weights.push_back((1.0 + static_cast<double>(i % 4)) / total);
+      for (std::int64_t i = 0; i < n; ++i) plan.law.weights.push_back((1.0 + static_cast<double>(i % 4)) / total);
     }
     plan.label_groups = 3;
     probes = ProbeBlock(3, d);
@@ -140,8 +136,7 @@ struct Problem {
     plan.counts = std::move(counts);
     Reduction reduction(plan, slab.layout.columns, probes);
     const StoredSource source(group, slab);
-    source.visit(group, probes, plan.counts.back(),
-                 [&](const ProductTile& tile) { reduction.consume(tile); });
+    source.visit(group, probes, plan.counts.back(), [&](const ProductTile& tile) { reduction.consume(tile); });
     reduction.merge_over(group);
     return reduction;
   }
@@ -162,8 +157,7 @@ struct Problem {
     prefix.centres.resize(static_cast<std::size_t>(count));
     prefix.sigmas.resize(prefix.centres.size());
     prefix.weights.resize(prefix.centres.size());
-    if (plan.law.weights.empty())
-      prefix.weights.assign(prefix.centres.size(), 1.0 / static_cast<double>(count));
+    if (plan.law.weights.empty()) prefix.weights.assign(prefix.centres.size(), 1.0 / static_cast<double>(count));
     return prefix;
   }
 
@@ -182,8 +176,8 @@ struct Problem {
                 *std::max_element(posterior.responsibilities.begin(), posterior.responsibilities.end()))};
   }
 
-  void expect_dense_at(const Reduction& reduction, const dense::Mixture& prefix, std::size_t c,
-                       std::int64_t p, std::size_t t) {
+  void expect_dense_at(const Reduction& reduction, const dense::Mixture& prefix, std::size_t c, std::int64_t p,
+                       std::size_t t) {
     const double a = plan.process.signal(plan.times[t]);
     const double b = plan.process.noise(plan.times[t]);
     std::vector<double> x(static_cast<std::size_t>(slab.layout.columns));
@@ -192,8 +186,7 @@ struct Problem {
     const PosteriorSummary expected = summary_of(posterior, static_cast<std::size_t>(p));
     const PosteriorSummary measured = reduction.summary(c, p, t);
     // Logits of size L carry a rounding of about L eps; here L <= d a^2/b^2 ~ 1e4.
-    EXPECT_NEAR(measured.log_evidence, expected.log_evidence,
-                1e-10 * (1.0 + std::abs(expected.log_evidence)));
+    EXPECT_NEAR(measured.log_evidence, expected.log_evidence, 1e-10 * (1.0 + std::abs(expected.log_evidence)));
     EXPECT_NEAR(measured.participation, expected.participation, 1e-10);
     EXPECT_NEAR(measured.entropy, expected.entropy, 1e-9);
     EXPECT_NEAR(measured.parent_weight, expected.parent_weight, 1e-10);
@@ -201,10 +194,9 @@ struct Problem {
     const dense::Vector& w = posterior.responsibilities;
     std::vector<long double> by_label(3, 0.0L);
     for (std::size_t i = 0; i < w.size(); ++i) by_label[i % 3] += w[i];
-    EXPECT_NEAR(
-        reduction.label_agreement(c, p, t),
-        static_cast<double>(std::inner_product(by_label.begin(), by_label.end(), by_label.begin(), 0.0L)),
-        1e-10);
+    EXPECT_NEAR(reduction.label_agreement(c, p, t),
+                static_cast<double>(std::inner_product(by_label.begin(), by_label.end(), by_label.begin(), 0.0L)),
+                1e-10);
   }
 };
 

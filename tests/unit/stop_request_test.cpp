@@ -34,8 +34,7 @@ class StopFile : public testing::Test {
   [[nodiscard]] std::filesystem::path file() const { return directory_ / "stop"; }
   void touch(int minute) const {
     std::ofstream(file()).put('\n');
-    std::filesystem::last_write_time(file(),
-                                     std::filesystem::file_time_type() + std::chrono::minutes(minute));
+    std::filesystem::last_write_time(file(), std::filesystem::file_time_type() + std::chrono::minutes(minute));
   }
 
  private:

@@ -27,8 +27,7 @@ class FakeMeasure : public Measure {
   }
   [[nodiscard]] std::vector<VariableSpec> variables(const TaskParameters&) const override { return {}; }
   [[nodiscard]] Cost cost(const TaskParameters&, const TaskRequest&) const override { return {}; }
-  [[nodiscard]] MeasureResult run(const TaskParameters&, const TaskRequest&,
-                                  const TaskGroup&) const override {
+  [[nodiscard]] MeasureResult run(const TaskParameters&, const TaskRequest&, const TaskGroup&) const override {
     return {};
   }
   [[nodiscard]] std::vector<VariableValues> predict(const TaskParameters&) const override { return {}; }
@@ -39,8 +38,7 @@ class FakeMeasure : public Measure {
   bool needs_samples_;
 };
 
-inline MeasureOption number_option(std::string name, double value, double minimum, double maximum,
-                                   bool is_integer) {
+inline MeasureOption number_option(std::string name, double value, double minimum, double maximum, bool is_integer) {
   MeasureOption option;
   option.name = std::move(name);
   option.value = value;

@@ -86,8 +86,7 @@ class Refused : public testing::TestWithParam<Refusal> {};
 TEST_P(Refused, WithAMessageThatNamesPlaceKeyAndValue) {
   const Refusal& refusal = GetParam();
   const std::string message = problem_of(with(example(), refusal.old_part, refusal.new_part));
-  const std::string place =
-      *refusal.line == '\0' ? "jobs/x.toml: " : std::string("jobs/x.toml, ") + refusal.line;
+  const std::string place = *refusal.line == '\0' ? "jobs/x.toml: " : std::string("jobs/x.toml, ") + refusal.line;
   EXPECT_THAT(message, StartsWith(place));
   for (const char* word : refusal.words) EXPECT_THAT(message, HasSubstr(word));
 }
@@ -95,25 +94,17 @@ TEST_P(Refused, WithAMessageThatNamesPlaceKeyAndValue) {
 INSTANTIATE_TEST_SUITE_P(
     Keys, Refused,
     testing::Values(
-        Refusal{"dimension =",
-                "dimenson =",
-                "line 9: ",
-                {"ensemble.dimenson", "[16, 64]", "did you mean \"dimension\""}},
+        Refusal{
+            "dimension =", "dimenson =", "line 9: ", {"ensemble.dimenson", "[16, 64]", "did you mean \"dimension\""}},
         Refusal{"[ensemble]", "[ensembl]", "line 7: ", {"ensembl", "did you mean \"ensemble\""}},
         Refusal{"collapse =", "colapse =", "line 17: ", {"measure.colapse", "did you mean \"collapse\""}},
-        Refusal{"method =",
-                "methd =",
-                "line 17: ",
-                {"measure.collapse.methd", "\"sampled\"", "did you mean \"method\""}},
+        Refusal{
+            "method =", "methd =", "line 17: ", {"measure.collapse.methd", "\"sampled\"", "did you mean \"method\""}},
         Refusal{"from =", "form =", "line 6: ", {"process.time.form", "did you mean \"from\""}},
         Refusal{"seed = 7", "classes = 7", "line 2: ", {"classes = 7", "belongs in [ensemble]"}},
         Refusal{"separation =", "seed =", "line 12: ", {"ensemble.seed", "stands at the top"}},
-        Refusal{"separation = 1.0",
-                "blocks = []",
-                "line 12: ",
-                {"ensemble.blocks", "not available in this version"}},
-        Refusal{
-            "speciation =", "spectrum =", "line 16: ", {"measure.spectrum", "not available in this version"}},
+        Refusal{"separation = 1.0", "blocks = []", "line 12: ", {"ensemble.blocks", "not available in this version"}},
+        Refusal{"speciation =", "spectrum =", "line 16: ", {"measure.spectrum", "not available in this version"}},
         Refusal{"[dataset]", "[guidance]", "line 13: ", {"guidance", "not available in this version"}}));
 
 INSTANTIATE_TEST_SUITE_P(
@@ -126,21 +117,11 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"realizations = 2", "realizations = 2.5", "line 3: ", {"realizations = 2.5", "an integer"}},
         Refusal{"[16, 64]", "true", "line 9: ", {"ensemble.dimension = true", "an integer", "a boolean"}},
         Refusal{"[16, 64]", "[16, [64]]", "line 9: ", {"ensemble.dimension = [64]", "a list"}},
-        Refusal{"separation = 1.0",
-                "separation = \"one\"",
-                "line 12: ",
-                {"ensemble.separation = \"one\"", "a number"}},
-        Refusal{"separation = 1.0",
-                "weights = 2",
-                "line 12: ",
-                {"ensemble.weights = 2", "\"uniform\"", "an integer"}},
+        Refusal{"separation = 1.0", "separation = \"one\"", "line 12: ", {"ensemble.separation = \"one\"", "a number"}},
+        Refusal{"separation = 1.0", "weights = 2", "line 12: ", {"ensemble.weights = 2", "\"uniform\"", "an integer"}},
         Refusal{"{ probes = 64 }", "64", "line 16: ", {"measure.speciation = 64", "must be a table"}},
-        Refusal{"{ from = 0.05, to = 6.0, count = 5 }",
-                "0.5",
-                "line 6: ",
-                {"process.time = 0.5", "a list of numbers"}},
-        Refusal{
-            "probes = 32", "probes = [32]", "line 17: ", {"measure.collapse.probes = [32]", "one value"}}));
+        Refusal{"{ from = 0.05, to = 6.0, count = 5 }", "0.5", "line 6: ", {"process.time = 0.5", "a list of numbers"}},
+        Refusal{"probes = 32", "probes = [32]", "line 17: ", {"measure.collapse.probes = [32]", "one value"}}));
 
 INSTANTIATE_TEST_SUITE_P(
     Values, Refused,
@@ -155,53 +136,31 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"[16, 64]", "[16, 64, 16.0]", "line 9: ", {"ensemble.dimension", "16 is in the list twice"}},
         Refusal{"[100, 1000]", "[100, 100]", "line 14: ", {"dataset.samples", "100 is in the list twice"}},
         Refusal{"[100, 1000]", "0", "line 14: ", {"dataset.samples = 0", "from 1"}},
-        Refusal{
-            "[100, 1000]", "\"exp(0.3*d)\"", "line 14: ", {"dataset.samples = \"exp(0.3*d)\"", "an integer"}},
+        Refusal{"[100, 1000]", "\"exp(0.3*d)\"", "line 14: ", {"dataset.samples = \"exp(0.3*d)\"", "an integer"}},
         Refusal{"separation = 1.0", "separation = nan", "line 12: ", {"ensemble.separation = nan", "finite"}},
         Refusal{"separation = 1.0", "separation = inf", "line 12: ", {"ensemble.separation = inf", "finite"}},
         Refusal{"separation = 1.0", "sigma = 0", "line 12: ", {"ensemble.sigma = 0", "above 0"}},
         Refusal{"separation = 1.0", "weights = [1, 0]", "line 12: ", {"ensemble.weights = 0", "above 0"}},
         Refusal{"separation = 1.0", "weights = []", "line 12: ", {"ensemble.weights = []", "empty"}},
-        Refusal{"separation = 1.0",
-                "representation = \"projected\"",
-                "line 12: ",
-                {"\"projected\"", "not available"}},
-        Refusal{"\"gaussian-mixture\"",
-                "\"hypersphere\"",
-                "line 8: ",
-                {"ensemble.kind", "not available in this version"}},
+        Refusal{"separation = 1.0", "representation = \"projected\"", "line 12: ", {"\"projected\"", "not available"}},
         Refusal{
-            "\"gaussian-mixture\"", "\"gausian-mixture\"", "line 8: ", {"did you mean \"gaussian-mixture\""}},
+            "\"gaussian-mixture\"", "\"hypersphere\"", "line 8: ", {"ensemble.kind", "not available in this version"}},
+        Refusal{"\"gaussian-mixture\"", "\"gausian-mixture\"", "line 8: ", {"did you mean \"gaussian-mixture\""}},
         Refusal{"\"ornstein-uhlenbeck\"",
                 "\"ornstein\"",
                 "line 5: ",
                 {"process.kind = \"ornstein\"", "variance-exploding"}},
-        Refusal{"\"orthogonal\"",
-                "\"ortogonal\"",
-                "line 11: ",
-                {"ensemble.centroids", "did you mean \"orthogonal\""}},
-        Refusal{"\"sampled\"",
-                "\"simpled\"",
-                "line 17: ",
-                {"measure.collapse.method", "did you mean \"sampled\""}},
+        Refusal{"\"orthogonal\"", "\"ortogonal\"", "line 11: ", {"ensemble.centroids", "did you mean \"orthogonal\""}},
+        Refusal{"\"sampled\"", "\"simpled\"", "line 17: ", {"measure.collapse.method", "did you mean \"sampled\""}},
         Refusal{"probes = 32", "probes = 0", "line 17: ", {"measure.collapse.probes = 0", "from 1"}},
-        Refusal{"probes = 32",
-                "tolerance = 2",
-                "line 17: ",
-                {"measure.collapse.tolerance = 2", "a number from 0 to 1"}},
+        Refusal{
+            "probes = 32", "tolerance = 2", "line 17: ", {"measure.collapse.tolerance = 2", "a number from 0 to 1"}},
         Refusal{"from = 0.05", "from = 0", "line 6: ", {"process.time.from = 0", "above 0"}},
         Refusal{"from = 0.05", "from = 7", "line 6: ", {"process.time.from = 7", "to = 6", "ascend"}},
         Refusal{"count = 5", "count = 1", "line 6: ", {"process.time.count = 1", "from 2"}},
-        Refusal{
-            "{ from = 0.05, to = 6.0, count = 5 }", "[0, 1]", "line 6: ", {"process.time = 0", "above 0"}},
-        Refusal{"{ from = 0.05, to = 6.0, count = 5 }",
-                "[1, 3, 2]",
-                "line 6: ",
-                {"process.time", "2 comes after 3"}},
-        Refusal{"{ from = 0.05, to = 6.0, count = 5 }",
-                "[1, 1]",
-                "line 6: ",
-                {"process.time", "1 comes after 1"}},
+        Refusal{"{ from = 0.05, to = 6.0, count = 5 }", "[0, 1]", "line 6: ", {"process.time = 0", "above 0"}},
+        Refusal{"{ from = 0.05, to = 6.0, count = 5 }", "[1, 3, 2]", "line 6: ", {"process.time", "2 comes after 3"}},
+        Refusal{"{ from = 0.05, to = 6.0, count = 5 }", "[1, 1]", "line 6: ", {"process.time", "1 comes after 1"}},
         Refusal{"\"ornstein-uhlenbeck\"",
                 "\"flow-matching\"",
                 "line 6: ",
@@ -209,56 +168,53 @@ INSTANTIATE_TEST_SUITE_P(
 
 INSTANTIATE_TEST_SUITE_P(
     Missing, Refused,
-    testing::Values(
-        Refusal{"name = \"example\"", "", "", {"name is missing"}},
-        Refusal{"kind = \"ornstein-uhlenbeck\"", "", "", {"process.kind is missing"}},
-        Refusal{"time = { from = 0.05, to = 6.0, count = 5 }", "", "", {"process.time is missing"}},
-        Refusal{", count = 5", "", "", {"process.time.count is missing"}},
-        Refusal{"kind = \"gaussian-mixture\"", "", "", {"ensemble.kind is missing"}},
-        Refusal{"dimension = [16, 64]", "", "", {"ensemble.dimension is missing"}},
-        Refusal{"speciation = { probes = 64 }\ncollapse = { probes = 32, method = \"sampled\" }",
-                "",
-                "",
-                {"[measure] is missing", "speciation"}},
-        Refusal{"samples = [100, 1000]", "", "", {"measure.collapse", "needs [dataset] samples"}}));
+    testing::Values(Refusal{"name = \"example\"", "", "", {"name is missing"}},
+                    Refusal{"kind = \"ornstein-uhlenbeck\"", "", "", {"process.kind is missing"}},
+                    Refusal{"time = { from = 0.05, to = 6.0, count = 5 }", "", "", {"process.time is missing"}},
+                    Refusal{", count = 5", "", "", {"process.time.count is missing"}},
+                    Refusal{"kind = \"gaussian-mixture\"", "", "", {"ensemble.kind is missing"}},
+                    Refusal{"dimension = [16, 64]", "", "", {"ensemble.dimension is missing"}},
+                    Refusal{"speciation = { probes = 64 }\ncollapse = { probes = 32, method = \"sampled\" }",
+                            "",
+                            "",
+                            {"[measure] is missing", "speciation"}},
+                    Refusal{"samples = [100, 1000]", "", "", {"measure.collapse", "needs [dataset] samples"}}));
 
 INSTANTIATE_TEST_SUITE_P(
     Geometry, Refused,
-    testing::Values(
-        Refusal{"classes = [2, 4]\ncentroids = \"orthogonal\"",
-                "classes = 3\ncentroids = \"opposite\"",
-                "line 10: ",
-                {"classes = 3", "opposite"}},
-        Refusal{"classes = [2, 4]\ncentroids = \"orthogonal\"",
-                "classes = [2, 3]\ncentroids = \"opposite\"",
-                "line 10: ",
-                {"classes = 3", "opposite"}},
-        Refusal{"[2, 4]", "[2, 17]", "line 10: ", {"classes = 17", "orthogonal"}},
-        Refusal{"classes = [2, 4]\ncentroids = \"orthogonal\"",
-                "classes = [2, 18]\ncentroids = \"simplex\"",
-                "line 10: ",
-                {"classes = 18", "simplex"}},
-        Refusal{"separation = 1.0", "weights = [0.5, 0.5]", "line 12: ", {"weights"}},
-        Refusal{"separation = 1.0", "class_sigma = [1, 2, 3]", "line 12: ", {"class_sigma"}},
-        Refusal{"separation = 1.0",
-                "branches = [2, 4]",
-                "line 12: ",
-                {"branches", "only for centroids = \"hierarchical\""}},
-        Refusal{"\"orthogonal\"", "\"hierarchical\"", "line 11: ", {"branches is missing"}},
-        Refusal{"centroids = \"orthogonal\"",
-                "centroids = \"hierarchical\"\nbranches = [2, 4]",
-                "line 10: ",
-                {"ensemble.classes = 2", "8 classes"}},
-        Refusal{"separation = 1.0",
-                "sigma = 2.0\nclass_sigma = [[1, 2], [1, 1]]",
-                "line 12: ",
-                {"ensemble.sigma", "class_sigma"}},
-        Refusal{"[dataset]", "[dataset]\npad = 2", "line 14: ", {"dataset.pad = 2", "gaussian-mixture"}}));
+    testing::Values(Refusal{"classes = [2, 4]\ncentroids = \"orthogonal\"",
+                            "classes = 3\ncentroids = \"opposite\"",
+                            "line 10: ",
+                            {"classes = 3", "opposite"}},
+                    Refusal{"classes = [2, 4]\ncentroids = \"orthogonal\"",
+                            "classes = [2, 3]\ncentroids = \"opposite\"",
+                            "line 10: ",
+                            {"classes = 3", "opposite"}},
+                    Refusal{"[2, 4]", "[2, 17]", "line 10: ", {"classes = 17", "orthogonal"}},
+                    Refusal{"classes = [2, 4]\ncentroids = \"orthogonal\"",
+                            "classes = [2, 18]\ncentroids = \"simplex\"",
+                            "line 10: ",
+                            {"classes = 18", "simplex"}},
+                    Refusal{"separation = 1.0", "weights = [0.5, 0.5]", "line 12: ", {"weights"}},
+                    Refusal{"separation = 1.0", "class_sigma = [1, 2, 3]", "line 12: ", {"class_sigma"}},
+                    Refusal{"separation = 1.0",
+                            "branches = [2, 4]",
+                            "line 12: ",
+                            {"branches", "only for centroids = \"hierarchical\""}},
+                    Refusal{"\"orthogonal\"", "\"hierarchical\"", "line 11: ", {"branches is missing"}},
+                    Refusal{"centroids = \"orthogonal\"",
+                            "centroids = \"hierarchical\"\nbranches = [2, 4]",
+                            "line 10: ",
+                            {"ensemble.classes = 2", "8 classes"}},
+                    Refusal{"separation = 1.0",
+                            "sigma = 2.0\nclass_sigma = [[1, 2], [1, 1]]",
+                            "line 12: ",
+                            {"ensemble.sigma", "class_sigma"}},
+                    Refusal{"[dataset]", "[dataset]\npad = 2", "line 14: ", {"dataset.pad = 2", "gaussian-mixture"}}));
 
 TEST(SweepFile, MemoryWithAnUnknownUnitIsRefused) {
-  EXPECT_THAT(
-      problem_of(example() + "[resources]\nmemory_per_rank = \"4 GB\"\n"),
-      AllOf(StartsWith("jobs/x.toml, line 19: resources.memory_per_rank = \"4 GB\""), HasSubstr("GiB")));
+  EXPECT_THAT(problem_of(example() + "[resources]\nmemory_per_rank = \"4 GB\"\n"),
+              AllOf(StartsWith("jobs/x.toml, line 19: resources.memory_per_rank = \"4 GB\""), HasSubstr("GiB")));
   EXPECT_THAT(problem_of(example() + "[resources]\nmemory_per_rank = \"-4 GiB\"\n"), HasSubstr("positive"));
   EXPECT_THAT(problem_of(example() + "[resources]\nprecision = \"single\"\n"), HasSubstr("not available"));
 }
@@ -272,8 +228,7 @@ TEST(SweepFile, EveryKeyRefusesAValueOfAnotherType) {
       (void)read_entry(node, spec);
       ADD_FAILURE() << spec.key;
     } catch (const BadInput& error) {
-      EXPECT_THAT(error.what(),
-                  AllOf(StartsWith("x.toml, line 3: " + spec.key + " = "), HasSubstr(spec.allowed())));
+      EXPECT_THAT(error.what(), AllOf(StartsWith("x.toml, line 3: " + spec.key + " = "), HasSubstr(spec.allowed())));
     }
   }
 }
@@ -284,9 +239,8 @@ TEST(SweepFile, EveryMisspeltKeyNamesTheRightOne) {
     const std::string misspelt = name + "x";
     const std::string table(spec.table());
     const std::string key = table.empty() ? misspelt : table + "." + misspelt;
-    EXPECT_THAT(
-        problem_of(example(), {key + "=1"}),
-        AllOf(StartsWith("--set " + key + "=1: unknown key " + key), HasSubstr("did you mean \"" + name)))
+    EXPECT_THAT(problem_of(example(), {key + "=1"}),
+                AllOf(StartsWith("--set " + key + "=1: unknown key " + key), HasSubstr("did you mean \"" + name)))
         << spec.key;
   }
 }
@@ -310,9 +264,8 @@ TEST(SweepFile, FilesThatCannotBeReadAreNamed) {
 // ---- overrides ----
 
 TEST(Overrides, ReplaceAndAddKeys) {
-  const SweepFile file =
-      parse(example(), {"realizations=4", "measure.collapse.probes=64", "process.time.spacing=linear",
-                        "ensemble.sigma=[1, 2]", "name=two words"});
+  const SweepFile file = parse(example(), {"realizations=4", "measure.collapse.probes=64",
+                                           "process.time.spacing=linear", "ensemble.sigma=[1, 2]", "name=two words"});
   EXPECT_EQ(file.realizations, 4);
   EXPECT_EQ(file.measures[1].options.at("probes"), 64.0);
   EXPECT_EQ(file.measures[1].words.at("method"), "sampled");
@@ -323,8 +276,7 @@ TEST(Overrides, ReplaceAndAddKeys) {
 }
 
 TEST(Overrides, AreNamedWhereTheyAreWrong) {
-  EXPECT_THAT(problem_of(example(), {"realizations=0"}),
-              StartsWith("--set realizations=0: realizations = 0: must be"));
+  EXPECT_THAT(problem_of(example(), {"realizations=0"}), StartsWith("--set realizations=0: realizations = 0: must be"));
   EXPECT_THAT(problem_of(example(), {"realizations"}), HasSubstr("key=value"));
   EXPECT_THAT(problem_of(example(), {"a..b=3"}), HasSubstr("empty part"));
   EXPECT_THAT(problem_of(example(), {"seed.x=3"}), HasSubstr("not a table"));
@@ -340,8 +292,8 @@ TEST(Overrides, KeepThePlaceOfAnAxis) {
 }
 
 TEST(Overrides, TheEffectiveTextIsTheSameSweep) {
-  const std::vector<std::string> overrides{"realizations=4", "ensemble.sigma=[1, 2]",
-                                           "process.time=[0.1, 1.0]", "name=a \"quoted\" \\ name"};
+  const std::vector<std::string> overrides{"realizations=4", "ensemble.sigma=[1, 2]", "process.time=[0.1, 1.0]",
+                                           "name=a \"quoted\" \\ name"};
   const SweepFile file = parse(example(), overrides);
   const SweepFile again = parse(file.effective_text);
   EXPECT_EQ(again.name, file.name);
@@ -385,8 +337,7 @@ TEST(DataFiles, AreDescribedAndNotRead) {
 
 TEST(DataFiles, PathsOfOverridesStartAtTheCurrentFolder) {
   const Sweep sweep = make_sweep(parse(file_example(), {"dataset.file=data/i.h5:/x"}, "/jobs/x.toml"));
-  EXPECT_EQ(sweep.cells[0].parameters.file->path,
-            (std::filesystem::current_path() / "data/i.h5:/x").string());
+  EXPECT_EQ(sweep.cells[0].parameters.file->path, (std::filesystem::current_path() / "data/i.h5:/x").string());
   EXPECT_EQ(sweep.cells[0].parameters.file->labels, "/jobs/labels.gz");
 }
 
@@ -408,8 +359,7 @@ TEST(DataFiles, KeysOfMixturesAreRefused) {
   EXPECT_THAT(problem_of(with(file_example(), "[dataset]", "dimension = 4\n[dataset]")),
               AllOf(StartsWith("jobs/x.toml, line 7: ensemble.dimension = 4"), HasSubstr("file")));
   EXPECT_THAT(problem_of(with(file_example(), "labels = \"labels.gz\"\n", "")), HasSubstr("needs labels"));
-  EXPECT_THAT(problem_of(with(file_example(), "file = \"images.gz\"\n", "")),
-              HasSubstr("dataset.file is missing"));
+  EXPECT_THAT(problem_of(with(file_example(), "file = \"images.gz\"\n", "")), HasSubstr("dataset.file is missing"));
   EXPECT_EQ(parse(with(file_example(), "[ensemble]\nkind = \"file\"\n", "")).kind, "file");
 }
 
@@ -436,8 +386,7 @@ TEST(Defaults, ListEveryKeyWithDefaultAndMeaning) {
     EXPECT_THAT(text, HasSubstr(std::string(spec.name()) + " "));
     EXPECT_THAT(text, HasSubstr(spec.meaning));
   }
-  EXPECT_THAT(text,
-              AllOf(HasSubstr("[measure.collapse]\nprobes           = 1024"), HasSubstr("\"sampled\"")));
+  EXPECT_THAT(text, AllOf(HasSubstr("[measure.collapse]\nprobes           = 1024"), HasSubstr("\"sampled\"")));
 }
 
 }  // namespace

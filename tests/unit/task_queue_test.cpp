@@ -16,9 +16,7 @@ using testing::ElementsAre;
 constexpr int leader = 0;
 constexpr int other = 3;
 
-TaskQueue queue_of(const std::vector<int>& levels, const std::vector<std::size_t>& order) {
-  return {levels, order, 3};
-}
+TaskQueue queue_of(const std::vector<int>& levels, const std::vector<std::size_t>& order) { return {levels, order, 3}; }
 
 TEST(TaskQueue, HandsOutEachLevelInOrder) {
   TaskQueue queue = queue_of({1, 0, 1, 1, 0}, {3, 4, 0, 1, 2});
