@@ -167,7 +167,7 @@ std::string tasks_text(const Sweep& sweep, const RunPrediction& run) {
   TextTable by_level({"groups", "ranks\nin each", "tasks", "memory\nper rank", "time, one\nafter another"});
   for (const PlannedLevel& level : run.levels) {
     by_level.add_row({std::to_string(level.groups), std::to_string(level.ranks), std::to_string(level.tasks),
-                      bytes_text(level.bytes_per_rank), duration_text(level.seconds)});
+                      bytes_text(level.bytes_per_rank), rounded_duration(level.seconds)});
   }
   return text + "\n" + by_level.text();
 }
@@ -328,7 +328,7 @@ std::string clock_text(double seconds) {
   return fmt::format("{:02}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
 }
 
-std::string duration_text(double seconds) {
+std::string rounded_duration(double seconds) {
   if (seconds < 1.0) return fmt::format("{:.0f} ms", seconds * 1e3);
   if (seconds < 120.0) return fmt::format("{:.{}f} s", seconds, seconds < 10.0 ? 1 : 0);
   if (seconds < 2.0 * 3600.0) return fmt::format("{:.0f} min", seconds / 60.0);
@@ -348,11 +348,11 @@ std::string plan_text(const Sweep& sweep, int ranks, const MachineRates& rates) 
   text += fmt::format("  random numbers        {:.3g}\n", run.normals);
   text += fmt::format("  memory per rank       {}, allowed: {}\n", bytes_text(run.bytes_per_rank),
                       bytes_text(static_cast<double>(sweep.file.resources.memory_per_rank)));
-  text += fmt::format("  wall time             {}\n", duration_text(run.wall_seconds));
+  text += fmt::format("  wall time             {}\n", rounded_duration(run.wall_seconds));
   text += fmt::format("  core-hours            {:.3g}\n", run.core_hours);
   text += fmt::format("One rank of this machine does, in a second: {:.3g} floating-point operations,\n", rates.flops);
   text += fmt::format("{:.3g} exponentials, {:.3g} random numbers; {} go into every task.\n", rates.exponentials,
-                      rates.normals, duration_text(rates.task_overhead));
+                      rates.normals, rounded_duration(rates.task_overhead));
   text += fmt::format("\nOn a cluster ({} ranks on a node at most, {:g} times the predicted time):\n", ranks_per_node,
                       time_margin);
   return text + "  " + batch_line(sweep.file.path, ranks, run) + "\n";
