@@ -211,15 +211,16 @@ std::string batch_line(const std::string& path, int ranks, const RunPrediction& 
                      (ranks + ranks_per_node - 1) / ranks_per_node, ranks, clock_text(seconds), mebibytes, path);
 }
 
+constexpr std::size_t stacked_width = 12;
+
 // A name over several lines, none longer than a number's column where its words allow.
 std::string stacked(const std::string& name) {
-  constexpr std::size_t width = 12;
   std::string out;
   std::size_t line = 0;
   std::size_t at = 0;
   while (at < name.size()) {
     const std::size_t end = std::min(name.find('_', at), name.size() - 1) + 1;  // keeps the underscore
-    if (line > 0 && line + end - at > width) {
+    if (line > 0 && line + end - at > stacked_width) {
       out += '\n';
       line = 0;
     }
@@ -394,9 +395,15 @@ std::string theory_text(const Sweep& sweep) {
   // As many numbers beside the point's values as fit, then the next table.
   std::vector<std::string> point_headings = axis_headings(sweep);
   point_headings.insert(point_headings.begin(), "point");
-  constexpr std::size_t column_width = 15;
-  const std::size_t left = std::min<std::size_t>(point_headings.size() * 13, TextTable::max_width - 2 * column_width);
-  const std::size_t together = std::max<std::size_t>((TextTable::max_width - left) / column_width, 1);
+  std::size_t left = 0;
+  for (std::size_t c = 0; c < point_headings.size(); ++c) {
+    std::size_t width = point_headings[c].size();
+    for (const Row& row : rows) width = std::max(width, c < row.cells.size() ? row.cells[c].size() : 0);
+    left += TextTable::gap + width;
+  }
+  constexpr std::size_t column_width = TextTable::gap + stacked_width;
+  const std::size_t together =
+      left + column_width < TextTable::max_width ? (TextTable::max_width - left) / column_width : 2;
   for (std::size_t first = 0; first < specs.size(); first += together) {
     const std::size_t end = std::min(first + together, specs.size());
     std::vector<std::string> headings = point_headings;
