@@ -10,9 +10,9 @@
 namespace diffphase {
 
 /// How the rows (components) x columns (dimensions) of a data matrix are split over the ranks of a group.
-///   component  block-cyclic blocks of `block` rows, all columns. The owner of a row does not depend on how many
-///              rows there are, so the sums over a prefix do not depend on what follows it.
-///   dimension  contiguous slabs of columns, all rows.
+///  - component: block-cyclic blocks of `block` rows, all columns. The owner of a row does not depend on how
+///    many rows there are, so the sums over a prefix do not depend on what follows it.
+///  - dimension: contiguous slabs of columns, all rows.
 enum class Partition { component, dimension };
 
 struct SlabLayout {
@@ -27,29 +27,36 @@ struct SlabLayout {
   [[nodiscard]] int owner(std::int64_t row) const;  ///< component partition only
   [[nodiscard]] bool holds(std::int64_t row) const;
   [[nodiscard]] std::int64_t local_rows() const;
-  [[nodiscard]] std::int64_t local_row(std::int64_t row) const;   ///< of a row that this rank holds
+  [[nodiscard]] std::int64_t local_row(std::int64_t row) const;  ///< of a row that this rank holds
   [[nodiscard]] std::int64_t global_row(std::int64_t local) const;
   [[nodiscard]] std::int64_t first_column() const;
   [[nodiscard]] std::int64_t local_columns() const;
 };
 
-/// A rank's part of a data matrix. Memory: 8 local_rows local_columns bytes, plus 4 local_rows where labelled.
+/// A rank's part of a data matrix. Memory: 8 local_rows local_columns bytes, plus 4 local_rows where
+/// labelled.
 struct DataSlab {
   SlabLayout layout;
-  std::vector<double> values;         ///< local_rows x local_columns, row-major
-  std::vector<std::int32_t> labels;   ///< of the local rows; empty if unlabelled
+  std::vector<double> values;        ///< local_rows x local_columns, row-major
+  std::vector<std::int32_t> labels;  ///< of the local rows; empty if unlabelled
 
   [[nodiscard]] std::span<const double> row(std::int64_t local) const;
+  [[nodiscard]] std::span<double> row(std::int64_t local);
 };
+
+/// A slab of zeros without labels. Local.
+[[nodiscard]] DataSlab zero_slab(const SlabLayout& layout);
 
 /// Rows [0, layout.rows) of the mixture's training set. Local, not collective.
 [[nodiscard]] DataSlab draw_training_set(const GaussianMixture& mixture, const SlabLayout& layout);
 
-/// The centroid matrix, one row per class (layout.rows = classes), labels = superclass where hierarchical. Local.
+/// The centroid matrix, one row per class (layout.rows = classes), labels = superclass where hierarchical.
+/// Local.
 [[nodiscard]] DataSlab centroid_matrix(const GaussianMixture& mixture, const SlabLayout& layout);
 
 /// Local columns of the given global rows, `rows.size()` x layout.local_columns() into `out`, on every rank.
-/// Collective over the group (a sum over owners for the component partition); rows must be in [0, layout.rows).
+/// Collective over the group (a sum over owners for the component partition); rows must be in [0,
+/// layout.rows).
 void fetch_rows(const TaskGroup& group, const DataSlab& slab, std::span<const std::int64_t> rows,
                 std::span<double> out);
 

@@ -10,20 +10,31 @@
 
 namespace diffphase {
 
-/// raw: as stored; unit: [0,1]; symmetric: [-1,1] (integers divided by their type's maximum); standardised: minus the
-/// mean, over the standard deviation, of all entries of the selected rows.
+/// How stored numbers x become the entries of the training set.
+///  - raw: x
+///  - unit, "[0,1]": x / 255 for uint8; floating-point numbers stay, and must lie in [0, 1] already
+///  - symmetric, "[-1,1]": 2 u - 1, u the unit-scaled number
+///  - standardised: (x - mean) / deviation of all entries of all selected rows (not only of those asked for),
+///    the zeros of the padding included
+///
+/// Padding is done on the stored numbers, so a border is 0 where raw or unit, -1 where symmetric,
+/// -mean / deviation where standardised.
 enum class Scaling { raw, unit, symmetric, standardised };
 
-/// A training set in a file: IDX, gzipped IDX, NPY (C order, little-endian) or HDF5 ("file.h5:/path"); uint8, float or
-/// double; first index: rows, all others flattened.
+/// A training set in a file: IDX, NPY (C order, little-endian), both plain or gzipped, or HDF5
+/// ("file.h5:/path"), told apart by their first bytes; uint8, float or double; first index: rows, all others
+/// flattened.
 struct DatasetFile {
   std::string path;
-  std::string labels;                        ///< same formats, one integer per row; empty: none
-  std::vector<std::int64_t> select_classes;  ///< keep only rows with these labels; label := position in this list
-  std::int64_t pad = 0;                      ///< zeros added on each side of images (rows of rank 2)
-  bool shuffle = false;                      ///< permute rows with the stream (seed, "shuffle")
+  /// Same formats, one integer of any size per row; empty: none. Without select_classes, labels become 0, 1,
+  /// ... in ascending order of those present.
+  std::string labels;
+  /// Keep only rows with these labels; label := position in this list.
+  std::vector<std::int64_t> select_classes;
+  std::int64_t pad = 0;  ///< zeros added on each side of images (rows of rank 2)
+  bool shuffle = false;  ///< permute the selected rows with the stream (seed, "shuffle")
   Scaling scaling = Scaling::raw;
-  std::uint64_t seed = 1;                    ///< of the shuffle
+  std::uint64_t seed = 1;  ///< of the shuffle
 };
 
 /// What is wrong with a file, in one sentence that names it. Reported as bad input (exit code 2).
@@ -36,21 +47,25 @@ struct DatasetSummary {
   std::int64_t rows = 0;  ///< after select_classes
   std::int64_t dimension = 0;
   std::vector<std::int64_t> class_sizes;  ///< rows of each label; empty if unlabelled
-  double mean = 0.0;                      ///< of all entries of the selected rows, before scaling
+  double mean = 0.0;                      ///< of all entries of the selected rows, padded, before scaling
   double standard_deviation = 0.0;
 };
 
-/// Reads the file once, row by row, and checks all of it: existence, format, shape, type, truncation, finite values,
-/// labels of the same length. Throws DatasetError. Memory: one row and the labels. Local, not collective.
+/// Reads the file once, row by row, and checks all of it: existence, format, shape, type, truncation, finite
+/// values, labels of the same length. Throws DatasetError. Memory: two blocks of 4 MiB (or two rows where
+/// those are longer) and the labels. Local, not collective.
 [[nodiscard]] DatasetSummary inspect_dataset(const DatasetFile& file);
 
-/// The rank's part of the first `layout.rows` rows after selection and shuffling, scaled. The group's rank 0 reads
-/// the file as a stream and sends every rank its rows or columns; no rank holds more than its part and one block of
-/// rows. `summary` is inspect_dataset's answer. Collective; throws GroupError on every rank.
+/// The rank's part of the first `layout.rows` rows after selection and shuffling, scaled. The group's rank 0
+/// alone opens the file; it broadcasts blocks of rows, with an agreement point before each, and every rank
+/// keeps what is its own. No rank holds more than its part and one block (4 MiB or one row), rank 0 three and
+/// the labels. `summary` is inspect_dataset's answer. Collective; an error becomes a GroupError on every
+/// rank.
 [[nodiscard]] DataSlab read_dataset(const TaskGroup& group, const DatasetFile& file, const DatasetSummary& summary,
                                     const SlabLayout& layout);
 
-/// Labels of the first `rows` rows, in their order after selection and shuffling. Local.
+/// Labels of the first `rows` rows, in their order after selection and shuffling; empty if there are none.
+/// Local.
 [[nodiscard]] std::vector<std::int32_t> read_labels(const DatasetFile& file, std::int64_t rows);
 
 }  // namespace diffphase

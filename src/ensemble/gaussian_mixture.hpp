@@ -17,10 +17,10 @@ struct MixtureParameters {
   std::int64_t dimension = 1;
   std::int64_t classes = 1;
   CentroidKind centroids = CentroidKind::random;
-  double separation = 1.0;                  ///< |mu_c| = separation * sqrt(dimension) (random: on average)
-  double sigma = 1.0;                       ///< within-class standard deviation
-  std::vector<double> class_sigma;          ///< one per class, in place of sigma; empty: sigma for all
-  std::vector<double> weights;              ///< one per class, positive; normalised to sum 1; empty: uniform
+  double separation = 1.0;                     ///< |mu_c| = separation * sqrt(dimension) (random: on average)
+  double sigma = 1.0;                          ///< within-class standard deviation
+  std::vector<double> class_sigma;             ///< one per class, in place of sigma; empty: sigma for all
+  std::vector<double> weights;                 ///< one per class, positive; normalised to sum 1; empty: uniform
   std::array<std::int64_t, 2> branches{0, 0};  ///< hierarchical: superclasses, classes in each
   /// hierarchical: share of |mu_c|^2 that distinguishes the classes of one superclass, in (0, 1).
   double class_fraction = 0.5;
@@ -31,20 +31,22 @@ struct MixtureParameters {
 
 /// A mixture of K isotropic Gaussians N(mu_c, sigma_c^2 I) with weights w_c: one draw of the centroids.
 ///
-/// classes = 1 is a single Gaussian at the origin. Centroids of norm separation * sqrt(d), exact but for `random`:
-///   random        independent N(0, separation^2) entries from the stream "centroids"
-///   opposite      +-separation (1, ..., 1); two classes
-///   orthogonal    along the first K coordinate axes (the noise is isotropic, so the frame is no loss of generality)
-///   simplex       vertices of a regular simplex around the origin in the first K - 1 coordinates; K <= d + 1
-///   hierarchical  class c = (A, B), A = c / branches[1]: sqrt(d) separation (sqrt(1 - f) e_A + sqrt(f) e_{b0 + c}),
-///                 f = class_fraction, orthonormal e; b0 + K <= d
+/// classes = 1 is a single Gaussian at the origin. Centroids have the norm separation * sqrt(d), `random`
+/// ones on average:
+///  - random: independent N(0, separation^2) entries from the stream "centroids"
+///  - opposite: +-separation (1, ..., 1); two classes
+///  - orthogonal: along the first K coordinate axes (the noise is isotropic, so the frame is no loss of
+///    generality)
+///  - simplex: vertices of a regular simplex around the origin in the first K - 1 coordinates; K <= d + 1
+///  - hierarchical: class c = (A, B), A = c / branches[1], f = class_fraction, e orthonormal, b0 + K <= d:
+///    sqrt(d) separation (sqrt(1 - f) e_A + sqrt(f) e_{b0 + c})
+///
 /// Any rank makes any row and any column; nothing of size K x d is stored. Local, not collective.
 class GaussianMixture {
  public:
-  /// Throws std::invalid_argument with parameters.problem() if that is not empty. `ensemble` is the hash of the
-  /// ensemble point; see RandomStream.
-  GaussianMixture(MixtureParameters parameters, std::uint64_t seed, const Hash128& ensemble,
-                  std::int64_t realization);
+  /// Throws std::invalid_argument with parameters.problem() if that is not empty. `ensemble` is the hash of
+  /// the ensemble point; see RandomStream.
+  GaussianMixture(MixtureParameters parameters, std::uint64_t seed, const Hash128& ensemble, std::int64_t realization);
 
   [[nodiscard]] const MixtureParameters& parameters() const { return parameters_; }
   [[nodiscard]] std::int64_t dimension() const { return parameters_.dimension; }
@@ -53,7 +55,7 @@ class GaussianMixture {
   [[nodiscard]] double weight(std::int64_t c) const;
   [[nodiscard]] bool shared_sigma() const { return parameters_.class_sigma.empty(); }
   [[nodiscard]] bool uniform_weights() const { return parameters_.weights.empty(); }
-  /// Number of superclasses (hierarchical), else 0; and the superclass of a class.
+  /// Number of superclasses (hierarchical), else 0; and the superclass of a class, hierarchical only.
   [[nodiscard]] std::int64_t superclasses() const;
   [[nodiscard]] std::int64_t superclass(std::int64_t c) const { return c / parameters_.branches[1]; }
 
@@ -65,6 +67,10 @@ class GaussianMixture {
 
   /// Columns of row `row` of the infinite training set: mu_label + sigma_label z.
   void sample(std::int64_t row, std::int64_t first_column, std::span<double> out) const;
+
+  /// The second half of `sample`, for callers that keep centroids: adds the noise sigma_c z of row `row` to
+  /// `out`, which holds those columns of the centroid of c = label(row).
+  void add_noise(std::int64_t row, std::int64_t c, std::int64_t first_column, std::span<double> out) const;
 
  private:
   MixtureParameters parameters_;

@@ -10,8 +10,7 @@
 namespace diffphase {
 namespace {
 
-constexpr unsigned archive_flags =
-    boost::archive::no_header | boost::archive::no_codecvt | boost::archive::no_tracking;
+constexpr unsigned archive_flags = boost::archive::no_header | boost::archive::no_codecvt | boost::archive::no_tracking;
 
 // Everything written goes to the end of a vector.
 class GrowingBuffer : public std::streambuf {
@@ -90,8 +89,8 @@ struct ArchiveReader::State {
   std::size_t count(std::size_t least_bytes) {
     const auto value = number<std::uint64_t>();
     if (value > buffer.left() / least_bytes) {
-      throw ArchiveError(fmt::format("{} elements of {} bytes or more are announced and {} bytes are left",
-                                     value, least_bytes, buffer.left()));
+      throw ArchiveError(fmt::format("{} elements of {} bytes or more are announced and {} bytes are left", value,
+                                     least_bytes, buffer.left()));
     }
     return static_cast<std::size_t>(value);
   }

@@ -95,8 +95,7 @@ RecordScan scan_records(const PosixFile& file, const RecordVisitor& visit, std::
     buffer.resize(static_cast<std::size_t>(asked));
     buffer.resize(file.read_at(scan.end, buffer));
     const std::uint64_t begin = scan.end;
-    const bool last =
-        begin + asked == size || buffer.size() < asked;  // the latter if the file shrank meanwhile
+    const bool last = begin + asked == size || buffer.size() < asked;  // the latter if the file shrank meanwhile
     scan = scan_records(buffer, visit, begin);
     if (last || (scan.damage && !scan.damage->torn)) break;
     // Not even one record fitted: next time all of it. Its length is in bounds, or it would not count as

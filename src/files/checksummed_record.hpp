@@ -38,8 +38,7 @@ using RecordVisitor = std::function<void(std::span<const std::byte> payload, std
 
 /// Visits the records of `bytes` (which start at `offset` of some file) up to the first that is torn or
 /// corrupt.
-RecordScan scan_records(std::span<const std::byte> bytes, const RecordVisitor& visit,
-                        std::uint64_t offset = 0);
+RecordScan scan_records(std::span<const std::byte> bytes, const RecordVisitor& visit, std::uint64_t offset = 0);
 
 /// The same for a file from `offset`, which must be a record's begin, reading it in pieces. A file that grows
 /// meanwhile is read up to the size it had at the call.

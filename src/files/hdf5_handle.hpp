@@ -27,9 +27,7 @@ class Hdf5Handle {
 
   Hdf5Handle() = default;
   /// Takes the identifier over; throws Hdf5Error if it is negative.
-  Hdf5Handle(hid_t id, Closer closer, std::string_view what) : id_(id), closer_(closer) {
-    check_hdf5(id, what);
-  }
+  Hdf5Handle(hid_t id, Closer closer, std::string_view what) : id_(id), closer_(closer) { check_hdf5(id, what); }
   Hdf5Handle(const Hdf5Handle&) = delete;
   Hdf5Handle& operator=(const Hdf5Handle&) = delete;
   Hdf5Handle(Hdf5Handle&& other) noexcept : id_(std::exchange(other.id_, -1)), closer_(other.closer_) {}

@@ -30,9 +30,7 @@ constexpr std::string_view temporary_suffix = ".tmp";
 
 std::string temporary_prefix(const fs::path& path) { return fmt::format(".{}.", path.filename().string()); }
 
-fs::path folder_of(const fs::path& path) {
-  return path.has_parent_path() ? path.parent_path() : fs::path(".");
-}
+fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
 
 // True if the process that made this temporary file is known to be gone.
 bool is_abandoned(const fs::path& temporary, std::string_view owner) {
@@ -57,8 +55,7 @@ void remove_abandoned_temporaries(const fs::path& path) {
     const std::string name = entry->path().filename().string();
     if (!name.starts_with(prefix) || !name.ends_with(temporary_suffix)) continue;
     if (name.size() < prefix.size() + temporary_suffix.size()) continue;
-    const std::string owner =
-        name.substr(prefix.size(), name.size() - prefix.size() - temporary_suffix.size());
+    const std::string owner = name.substr(prefix.size(), name.size() - prefix.size() - temporary_suffix.size());
     std::error_code removal;
     if (is_abandoned(entry->path(), owner)) fs::remove(entry->path(), removal);
   }
@@ -67,8 +64,7 @@ void remove_abandoned_temporaries(const fs::path& path) {
 }  // namespace
 
 FileError::FileError(std::string_view action, const fs::path& path, int code)
-    : std::runtime_error(
-          fmt::format("cannot {} {}: {}", action, path.string(), std::generic_category().message(code))),
+    : std::runtime_error(fmt::format("cannot {} {}: {}", action, path.string(), std::generic_category().message(code))),
       code_(code) {}
 
 PosixFile::PosixFile(fs::path path, int flags, std::string_view action) : path_(std::move(path)) {
@@ -136,9 +132,8 @@ void PosixFile::append_or_undo(std::span<const std::byte> bytes) {
 std::size_t PosixFile::read_at(std::uint64_t offset, std::span<std::byte> out) const {
   std::size_t done = 0;
   while (done < out.size()) {
-    const ssize_t count = uninterrupted([&] {
-      return ::pread(descriptor_, out.data() + done, out.size() - done, static_cast<off_t>(offset + done));
-    });
+    const ssize_t count = uninterrupted(
+        [&] { return ::pread(descriptor_, out.data() + done, out.size() - done, static_cast<off_t>(offset + done)); });
     if (count < 0) fail("read");
     if (count == 0) break;
     done += static_cast<std::size_t>(count);
@@ -181,16 +176,15 @@ void sync_folder(const fs::path& folder) {
   try {
     file.sync();
   } catch (const FileError& error) {
-    if (error.code() != EINVAL && error.code() != ENOTSUP)
-      throw;  // some file systems have no fsync of folders
+    if (error.code() != EINVAL && error.code() != ENOTSUP) throw;  // some file systems have no fsync of folders
   }
 }
 
 void replace_file(const fs::path& path, const std::function<void(PosixFile&)>& writer) {
   remove_abandoned_temporaries(path);
   const ProcessIdentity self = this_process();
-  const fs::path temporary = folder_of(path) / fmt::format("{}{}-{}{}", temporary_prefix(path), self.host,
-                                                           self.pid, temporary_suffix);
+  const fs::path temporary =
+      folder_of(path) / fmt::format("{}{}-{}{}", temporary_prefix(path), self.host, self.pid, temporary_suffix);
   std::error_code ignored;
   fs::remove(temporary, ignored);  // of an earlier process with our pid
   try {
@@ -219,8 +213,8 @@ void ensure_directory(const fs::path& folder) {
   }
   if (::access(folder.c_str(), R_OK | W_OK | X_OK) != 0) {
     const int code = errno;
-    throw BadInput(fmt::format("cannot write to the folder {}: {}", folder.string(),
-                               std::generic_category().message(code)));
+    throw BadInput(
+        fmt::format("cannot write to the folder {}: {}", folder.string(), std::generic_category().message(code)));
   }
 }
 

@@ -24,8 +24,8 @@ std::string host_name() {
 
 std::string file_name_part(std::string text) {
   const auto belongs = [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' ||
-           c == '_' || c == '-';
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '_' ||
+           c == '-';
   };
   std::replace_if(
       text.begin(), text.end(), [belongs](char c) { return !belongs(c); }, '_');
@@ -42,9 +42,7 @@ ProcessIdentity this_process() {
   return self;
 }
 
-bool process_exists(std::int64_t pid) {
-  return pid > 0 && (::kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM);
-}
+bool process_exists(std::int64_t pid) { return pid > 0 && (::kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM); }
 
 std::optional<std::int64_t> process_start_ticks(std::int64_t pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/stat");

@@ -10,9 +10,8 @@ namespace diffphase {
 struct ProcessIdentity {
   std::string host;  ///< letters, digits, '.', '_' and '-' only, fit for a file name
   std::int64_t pid = 0;
-  std::int64_t start_ticks =
-      0;                  ///< start of the process since boot, so that a reused pid is noticed; 0 if unknown
-  std::string slurm_job;  ///< SLURM_JOB_ID, empty outside of a job
+  std::int64_t start_ticks = 0;  ///< start of the process since boot, so that a reused pid is noticed; 0 if unknown
+  std::string slurm_job;         ///< SLURM_JOB_ID, empty outside of a job
 };
 
 /// This process. The host and the start are looked up once, the pid each time (it changes in a child).

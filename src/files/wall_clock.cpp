@@ -17,8 +17,7 @@ CalendarTime calendar_time(WallTime time) {
   CalendarTime calendar;
   const std::time_t seconds = std::chrono::system_clock::to_time_t(whole);
   ::gmtime_r(&seconds, &calendar.date);
-  calendar.milliseconds =
-      static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(time - whole).count());
+  calendar.milliseconds = static_cast<int>(std::chrono::duration_cast<std::chrono::milliseconds>(time - whole).count());
   return calendar;
 }
 
@@ -30,14 +29,14 @@ WallClock system_wall_clock() {
 
 std::string iso8601(WallTime time) {
   const auto [date, milliseconds] = calendar_time(time);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", date.tm_year + 1900, date.tm_mon + 1,
-                     date.tm_mday, date.tm_hour, date.tm_min, date.tm_sec, milliseconds);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}Z", date.tm_year + 1900, date.tm_mon + 1, date.tm_mday,
+                     date.tm_hour, date.tm_min, date.tm_sec, milliseconds);
 }
 
 std::string compact_iso8601(WallTime time) {
   const auto [date, milliseconds] = calendar_time(time);
-  return fmt::format("{:04}{:02}{:02}T{:02}{:02}{:02}.{:03}Z", date.tm_year + 1900, date.tm_mon + 1,
-                     date.tm_mday, date.tm_hour, date.tm_min, date.tm_sec, milliseconds);
+  return fmt::format("{:04}{:02}{:02}T{:02}{:02}{:02}.{:03}Z", date.tm_year + 1900, date.tm_mon + 1, date.tm_mday,
+                     date.tm_hour, date.tm_min, date.tm_sec, milliseconds);
 }
 
 double unix_seconds(WallTime time) { return std::chrono::duration<double>(time.time_since_epoch()).count(); }

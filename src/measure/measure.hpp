@@ -16,8 +16,8 @@
 
 namespace diffphase {
 
-/// Everything that defines one task: one measure at one point of the axes for one realization. Built by the sweep
-/// from the sweep file; valid when a measure sees it.
+/// Everything that defines one task: one measure at one point of the axes for one realization. Built by the
+/// sweep from the sweep file; valid when a measure sees it.
 struct TaskParameters {
   NoisingProcess process;
   std::vector<double> times;  ///< ascending, on the process's clock
@@ -33,25 +33,25 @@ struct TaskParameters {
   std::int64_t realization = 0;
   Hash128 ensemble;  ///< hash of the ensemble point: key of the random streams
 
-  std::map<std::string, double> options;  ///< the measure's numbers (probes, ...), defaults filled in
+  std::map<std::string, double> options;     ///< the measure's numbers (probes, ...), defaults filled in
   std::map<std::string, std::string> words;  ///< the measure's words, defaults filled in
 
   [[nodiscard]] std::int64_t dimension() const;
 };
 
-/// One variable of the results file that a measure fills. Its dims there: the sweep axes it depends on, `samples` if
-/// per_sample, `realization` unless prediction, then `dims`.
+/// One variable of the results file that a measure fills. Its dims there: the sweep axes it depends on,
+/// `samples` if per_sample, `realization` unless prediction, then `dims`.
 struct VariableSpec {
   enum class Kind { number, status };
 
   std::string name;
-  std::string units;      ///< "1" for pure numbers; "time": replaced by the units of the process's clock
+  std::string units;  ///< "1" for pure numbers; "time": replaced by the units of the process's clock
   std::string long_name;
-  std::string source;     ///< paper and equation; may be empty
+  std::string source;  ///< paper and equation; may be empty
   bool per_sample = false;
-  bool prediction = false;             ///< theory: no realization, filled by predict()
-  std::vector<std::string> dims;       ///< after realization; "time" or one of the measure's own dims
-  Kind kind = Kind::number;            ///< status: values are those of RootStatus (transition/critical_time.hpp)
+  bool prediction = false;        ///< theory: no realization, filled by predict()
+  std::vector<std::string> dims;  ///< after realization; "time" or one of the measure's own dims
+  Kind kind = Kind::number;       ///< status: values are those of RootStatus (transition/critical_time.hpp)
 };
 
 /// Values of one variable for one task: [count of the request, if per_sample][dims...], row-major.
@@ -60,8 +60,8 @@ struct VariableValues {
   std::vector<double> values;
 };
 
-/// What a task is asked for: sample counts not yet known, and whether the variables that do not depend on the sample
-/// count are wanted too (they are not when only `samples` was extended).
+/// What a task is asked for: sample counts not yet known, and whether the variables that do not depend on the
+/// sample count are wanted too (they are not when only `samples` was extended).
 struct TaskRequest {
   std::vector<std::int64_t> counts;
   bool count_free = true;
@@ -92,7 +92,8 @@ struct MeasureOption {
   std::vector<std::string> words;  ///< not empty: the option is a word, one of these, the first is the default
 };
 
-/// A measured quantity: declares its variables, costs, predictions, and computes one task. One file each in measure/.
+/// A measured quantity: declares its variables, costs, predictions, and computes one task. One file each in
+/// measure/.
 class Measure {
  public:
   Measure() = default;
@@ -106,14 +107,14 @@ class Measure {
   /// Why this measure cannot be taken of these data, naming key and value; empty if it can.
   [[nodiscard]] virtual std::string problem(const TaskParameters& task) const = 0;
 
-  /// The variables that exist for this kind of data, predictions included. The same for all points of a sweep that
-  /// differ only in numbers.
+  /// The variables that exist for this kind of data, predictions included. The same for all points of a sweep
+  /// that differ only in numbers.
   [[nodiscard]] virtual std::vector<VariableSpec> variables(const TaskParameters& task) const = 0;
 
   [[nodiscard]] virtual Cost cost(const TaskParameters& task, const TaskRequest& request) const = 0;
 
-  /// Computes the task. Collective over the group, with agreement points at most about 2 s apart; throws Stopped or
-  /// GroupError on every rank. Random numbers do not depend on the group.
+  /// Computes the task. Collective over the group, with agreement points at most about 2 s apart; throws
+  /// Stopped or GroupError on every rank. Random numbers do not depend on the group.
   [[nodiscard]] virtual MeasureResult run(const TaskParameters& task, const TaskRequest& request,
                                           const TaskGroup& group) const = 0;
 

@@ -1,6 +1,8 @@
 #include "parallel/communicator.hpp"
 
 #include <algorithm>
+#include <array>
+#include <limits>
 #include <numeric>
 #include <stdexcept>
 #include <utility>
@@ -16,8 +18,7 @@ template <typename T>
 void all_reduce(std::span<T> values, MPI_Datatype type, MPI_Op op, MPI_Comm comm) {
   for (std::size_t first = 0; first < values.size(); first += piece) {
     const auto part = values.subspan(first, std::min(piece, values.size() - first));
-    check_mpi(MPI_Allreduce(MPI_IN_PLACE, part.data(), static_cast<int>(part.size()), type, op, comm),
-              "MPI_Allreduce");
+    check_mpi(MPI_Allreduce(MPI_IN_PLACE, part.data(), static_cast<int>(part.size()), type, op, comm), "MPI_Allreduce");
   }
 }
 
@@ -89,12 +90,8 @@ void Communicator::barrier() const { check_mpi(MPI_Barrier(comm_), "MPI_Barrier"
 void Communicator::sum(std::span<double> values) const { all_reduce(values, MPI_DOUBLE, MPI_SUM, comm_); }
 void Communicator::sum(std::span<std::int64_t> values) const { all_reduce(values, MPI_INT64_T, MPI_SUM, comm_); }
 void Communicator::maximum(std::span<double> values) const { all_reduce(values, MPI_DOUBLE, MPI_MAX, comm_); }
-void Communicator::maximum(std::span<std::int64_t> values) const {
-  all_reduce(values, MPI_INT64_T, MPI_MAX, comm_);
-}
-void Communicator::minimum(std::span<std::int64_t> values) const {
-  all_reduce(values, MPI_INT64_T, MPI_MIN, comm_);
-}
+void Communicator::maximum(std::span<std::int64_t> values) const { all_reduce(values, MPI_INT64_T, MPI_MAX, comm_); }
+void Communicator::minimum(std::span<std::int64_t> values) const { all_reduce(values, MPI_INT64_T, MPI_MIN, comm_); }
 
 void Communicator::sum_scatter(std::span<const double> values, std::span<double> out,
                                std::span<const int> counts) const {
@@ -133,6 +130,10 @@ std::vector<double> Communicator::gather(std::span<const double> values, int roo
 }
 
 std::vector<std::string> Communicator::gather(const std::string& text, int root) const {
+  // Every rank learns the total, so that all of them refuse together.
+  std::array<std::int64_t, 1> total{static_cast<std::int64_t>(text.size())};
+  sum(total);
+  if (total[0] > std::numeric_limits<int>::max()) throw std::length_error("gather: more text than one message holds");
   const bool receives = rank_ == root;
   const auto ranks = static_cast<std::size_t>(receives ? size_ : 0);
   const int length = static_cast<int>(text.size());
@@ -140,10 +141,10 @@ std::vector<std::string> Communicator::gather(const std::string& text, int root)
   std::vector<int> offsets(ranks);
   check_mpi(MPI_Gather(&length, 1, MPI_INT, lengths.data(), 1, MPI_INT, root, comm_), "MPI_Gather");
   std::exclusive_scan(lengths.begin(), lengths.end(), offsets.begin(), 0);
-  std::string all(receives ? static_cast<std::size_t>(offsets.back() + lengths.back()) : 0, '\0');
-  check_mpi(MPI_Gatherv(text.data(), length, MPI_CHAR, all.data(), lengths.data(), offsets.data(), MPI_CHAR, root,
-                        comm_),
-            "MPI_Gatherv");
+  std::string all(receives ? static_cast<std::size_t>(total[0]) : 0, '\0');
+  check_mpi(
+      MPI_Gatherv(text.data(), length, MPI_CHAR, all.data(), lengths.data(), offsets.data(), MPI_CHAR, root, comm_),
+      "MPI_Gatherv");
   std::vector<std::string> parts;
   for (std::size_t r = 0; r < ranks; ++r) {
     parts.push_back(all.substr(static_cast<std::size_t>(offsets[r]), static_cast<std::size_t>(lengths[r])));

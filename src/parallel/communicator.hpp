@@ -15,7 +15,8 @@ namespace diffphase {
 void check_mpi(int code, const char* what);
 
 /// A communicator with the operations diffphase needs; every count is 64-bit and goes out in pieces that fit
-/// MPI's int. Owns what it made (duplicate, split) and frees it; move-only. Ranks and sizes are ints as in MPI.
+/// MPI's int. Owns what it made (duplicate, split) and frees it; move-only. Ranks and sizes are ints as in
+/// MPI.
 ///
 /// All operations except rank(), size(), get(), send, receive and probe are collective over the communicator.
 /// MPI errors are returned by MPI (MPI_ERRORS_RETURN is set on what it makes) and thrown by check_mpi.
@@ -72,7 +73,8 @@ class Communicator {
   /// Point to point, bytes of any length; the receiver learns the length. Not collective.
   void send(std::span<const std::byte> bytes, int destination, int tag) const;
   [[nodiscard]] std::vector<std::byte> receive(int source, int tag) const;
-  /// True if a message (source or tag may be MPI_ANY_*) has arrived; fills `source` and `tag`. Not collective.
+  /// True if a message (source or tag may be MPI_ANY_*) has arrived; fills `source` and `tag`. Not
+  /// collective.
   [[nodiscard]] bool probe(int& source, int& tag) const;
 
  private:

@@ -14,16 +14,21 @@ class Stopped : public std::runtime_error {
   Stopped() : std::runtime_error("stopped") {}
 };
 
-/// Thrown on every rank of a group when at least one of them failed; carries the message of the lowest such rank.
+/// Thrown on every rank of a group when at least one of them failed; carries the message of the lowest such
+/// rank.
 class GroupError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// The text of the exception that is being handled, never empty. Call only inside a catch block. Local.
+[[nodiscard]] std::string current_error();
+
 /// The ranks that work on one task, and their agreement points.
 ///
-/// An agreement point is one small reduction that carries stop and error together, so that an error on one rank
-/// ends the task on all of them with one message and without deadlock. Between two agreement points a rank either
-/// does local work, which may throw, or collective work, which must not: `run_guarded` local work, then communicate.
+/// An agreement point is one small reduction that carries stop and error together, so that an error on one
+/// rank ends the task on all of them with one message and without deadlock. Between two agreement points a
+/// rank either does local work, which may throw, or collective work, which must not: `run_guarded` local
+/// work, then communicate.
 class TaskGroup {
  public:
   /// `poll` is called on this rank at each agreement point; it serves the queue where this rank owns it and
@@ -36,12 +41,24 @@ class TaskGroup {
   /// everywhere if any rank has an error. Collective.
   void agree() const { agree_on(""); }
 
-  /// Runs `work` locally, then agrees: an exception thrown by `work` on any rank becomes a GroupError on every
-  /// rank. Collective.
+  /// Runs `work` locally, then agrees: an exception thrown by `work` on any rank becomes a GroupError on
+  /// every rank. Collective.
   void run_guarded(const std::function<void()>& work) const;
 
+  /// The agreement point after a task: returns the error of the lowest rank that has one, or "" if none has.
+  /// Serves the queue as the others do, but a wish to stop does not count: what is finished is kept. Where it
+  /// meets an agree() of other ranks, because this rank alone failed before reaching it, the error ends the
+  /// task there too. Collective.
+  [[nodiscard]] std::string finish(const std::string& error) const;
+
  private:
+  struct Agreement {
+    std::string error;
+    bool stop = false;
+  };
+
   void agree_on(const std::string& error) const;
+  [[nodiscard]] Agreement exchange(const std::string& error, bool stop) const;
 
   const Communicator& comm_;
   std::function<bool()> poll_;

@@ -39,8 +39,8 @@ std::array<double, 4> block_of_normals(const Hash128& key, std::uint64_t row, st
 
 RandomStream::RandomStream(std::uint64_t seed, const Hash128& ensemble, std::int64_t realization,
                            std::string_view purpose)
-    : key_(hash_text("stream|" + std::to_string(seed) + "|" + ensemble.hex() + "|" + std::to_string(realization) +
-                     "|" + std::string(purpose))) {}
+    : key_(hash_text("stream|" + std::to_string(seed) + "|" + ensemble.hex() + "|" + std::to_string(realization) + "|" +
+                     std::string(purpose))) {}
 
 void RandomStream::normals(std::uint64_t row, std::uint64_t first_column, std::span<double> out) const {
   std::size_t filled = 0;
@@ -51,9 +51,7 @@ void RandomStream::normals(std::uint64_t row, std::uint64_t first_column, std::s
   }
 }
 
-double RandomStream::uniform(std::uint64_t row, std::uint64_t column) const {
-  return unit_interval(bits(row, column));
-}
+double RandomStream::uniform(std::uint64_t row, std::uint64_t column) const { return unit_interval(bits(row, column)); }
 
 std::uint64_t RandomStream::bits(std::uint64_t row, std::uint64_t column) const {
   return philox(key_, row, column / 4)[column % 4];

@@ -8,16 +8,17 @@
 
 namespace diffphase {
 
-/// A matrix of random numbers that nobody stores: entry (row, column) is a pure function of the stream's key and of
-/// its two 64-bit indices (Philox4x64-10, Salmon et al. 2011), so that any rank makes any part, in any order.
+/// A matrix of random numbers that nobody stores: entry (row, column) is a pure function of the stream's key
+/// and of its two 64-bit indices (Philox4x64-10, Salmon et al. 2011), so that any rank makes any part, in any
+/// order.
 ///
-/// Philox block (row, column / 4) yields four 64-bit words, for the columns 4 (column / 4) + 0..3; normals come from
-/// Box-Muller on the pairs (0, 1) and (2, 3). Normals, uniforms and bits of one index are the same words: use one
-/// stream for one purpose.
+/// Philox block (row, column / 4) yields four 64-bit words, for the columns 4 (column / 4) + 0..3; normals
+/// come from Box-Muller on the pairs (0, 1) and (2, 3). Normals, uniforms and bits of one index are the same
+/// words: use one stream for one purpose.
 class RandomStream {
  public:
-  /// `purpose` names what the numbers are for ("centroids", "training", "noise", ...); `ensemble` is the hash of the
-  /// ensemble point. Different arguments give independent streams.
+  /// `purpose` names what the numbers are for ("centroids", "training", "noise", ...); `ensemble` is the hash
+  /// of the ensemble point. Different arguments give independent streams.
   RandomStream(std::uint64_t seed, const Hash128& ensemble, std::int64_t realization, std::string_view purpose);
 
   /// Standard normal numbers of columns [first_column, first_column + out.size()) of `row`.

@@ -17,8 +17,8 @@ struct Hash128 {
   [[nodiscard]] std::string hex() const;
 };
 
-/// Hash of a text: the name-based UUID (version 5, SHA-1) of `text` in diffphase's own name space. The same on
-/// every machine and for ever: task identities and random streams are made of it.
+/// Hash of a text: the name-based UUID (version 5, SHA-1) of `text` in diffphase's own name space. The same
+/// on every machine and for ever: task identities and random streams are made of it.
 [[nodiscard]] Hash128 hash_text(std::string_view text);
 
 }  // namespace diffphase

@@ -76,8 +76,7 @@ Sizes check(const ResultsFile& results) {
   }
   for (const auto& [name, group] : results.groups) check_name(name, names);
   for (const char* reserved : {"layout_version", "Conventions", "coordinates"}) {
-    require(results.attributes.count(reserved) == 0,
-            fmt::format("the attribute {} is written here", reserved));
+    require(results.attributes.count(reserved) == 0, fmt::format("the attribute {} is written here", reserved));
   }
   return sizes;
 }
@@ -120,13 +119,11 @@ void write_attribute(hid_t object, const std::string& name, const std::string& t
   const Hdf5Handle type = string_type();
   const char* pointer = text.c_str();
   const Hdf5Handle attribute = make_attribute(object, name, type.get(), scalar_space());
-  check_hdf5(H5Awrite(attribute.get(), type.get(), &pointer),
-             fmt::format("cannot write the attribute {}", name));
+  check_hdf5(H5Awrite(attribute.get(), type.get(), &pointer), fmt::format("cannot write the attribute {}", name));
 }
 
 template <typename T>
-void write_numbers(hid_t object, const std::string& name, std::span<const T> values,
-                   const Hdf5Handle& space) {
+void write_numbers(hid_t object, const std::string& name, std::span<const T> values, const Hdf5Handle& space) {
   const Hdf5Handle attribute = make_attribute(object, name, disk_type(T{}), space);
   check_hdf5(H5Awrite(attribute.get(), memory_type(T{}), values.data()),
              fmt::format("cannot write the attribute {}", name));
@@ -175,11 +172,10 @@ Hdf5Handle fill_with_nan() {
 }
 
 template <typename T>
-Hdf5Handle write_dataset(hid_t place, const std::string& name, std::span<const T> values,
-                         const Hdf5Handle& space) {
+Hdf5Handle write_dataset(hid_t place, const std::string& name, std::span<const T> values, const Hdf5Handle& space) {
   const Hdf5Handle creation = std::is_same_v<T, double> ? fill_with_nan() : Hdf5Handle();
-  Hdf5Handle dataset = make_dataset(place, name, disk_type(T{}), space,
-                                    std::is_same_v<T, double> ? creation.get() : H5P_DEFAULT);
+  Hdf5Handle dataset =
+      make_dataset(place, name, disk_type(T{}), space, std::is_same_v<T, double> ? creation.get() : H5P_DEFAULT);
   if (!values.empty()) write_data(dataset, name, memory_type(T{}), values.data());
   return dataset;
 }
@@ -277,8 +273,7 @@ Hdf5Handle create_in_memory(const std::string& name) {
 
 std::vector<std::byte> image_of(const Hdf5Handle& file) {
   check_hdf5(H5Fflush(file.get(), H5F_SCOPE_GLOBAL), "cannot finish the results");
-  const auto size =
-      check_hdf5(H5Fget_file_image(file.get(), nullptr, 0), "cannot get the size of the results");
+  const auto size = check_hdf5(H5Fget_file_image(file.get(), nullptr, 0), "cannot get the size of the results");
   std::vector<std::byte> image(static_cast<std::size_t>(size));
   check_hdf5(H5Fget_file_image(file.get(), image.data(), image.size()), "cannot get the results");
   return image;

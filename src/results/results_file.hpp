@@ -23,8 +23,8 @@ struct ResultsDimension {
 /// A variable over some of the axes, row-major. xarray takes units of "seconds", "days" and the like for time
 /// differences: write "s".
 struct ResultsVariable {
-  using Values = std::variant<std::vector<double>, std::vector<std::int8_t>, std::vector<std::int64_t>,
-                              std::vector<std::string>>;
+  using Values =
+      std::variant<std::vector<double>, std::vector<std::int8_t>, std::vector<std::int64_t>, std::vector<std::string>>;
   std::string name;
   std::vector<std::string> dims;  ///< names of dimensions
   Values values;                  ///< NaN where missing; int8: statuses

@@ -94,8 +94,8 @@ void AttemptLog::write(const AttemptLine& line) {
       R"("attempt": {}, "message": {}, "warnings": {}}})"
       "\n",
       json_string(iso8601(clock_())), json_string(line.label), line.identity.hex(), json_string(line.measure),
-      json_string(line.outcome), json_number(line.seconds), line.ranks, line.attempt,
-      json_string(line.message), json_list(line.warnings));
+      json_string(line.outcome), json_number(line.seconds), line.ranks, line.attempt, json_string(line.message),
+      json_list(line.warnings));
   file_.append_or_undo(std::as_bytes(std::span<const char>(text)));
 }
 

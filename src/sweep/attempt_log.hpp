@@ -33,8 +33,7 @@ struct AttemptLine {
 /// file. The program never reads it: the journal is what counts. Rank 0 only.
 class AttemptLog {
  public:
-  AttemptLog(const std::filesystem::path& run, const std::string& stem,
-             WallClock clock = system_wall_clock());
+  AttemptLog(const std::filesystem::path& run, const std::string& stem, WallClock clock = system_wall_clock());
 
   /// Adds a line, with the present time. Throws FileError when the disk is full; no half line is left.
   void write(const AttemptLine& line);

@@ -176,8 +176,7 @@ std::map<std::string, fs::path> list_journals(const fs::path& run) {
   fs::directory_iterator entry(journal_folder(run), error);
   if (error == std::errc::no_such_file_or_directory) return found;
   for (const fs::directory_iterator end; !error && entry != end; entry.increment(error)) {
-    if (entry->path().extension() == journal_ending)
-      found.emplace(entry->path().stem().string(), entry->path());
+    if (entry->path().extension() == journal_ending) found.emplace(entry->path().stem().string(), entry->path());
   }
   if (error) throw FileError("list the journals in", journal_folder(run), error.value());
   return found;
@@ -402,8 +401,8 @@ const TaskHistory& JournalState::task(const Hash128& identity) const {
 }
 
 std::size_t JournalState::journals() const {
-  return static_cast<std::size_t>(std::count_if(sources_.begin(), sources_.end(),
-                                                [](const auto& entry) { return entry.second.has_header; }));
+  return static_cast<std::size_t>(
+      std::count_if(sources_.begin(), sources_.end(), [](const auto& entry) { return entry.second.has_header; }));
 }
 
 std::vector<std::string> JournalState::warnings() const {
@@ -452,9 +451,8 @@ void JournalState::read(const std::string& stem, Source& source) {
     reason = error.what();
   }
   if (!reason.empty()) {
-    source.problem =
-        fmt::format("{}, byte {}: {}; nothing from there on is used, its tasks are computed again",
-                    source.path.string(), source.read, reason);
+    source.problem = fmt::format("{}, byte {}: {}; nothing from there on is used, its tasks are computed again",
+                                 source.path.string(), source.read, reason);
   }
 }
 
@@ -477,10 +475,8 @@ void JournalState::take(const RecordOrigin& origin, Source& source, std::span<co
     case RecordKind::done: {
       DoneRecord record = get_done(archive, identity);
       TaskHistory& task = tasks_[identity];
-      task.end(origin, {.outcome = Attempt::Outcome::done,
-                        .seconds = record.seconds,
-                        .ranks = record.ranks,
-                        .message = {}});
+      task.end(origin,
+               {.outcome = Attempt::Outcome::done, .seconds = record.seconds, .ranks = record.ranks, .message = {}});
       task.learn(origin, std::move(record));
       return;
     }

@@ -24,8 +24,8 @@ constexpr std::chrono::minutes abandoned_takeover{1};
 
 std::string owner_text(const LockOwner& owner) {
   return fmt::format("host={}\npid={}\nprocess_start={}\nslurm_job={}\nsince={:.3f}\nheartbeat={:.3f}\n",
-                     owner.process.host, owner.process.pid, owner.process.start_ticks,
-                     owner.process.slurm_job, unix_seconds(owner.since), unix_seconds(owner.heartbeat));
+                     owner.process.host, owner.process.pid, owner.process.start_ticks, owner.process.slurm_job,
+                     unix_seconds(owner.since), unix_seconds(owner.heartbeat));
 }
 
 std::map<std::string, std::string> parse_lines(const std::string& text) {
@@ -100,8 +100,7 @@ std::string describe(const FoundLock& lock, WallTime now) {
   const ProcessIdentity& process = lock.owner->process;
   return fmt::format("process {} on {}{}, since {}, last heartbeat {:.0f} s ago", process.pid, process.host,
                      process.slurm_job.empty() ? "" : fmt::format(" (SLURM job {})", process.slurm_job),
-                     iso8601(lock.owner->since),
-                     std::chrono::duration<double>(now - lock.owner->heartbeat).count());
+                     iso8601(lock.owner->since), std::chrono::duration<double>(now - lock.owner->heartbeat).count());
 }
 
 // Output of a command and of its standard error; empty if it could not be run.
@@ -156,11 +155,10 @@ void RunLock::acquire() {
     create();
   } catch (const FileError& error) {
     if (error.code() != EEXIST) throw;
-    throw LockHeld(
-        fmt::format("{} is being worked on by another start: {}. Wait for it, or end it with `touch {}`; "
-                    "if you know that it has gone, remove {}",
-                    run_.string(), describe(find_lock(path_), environment_.clock()), (run_ / "stop").string(),
-                    path_.string()));
+    throw LockHeld(fmt::format(
+        "{} is being worked on by another start: {}. Wait for it, or end it with `touch {}`; "
+        "if you know that it has gone, remove {}",
+        run_.string(), describe(find_lock(path_), environment_.clock()), (run_ / "stop").string(), path_.string()));
   }
 }
 
@@ -201,8 +199,7 @@ bool RunLock::is_ours() const {
   struct stat mine {};
   struct stat there {};
   if (!file_.is_open() || ::fstat(file_.descriptor(), &mine) != 0) return false;
-  if (::stat(path_.c_str(), &there) != 0)
-    return errno != ENOENT;  // a file system out of reach is not a lost lock
+  if (::stat(path_.c_str(), &there) != 0) return errno != ENOENT;  // a file system out of reach is not a lost lock
   return mine.st_dev == there.st_dev && mine.st_ino == there.st_ino;
 }
 

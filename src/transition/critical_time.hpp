@@ -31,16 +31,20 @@ struct MeasuredCurve {
 /// One unit: standard errors are NaN.
 [[nodiscard]] MeasuredCurve average_curve(std::span<const double> values, std::int64_t units, std::int64_t times);
 
-/// The time at which `curve` crosses `level`, by monotone piecewise-cubic interpolation in log(b^2/a^2) through the
-/// grid values; exact at grid points. status: found where the interpolant crosses exactly once; before_grid or
-/// after_grid where the crossing lies below the first or above the last grid time (told from the side on which the
-/// curve lies, for a curve that falls with time if `falling`, else rises); not_monotone for several crossings.
+/// The time at which `curve` crosses `level`, by monotone piecewise-cubic interpolation in log(b^2/a^2)
+/// through the grid values; exact at grid points. status: found where the interpolant crosses exactly once;
+/// before_grid or after_grid where the crossing lies below the first or above the last grid time (told from
+/// the side on which the curve lies, for a curve that falls with time if `falling`, else rises); not_monotone
+/// for several crossings, one the wrong way, or contact with the level without crossing it; failed where a
+/// value is not finite. One crossing exactly on a grid point is found. The standard error is NaN. Throws
+/// std::invalid_argument for an empty grid, unequal sizes, or times that do not ascend on the process's
+/// clock.
 [[nodiscard]] CriticalTime find_crossing(std::span<const double> times, std::span<const double> curve, double level,
                                          const NoisingProcess& process, bool falling);
 
-/// find_crossing on the mean of `values` (units x times), with the delete-one jackknife over units as standard error.
-/// Where a delete-one curve has no crossing the error is that of the slope: standard error of the curve there over
-/// |d curve / d time|.
+/// find_crossing on the mean of `values` (units x times), with the delete-one jackknife over units as
+/// standard error. Where a delete-one curve has no crossing the error is that of the slope: standard error of
+/// the curve there over |d curve / d time|.
 [[nodiscard]] CriticalTime crossing_of_mean(std::span<const double> times, std::span<const double> values,
                                             std::int64_t units, double level, const NoisingProcess& process,
                                             bool falling);

@@ -58,8 +58,7 @@ TEST(AttemptLog, WritesOneObjectPerLine) {
       R"({"time": "2024-02-28T10:11:12.250Z", "label": "collapse d=256 \"x\"", )"
       R"("identity": "0123456789abcdef0000000000000001", "measure": "collapse", "outcome": "done", "seconds": )";
   const std::string tail = R"(, "ranks": 4, "attempt": 2, "message": "two\nlines", "warnings": )";
-  EXPECT_EQ(read_text(log.path()),
-            head + "0.25" + tail + R"(["a", "b\\c"]})" + "\n" + head + "null" + tail + "[]}\n");
+  EXPECT_EQ(read_text(log.path()), head + "0.25" + tail + R"(["a", "b\\c"]})" + "\n" + head + "null" + tail + "[]}\n");
 }
 
 TEST(AttemptLog, AFullDiskLeavesNoHalfLine) {

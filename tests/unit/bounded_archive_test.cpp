@@ -59,8 +59,7 @@ Contents random_contents(std::mt19937_64& random) {
   contents.real = std::ldexp(static_cast<double>(random() % 1000), static_cast<int>(random() % 100) - 50);
   contents.boolean = random() % 2 == 0;
   for (std::uint64_t i = random() % 20; i > 0; --i) contents.text += static_cast<char>(random() % 256);
-  for (std::uint64_t i = random() % 5; i > 0; --i)
-    contents.integers.push_back(static_cast<std::int64_t>(random()));
+  for (std::uint64_t i = random() % 5; i > 0; --i) contents.integers.push_back(static_cast<std::int64_t>(random()));
   for (std::uint64_t i = random() % 5; i > 0; --i) contents.reals.push_back(static_cast<double>(random()));
   for (std::uint64_t i = random() % 4; i > 0; --i) contents.list.emplace_back(random() % 9, 'x');
   return contents;

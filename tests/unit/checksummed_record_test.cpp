@@ -127,11 +127,10 @@ TEST(ChecksummedRecord, FilesReadInPiecesGiveTheSame) {
       PosixFile file = PosixFile::create(name);
       file.write_all(std::span(records.file).first(size));
       std::vector<Bytes> payloads;
-      const RecordScan found =
-          scan_records(file, [&](std::span<const std::byte> payload, std::uint64_t offset) {
-            EXPECT_EQ(offset, records.begins[payloads.size()]);
-            payloads.emplace_back(payload.begin(), payload.end());
-          });
+      const RecordScan found = scan_records(file, [&](std::span<const std::byte> payload, std::uint64_t offset) {
+        EXPECT_EQ(offset, records.begins[payloads.size()]);
+        payloads.emplace_back(payload.begin(), payload.end());
+      });
       const Seen seen = scan(Bytes(records.file.begin(), records.file.begin() + static_cast<long>(size)));
       EXPECT_EQ(payloads, seen.payloads);
       EXPECT_EQ(found.end, seen.scan.end);

@@ -39,8 +39,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-const JournalHeader header{
-    .seed = 7, .numerics_version = 3, .program_version = "0.1.0", .sweep = "name = \"x\""};
+const JournalHeader header{.seed = 7, .numerics_version = 3, .program_version = "0.1.0", .sweep = "name = \"x\""};
 
 Hash128 task_number(int number) { return hash_text(fmt::format("task {}", number)); }
 
@@ -53,8 +52,7 @@ DoneRecord done_record(int task, std::vector<std::int64_t> counts, double value,
     counted.values.push_back(value - static_cast<double>(n));
   }
   if (!counts.empty()) record.variables.push_back(std::move(counted));
-  if (count_free)
-    record.variables.push_back({"free", false, {value, std::numeric_limits<double>::quiet_NaN()}});
+  if (count_free) record.variables.push_back({"free", false, {value, std::numeric_limits<double>::quiet_NaN()}});
   record.counts = std::move(counts);
   record.count_free = count_free;
   record.seconds = 1.5;
@@ -88,9 +86,9 @@ std::string print(const std::vector<double>& values) {
 std::string print(const JournalState& state) {
   std::string text;
   for (const auto& [identity, task] : state.tasks()) {
-    text += fmt::format("{} {} {} {} {} {} {} {}\n", identity.hex(), task.attempt_count(),
-                        task.failed_attempts(), task.unended_attempts(), task.seconds(), task.ranks(),
-                        fmt::join(task.failures(), "|"), fmt::join(task.warnings(), "|"));
+    text += fmt::format("{} {} {} {} {} {} {} {}\n", identity.hex(), task.attempt_count(), task.failed_attempts(),
+                        task.unended_attempts(), task.seconds(), task.ranks(), fmt::join(task.failures(), "|"),
+                        fmt::join(task.warnings(), "|"));
     if (const auto* values = task.value("free")) text += "  free " + print(*values) + "\n";
     for (std::int64_t n = 0; n < 10; ++n) {
       if (const auto* values = task.value(n, "counted")) text += fmt::format("  {} {}\n", n, print(*values));
@@ -206,8 +204,7 @@ TEST(JournalDamage, WrongContentsWithTheRightChecksumNeverHarm) {
   for (int trial = 0; trial < 3000; ++trial) {
     auto hostile = payloads;
     auto& victim = hostile[random() % hostile.size()];
-    for (unsigned i = 1 + random() % 4; i > 0; --i)
-      victim[random() % victim.size()] = std::byte(random() & 0xFFU);
+    for (unsigned i = 1 + random() % 4; i > 0; --i) victim[random() % victim.size()] = std::byte(random() & 0xFFU);
     if (random() % 4 == 0) victim.resize(random() % (victim.size() + 1));
     std::string bytes;
     for (const auto& payload : hostile) {
@@ -231,8 +228,8 @@ TEST(JournalState, ReadingInAnyOrderGivesTheSame) {
     for (int event = 0; event < 60; ++event) {
       if (journals.empty() || random() % 15 == 0) {
         // Names in no order, as of clocks that disagree.
-        journals.push_back(std::make_unique<Journal>(
-            folder.path(), fmt::format("{:05}-{}", random() % 10000, event), header));
+        journals.push_back(
+            std::make_unique<Journal>(folder.path(), fmt::format("{:05}-{}", random() % 10000, event), header));
       }
       write_random_record(*journals[random() % journals.size()], random);
       if (random() % 3 == 0) followed.refresh();
@@ -359,8 +356,8 @@ TEST(JournalState, OtherSeedsAndNumericsAreRefused) {
               AllOf(HasSubstr("1.journal"), HasSubstr("seed 7"), HasSubstr("seed 8"), HasSubstr("-o")));
   other.seed = 7;
   other.numerics_version = 4;
-  EXPECT_THAT(refusal(folder.path(), other), AllOf(HasSubstr("1.journal"), HasSubstr("numerics version 3"),
-                                                   HasSubstr("numerics version 4")));
+  EXPECT_THAT(refusal(folder.path(), other),
+              AllOf(HasSubstr("1.journal"), HasSubstr("numerics version 3"), HasSubstr("numerics version 4")));
   write_empty_journal(folder.path(), "2", other);
   EXPECT_THAT(refusal(folder.path(), std::nullopt), AllOf(HasSubstr("1.journal"), HasSubstr("2.journal")));
 }
@@ -510,8 +507,7 @@ TEST(StartStem, SortsByTimeAndNamesTheStart) {
   ProcessIdentity process;
   process.host = "node-1";
   process.pid = 42;
-  EXPECT_EQ(start_stem(from_unix_seconds(1709115072.25), {2, 8}, process),
-            "20240228T101112.250Z-2of8-node-1-42");
+  EXPECT_EQ(start_stem(from_unix_seconds(1709115072.25), {2, 8}, process), "20240228T101112.250Z-2of8-node-1-42");
 }
 
 }  // namespace

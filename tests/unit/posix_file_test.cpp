@@ -95,9 +95,8 @@ TEST(ReplaceFile, FullDiskKeepsTheOldFile) {
   const TemporaryFolder folder;
   replace_file(folder / "f", "old");
   const FileSizeLimit limit(1000);
-  EXPECT_THAT(
-      message_of([&] { replace_file(folder / "f", std::string(5000, 'x')); }),
-      AllOf(HasSubstr("cannot write"), HasSubstr(folder.path().string()), HasSubstr("File too large")));
+  EXPECT_THAT(message_of([&] { replace_file(folder / "f", std::string(5000, 'x')); }),
+              AllOf(HasSubstr("cannot write"), HasSubstr(folder.path().string()), HasSubstr("File too large")));
   EXPECT_EQ(read_text(folder / "f"), "old");
   EXPECT_EQ(folder.entries(), 1);
 }

@@ -39,9 +39,9 @@ std::string find_python() {
   const std::string python = find_python();
   const fs::path script = path.string() + ".py";
   fs::remove(script);
-  PosixFile::create(script).write_all(fmt::format(
-      "import numpy as np, xarray as xr\npath = '{}'\ndata = xr.open_dataset(path, engine='h5netcdf')\n{}",
-      path.string(), statements));
+  PosixFile::create(script).write_all(
+      fmt::format("import numpy as np, xarray as xr\npath = '{}'\ndata = xr.open_dataset(path, engine='h5netcdf')\n{}",
+                  path.string(), statements));
   const std::string output = path.string() + ".out";
   const int status = std::system(fmt::format("{} {} > {} 2>&1", python, script.string(), output).c_str());
   if (status == 0) return ::testing::AssertionSuccess();
@@ -157,8 +157,7 @@ TEST(ResultsFile, AnEmptyOneOpensToo) {
   if (find_python().empty()) GTEST_SKIP() << "no Python with numpy, h5netcdf and xarray: set PYTHON";
   const TemporaryFolder folder;
   write_results(folder / "results.h5", {});
-  EXPECT_TRUE(python_agrees(folder / "results.h5",
-                            "assert not data.variables and data.attrs['layout_version'] == 1"));
+  EXPECT_TRUE(python_agrees(folder / "results.h5", "assert not data.variables and data.attrs['layout_version'] == 1"));
 }
 
 TEST(ResultsFile, IsReplacedWhileAReaderHasItOpen) {
@@ -215,8 +214,7 @@ TEST(ResultsFile, RefusesWhatDoesNotFitTogether) {
     return problem(results);
   };
   EXPECT_EQ(with([](ResultsFile& /*r*/) {}), "none");
-  EXPECT_THAT(with([](ResultsFile& r) { r.variables[0].dims[1] = "absent"; }),
-              HasSubstr("unknown dimension absent"));
+  EXPECT_THAT(with([](ResultsFile& r) { r.variables[0].dims[1] = "absent"; }), HasSubstr("unknown dimension absent"));
   EXPECT_THAT(with([](ResultsFile& r) { r.variables[0].values = std::vector<double>(11); }),
               HasSubstr("agreement has 11 values"));
   EXPECT_THAT(with([](ResultsFile& r) { r.variables[1].dims = {"time", "time"}; }), HasSubstr("twice"));
@@ -224,10 +222,8 @@ TEST(ResultsFile, RefusesWhatDoesNotFitTogether) {
   EXPECT_THAT(with([](ResultsFile& r) { r.variables[1].name = "a/b"; }), HasSubstr("a/b"));
   EXPECT_THAT(with([](ResultsFile& r) { r.variables[2].flag_meanings.pop_back(); }), HasSubstr("flag"));
   EXPECT_THAT(with([](ResultsFile& r) { r.variables[2].flag_meanings.clear(); }), HasSubstr("flag"));
-  EXPECT_THAT(with([](ResultsFile& r) { r.variables[2].flag_meanings[1] = "two words"; }),
-              HasSubstr("two words"));
-  EXPECT_THAT(with([](ResultsFile& r) { r.attributes["layout_version"] = 2.0; }),
-              HasSubstr("layout_version"));
+  EXPECT_THAT(with([](ResultsFile& r) { r.variables[2].flag_meanings[1] = "two words"; }), HasSubstr("two words"));
+  EXPECT_THAT(with([](ResultsFile& r) { r.attributes["layout_version"] = 2.0; }), HasSubstr("layout_version"));
   EXPECT_THAT(with([](ResultsFile& r) { r.groups["square"]; }), HasSubstr("twice"));
 }
 
@@ -238,8 +234,7 @@ TEST(Hdf5, ErrorsCarryTheStack) {
                           "cannot open /nonexistent/file.h5");
     FAIL() << "opened";
   } catch (const Hdf5Error& error) {
-    EXPECT_THAT(error.what(),
-                AllOf(HasSubstr("cannot open /nonexistent/file.h5: "), HasSubstr("No such file")));
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("cannot open /nonexistent/file.h5: "), HasSubstr("No such file")));
   }
 }
 

@@ -69,9 +69,9 @@ TEST_F(RunLockTest, ASecondStartIsRefusedAndToldOfTheFirst) {
   std::optional<RunLock> first;
   first.emplace(run.path(), Shard{}, elsewhere("node7", "991"));
   now += seconds(20);
-  EXPECT_THAT(refusal(here()), AllOf(HasSubstr("node7"), HasSubstr("4242"), HasSubstr("991"),
-                                     HasSubstr("since " + iso8601(now - seconds(20))), HasSubstr("20 s ago"),
-                                     HasSubstr("stop")));
+  EXPECT_THAT(refusal(here()),
+              AllOf(HasSubstr("node7"), HasSubstr("4242"), HasSubstr("991"),
+                    HasSubstr("since " + iso8601(now - seconds(20))), HasSubstr("20 s ago"), HasSubstr("stop")));
   first.reset();
   EXPECT_FALSE(fs::exists(lock_path()));
   EXPECT_EQ(refusal(here()), "taken");
@@ -163,8 +163,8 @@ TEST_F(RunLockTest, ALockWithoutAnOwnerIsHeldUntilItIsOld) {
 }
 
 TEST_F(RunLockTest, GarbageInALockIsNoOwner) {
-  for (const char* text : {"\n\n==\n", "pid=x\nprocess_start=1\nsince=1\nheartbeat=1\n",
-                           "pid=99999999999999999999999", "host=a\npid=1\nprocess_start=1\nsince=1\n"}) {
+  for (const char* text : {"\n\n==\n", "pid=x\nprocess_start=1\nsince=1\nheartbeat=1\n", "pid=99999999999999999999999",
+                           "host=a\npid=1\nprocess_start=1\nsince=1\n"}) {
     PosixFile::create(lock_path()).write_all(text);
     EXPECT_THAT(refusal(here()), HasSubstr("not yet written"));
     fs::remove(lock_path());

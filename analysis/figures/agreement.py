@@ -1,0 +1,71 @@
+"""Class agreement against time over speciation time, measured and predicted."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.axes import Axes
+
+from analysis.figures.drawing import (Curve, Drawing, Family, active_window, curve_handles, families, legend_beside,
+                                      flowing_figure, plot_measured, style_handles)
+from analysis.results import Results, at
+
+LEVELS = {"class_agreement": ("speciation_time", r"$\phi(t)$", r"$t\,/\,t_S$"),
+          "superclass_agreement": ("superclass_speciation_time", r"$\phi_{\mathrm{super}}(t)$",
+                                   r"$t\,/\,t_S^{\mathrm{super}}$")}
+
+
+def draw(results: Results) -> Drawing | None:
+    levels = [name for name in LEVELS if results.has(name)]
+    if not levels:
+        return None
+    rows = [families(results, name) for name in levels]
+    figure, axes = flowing_figure([len(row) for row in rows])
+    notes = []
+    for panels, level, row in zip(axes, levels, rows):
+        for panel, family in zip(panels, row):
+            notes += [family.note, draw_family(panel, results, level, family)]
+    caption = ("Probability φ that two clones split at time <i>t</i> end in the same class, against <i>t</i>/<i>t</i>"
+               "<sub>S</sub>. Points: measured, error bars one standard error; lines: prediction at the same size. "
+               "<i>t</i><sub>S</sub> is the predicted speciation time where there is one, else the measured one.")
+    return Drawing(figure, "Class agreement", caption, list(dict.fromkeys(filter(None, notes))))
+
+
+def unit_of_time(results: Results, name: str, curve: Curve) -> float:
+    """The curve's speciation time: predicted, else measured, else NaN."""
+    candidates = [results.prediction(name), results.average(name).mean if name in results.data else None]
+    values = [float(at(c, curve.point)) for c in candidates if c is not None]
+    return next((value for value in values if np.isfinite(value)), np.nan)
+
+
+def draw_family(axes: Axes, results: Results, level: str, family: Family) -> str:
+    """Draws the curves of one panel; returns a note on what could not be drawn."""
+    critical, ylabel, xlabel = LEVELS[level]
+    average, theory = results.average(level), results.data.get(f"{level}_theory")
+    units = [unit_of_time(results, critical, curve) for curve in family.curves]
+    scaled = bool(np.isfinite(units).any())
+    units = units if scaled else [1.0] * len(units)
+    drawn_x, drawn_y = [], []
+    for curve, unit in zip(family.curves, units):
+        if not np.isfinite(unit):
+            continue
+        x = results.data["time"].values / unit
+        y, error = at(average.mean, curve.point).values, at(average.error, curve.point).values
+        plot_measured(axes, x, y, error, curve)
+        if theory is not None:
+            axes.plot(x, at(theory, curve.point), color=curve.color, zorder=2)
+        drawn_x.append(x)
+        drawn_y.append(y)
+    if scaled:
+        axes.axvline(1.0, color="0.6", linewidth=0.8, linestyle=":", zorder=1)
+    axes.set(xlabel=f"{xlabel}  ({results.clock})" if scaled else results.time_label, ylabel=ylabel)
+    if results.logarithmic_time:
+        axes.set_xscale("log")
+    window = active_window(drawn_x, drawn_y, logarithmic=results.logarithmic_time)
+    if window:
+        axes.set_xlim(window)
+    axes.set_ylim(top=1.03)
+    axes.set_title(family.title)
+    lines = [("theory", "-", "")] if theory is not None and np.isfinite(theory).any() else []
+    legend_beside(axes, curve_handles(family.curves) + style_handles(("measured", "", "o"), *lines))
+    lost = int(np.sum(~np.isfinite(units)))
+    return f"{lost} curves without a speciation time are left out" if lost else ""

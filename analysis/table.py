@@ -1,0 +1,251 @@
+"""Measured critical times beside their predictions, as aligned text, as rows for the report, and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.results import ERROR_SOURCES, Estimate, Results, at, format_value
+
+WIDTH = 120
+ALLOWED_ERRORS = 4.0  # |deviation| beyond 4 standard errors + half the finite-size shift + tolerance is marked
+ROUNDING = 1e-8  # relative; errors below this are no statistics
+
+TIMES = ("speciation_time", "superclass_speciation_time", "collapse_time", "speciation_time_spectral",
+         "drift_instability_time", "curvature_instability_time")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One critical time at one point of the sweep. Missing numbers are NaN."""
+
+    value: float
+    error: float
+    error_source: str  # one of ERROR_SOURCES
+    found: int
+    total: int
+    reason: str  # why value is NaN, or why `found` is below `total`
+    theory: float
+    asymptotic: float
+    shift: float
+    tolerance: float = 0.0
+
+    @property
+    def expected(self) -> float:
+        return self.theory + (self.shift if np.isfinite(self.shift) else 0.0)
+
+    @property
+    def deviation(self) -> float:
+        """(measured - expected) in standard errors; NaN where the error is none or only rounding."""
+        return (self.value - self.expected) / self.error if self.error > ROUNDING * abs(self.value) else np.nan
+
+    @property
+    def outside(self) -> bool:
+        """Whether the deviation is larger than error, shift and tolerance account for."""
+        shift = abs(self.shift) if np.isfinite(self.shift) else 0.0
+        allowed = ALLOWED_ERRORS * self.error + 0.5 * shift + self.tolerance + ROUNDING * abs(self.value)
+        return abs(self.value - self.expected) > allowed  # false where any of them is NaN
+
+
+@dataclass(frozen=True)
+class Row:
+    parameters: dict[str, object]
+    cells: dict[str, Cell]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of text: lines[0] is its heading."""
+
+    quantity: str
+    lines: list[str]
+
+    @property
+    def width(self) -> int:
+        return max(map(len, self.lines))
+
+
+def present_times(results: Results) -> list[str]:
+    """The critical times that this file has or predicts."""
+    return [name for name in TIMES if name in results.data or f"{name}_theory" in results.data]
+
+
+def make_rows(results: Results) -> list[Row]:
+    names = present_times(results)
+    averages = {name: results.average(name) for name in names if name in results.data}
+    return [Row(results.parameters(point),
+                {name: make_cell(results, name, averages.get(name), point) for name in names})
+            for point in results.grid_points()]
+
+
+def make_cell(results: Results, name: str, average: Estimate | None, point: dict[str, int]) -> Cell:
+    def number(variable: str) -> float:
+        return float(at(results.data[variable], point)) if variable in results.data else np.nan
+
+    predictions = [number(name + suffix) for suffix in ("_theory", "_theory_asymptotic", "_shift")]
+    if average is None:
+        return Cell(np.nan, np.nan, "none", 0, results.realizations, "not measured", *predictions)
+    value, error, source, found = (float(at(a, point)) for a in
+                                   (average.mean, average.error, average.source, average.found))
+    reason = results.missing_reason(name, point) if found < average.total else ""
+    tolerance = float(results.data[f"{name}_theory"].attrs.get("tolerance", 0.0)) if f"{name}_theory" in results.data else 0.0
+    return Cell(value, error, ERROR_SOURCES[int(source)], int(found), average.total, reason, *predictions, tolerance)
+
+
+def decimals(error: float, value: float) -> int:
+    """Decimals that show two digits of the error."""
+    scale = error if error > 0 else abs(value) * 1e-3
+    if not scale > 0:
+        return 4
+    return int(np.clip(1 - np.floor(np.log10(scale)), 0, 5))
+
+
+def format_number(value: float, places: int, sign: str = "") -> str:
+    return f"{value:{sign}.{places}f}" if np.isfinite(value) else "-"
+
+
+def format_measured(cell: Cell) -> str:
+    if not np.isfinite(cell.value):
+        return cell.reason or "missing"
+    places = decimals(cell.error, cell.value)
+    text = format_number(cell.value, places)
+    if cell.error >= 0.5 * 10.0**-places:
+        text += f" ± {format_number(cell.error, places)} {cell.error_source[0]}"
+    return text if cell.found == cell.total else f"{text} {cell.found}/{cell.total}"
+
+
+def format_cell(cell: Cell) -> dict[str, str]:
+    """The texts of one cell, by column heading."""
+    places = decimals(cell.error, cell.value) if np.isfinite(cell.value) else 4
+    return {"measured": format_measured(cell),
+            "prediction": format_number(cell.theory, places),
+            "shift": format_number(cell.shift, places, "+"),
+            "dev/se": format_number(cell.deviation, 1, "+") + (" !" if cell.outside else "")}
+
+
+def headings(rows: list[Row], quantity: str) -> list[str]:
+    """The columns of a quantity that say anything."""
+    cells = [row.cells[quantity] for row in rows]
+    predicted = any(np.isfinite(cell.theory) for cell in cells)
+    shifted = any(np.isfinite(cell.shift) for cell in cells)
+    judged = any(np.isfinite(cell.deviation) or cell.outside for cell in cells)
+    wanted = {"measured": True, "prediction": predicted, "shift": shifted, "dev/se": judged}
+    return [heading for heading, present in wanted.items() if present]
+
+
+def parameter_columns(rows: list[Row]) -> list[Column]:
+    return [Column("", [key] + [format_value(row.parameters[key]) for row in rows]) for key in rows[0].parameters]
+
+
+def quantity_columns(rows: list[Row], quantity: str) -> list[Column]:
+    texts = [format_cell(row.cells[quantity]) for row in rows]
+    return [Column(quantity, [heading] + [text[heading] for text in texts]) for heading in headings(rows, quantity)]
+
+
+def width_of(columns: list[Column]) -> int:
+    return sum(column.width + 2 for column in columns)
+
+
+def group_width(columns: list[Column]) -> int:
+    return max(width_of(columns), len(columns[0].quantity) + 2)
+
+
+def arrange(parameters: list[Column], groups: list[list[Column]]) -> list[list[list[Column]]]:
+    """Spreads the groups over as many blocks as the page width asks for."""
+    blocks: list[list[list[Column]]] = []
+    room = 0
+    for group in groups:
+        needed = group_width(group) + 2
+        if not blocks or needed > room:
+            blocks.append([])
+            room = WIDTH - width_of(parameters)
+        blocks[-1].append(group)
+        room -= needed
+    return blocks
+
+
+def format_group(group: list[Column]) -> list[str]:
+    """A group's lines, with its name above; all of the same length."""
+    lines = ["  ".join(column.lines[i].rjust(column.width) for column in group) for i in range(len(group[0].lines))]
+    width = max(len(lines[0]), len(group[0].quantity))
+    return [line.rjust(width) for line in [group[0].quantity.center(width), *lines]]
+
+
+def format_block(parameters: list[Column], groups: list[list[Column]]) -> str:
+    first = ["  ".join(column.lines[i].rjust(column.width) for column in parameters)
+             for i in range(len(groups[0][0].lines))]
+    width = max(map(len, first))
+    parts = [[line.ljust(width) for line in ["", *first]]] if parameters else []
+    parts += [format_group(group) for group in groups]
+    lines = ["  | ".join(pieces).rstrip() for pieces in zip(*parts)]
+    return "\n".join([*lines[:2], "-" * max(map(len, lines)), *lines[2:]])
+
+
+def text_table(results: Results) -> str:
+    """The whole table with its heading and the explanation of its marks."""
+    rows = make_rows(results)
+    groups = [quantity_columns(rows, name) for name in present_times(results)]
+    lines = [describe(results)]
+    if groups:
+        parameters = parameter_columns(rows)
+        lines += [format_block(parameters, block) + "\n" for block in arrange(parameters, groups)]
+        lines.append("\n".join(legend(rows)))
+    else:
+        lines.append("no critical times in this file")
+    return "\n".join(lines) + "\n"
+
+
+def describe(results: Results) -> str:
+    tasks = results.task_counts()
+    unfinished = [f"{count} {word}" for word, count in tasks.items() if word != "done" and count]
+    tally = f"; tasks: {tasks.get('done', 0)} done, {', '.join(unfinished)}" if unfinished else ""
+    clock = results.process or "its own"
+    number = f"{results.realizations} realization{'s' if results.realizations != 1 else ''}"
+    return f"{results.name}: critical times on the {clock} clock{' (steps)' if results.in_steps else ''}, {number}{tally}\n"
+
+
+def legend(rows: list[Row]) -> list[str]:
+    """Explains the marks that occur in these rows."""
+    cells = [cell for row in rows for cell in row.cells.values()]
+    sources = {cell.error_source for cell in cells}
+    lines = []
+    if "spread" in sources:
+        lines.append("s: standard error from the spread of the realizations (Student's factor below 20 of them)")
+    if "probes" in sources:
+        lines.append("p: standard error over probes, combined over the realizations (conditional on the data drawn)")
+    if any(0 < cell.found < cell.total for cell in cells):
+        lines.append("k/R: only k of R realizations have a value; the mean is over those")
+    if any(np.isfinite(cell.deviation) for cell in cells):
+        lines.append("dev/se: (measured - prediction - shift) in standard errors; shift: expected at this finite size")
+    if any(cell.outside for cell in cells):
+        lines.append(f"!: more than {ALLOWED_ERRORS:g} standard errors + half the shift (+ the prediction's tolerance)")
+    return lines
+
+
+def csv_table(results: Results) -> str:
+    """One line per point of the sweep, every column, numbers that read back exactly."""
+    rows = make_rows(results)
+    fields = ("value", "error", "error_source", "found", "total", "reason", "theory", "asymptotic", "shift", "deviation")
+    names = present_times(results)
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow([*rows[0].parameters, *(csv_heading(name, field) for name in names for field in fields)])
+    for row in rows:
+        values = [getattr(row.cells[name], field) for name in names for field in fields]
+        writer.writerow([*map(format_value, row.parameters.values()), *map(csv_value, values)])
+    return stream.getvalue()
+
+
+def csv_heading(name: str, field: str) -> str:
+    """Headings follow the names of the results file."""
+    renamed = {"value": "", "error": "_stderr", "reason": "_status", "asymptotic": "_theory_asymptotic"}
+    return name + renamed.get(field, f"_{field}")
+
+
+def csv_value(value: object) -> str:
+    if isinstance(value, float):
+        return repr(value) if np.isfinite(value) else ""
+    return str(value)

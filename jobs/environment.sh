@@ -1,0 +1,49 @@
+# shellcheck shell=bash
+# What the scripts of this project share; to be sourced. It changes no shell option and prints nothing by itself.
+
+say() { printf '%s\n' "$*" >&2; }
+
+# Prints the first of $PYTHON, python3 and /usr/bin/python3 that can open and draw results, and says which on standard
+# error. Fails, with the reason, when there is none.
+choose_python() {
+  local candidate path
+  for candidate in "${PYTHON:-}" python3 /usr/bin/python3; do
+    if ! path=$(command -v "${candidate:-/}"); then continue; fi
+    if "$path" -c 'import numpy, h5netcdf, xarray, matplotlib' 2>/dev/null; then
+      say "Python: $path ($("$path" -c 'import platform; print(platform.python_version())'))"
+      printf '%s\n' "$path"
+      return 0
+    fi
+  done
+  say "No Python with numpy, h5netcdf, xarray and matplotlib. Set PYTHON to one, or run: bash jobs/install-deps.sh"
+  return 1
+}
+
+# The cores that Open MPI counts as slots: physical cores, of those that this process may use.
+count_cores() {
+  local usable physical=0
+  usable=$(nproc)
+  if command -v lscpu >/dev/null; then
+    physical=$(lscpu -p=CORE,SOCKET 2>/dev/null | grep -v '^#' | sort -u | wc -l) || physical=0
+  fi
+  if [ "$physical" -gt 0 ] && [ "$physical" -lt "$usable" ]; then usable=$physical; fi
+  printf '%s\n' "$usable"
+}
+
+# Open MPI refuses to start as root unless told twice.
+set_mpi_environment() {
+  if [ "$(id -u)" -eq 0 ]; then
+    export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
+  fi
+}
+
+# on_ranks N command...: runs a command on N ranks, also where there are fewer cores.
+on_ranks() {
+  local ranks=$1
+  shift
+  if [ "$(count_cores)" -lt "$ranks" ]; then
+    mpirun --oversubscribe -n "$ranks" "$@"
+  else
+    mpirun -n "$ranks" "$@"
+  fi
+}

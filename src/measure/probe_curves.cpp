@@ -1,0 +1,67 @@
+#include "measure/probe_curves.hpp"
+
+#include <algorithm>
+
+namespace diffphase {
+
+ProbeCurves::ProbeCurves(std::int64_t probe_count, std::int64_t time_count)
+    : probes(probe_count), times(time_count), values(static_cast<std::size_t>(probe_count * time_count)) {}
+
+double& ProbeCurves::at(std::int64_t probe, std::size_t time) {
+  return values[static_cast<std::size_t>(probe * times) + time];
+}
+
+void VariableCollector::append(const std::string& name, std::span<const double> values) {
+  auto& variables = result_.variables;
+  auto found = std::find_if(variables.begin(), variables.end(), [&](const auto& v) { return v.name == name; });
+  if (found == variables.end()) found = variables.insert(variables.end(), {name, {}});
+  found->values.insert(found->values.end(), values.begin(), values.end());
+}
+
+void VariableCollector::append_curve(const std::string& name, const ProbeCurves& curves) {
+  const MeasuredCurve curve = average_curve(curves.values, curves.probes, curves.times);
+  append(name, curve.mean);
+  append(name + "_stderr", curve.standard_error);
+}
+
+void VariableCollector::append_time(const std::string& name, const CriticalTime& time,
+                                    const std::vector<double>& grid) {
+  append(name, time.time);
+  append(name + "_stderr", time.standard_error);
+  append(name + "_status", static_cast<double>(time.status));
+  const std::string warning = grid_warning(name, time, grid);
+  if (!warning.empty()) result_.warnings.push_back(warning);
+}
+
+std::vector<VariableSpec> critical_time_specs(const VariableSpec& time) {
+  VariableSpec error = time;
+  error.name += "_stderr";
+  error.long_name = "standard error of the " + time.long_name + ", jackknife over probes";
+  error.source.clear();
+  VariableSpec status = time;
+  status.name += "_status";
+  status.units = "1";
+  status.long_name = "whether the " + time.long_name + " was found";
+  status.source.clear();
+  status.kind = VariableSpec::Kind::status;
+  return {time, error, status};
+}
+
+std::vector<VariableSpec> curve_specs(const VariableSpec& curve) {
+  VariableSpec error = curve;
+  error.name += "_stderr";
+  error.long_name = "standard error over probes of the " + curve.long_name;
+  error.source.clear();
+  return {curve, error};
+}
+
+VariableSpec prediction_spec(const VariableSpec& measured, const std::string& source, const std::string& suffix) {
+  VariableSpec prediction = measured;
+  prediction.name += suffix;
+  prediction.long_name = "predicted " + measured.long_name;
+  prediction.source = source;
+  prediction.prediction = true;
+  return prediction;
+}
+
+}  // namespace diffphase

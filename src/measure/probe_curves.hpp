@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "measure/measure.hpp"
+#include "transition/critical_time.hpp"
+
+namespace diffphase {
+
+/// Values of one per-probe quantity for every probe and time: [probe][time]. Memory: 8 probes times bytes.
+struct ProbeCurves {
+  std::int64_t probes = 0;
+  std::int64_t times = 0;
+  std::vector<double> values;
+
+  ProbeCurves(std::int64_t probe_count, std::int64_t time_count);
+  [[nodiscard]] double& at(std::int64_t probe, std::size_t time);
+};
+
+/// Collects the values of a task's variables; one call per sample count appends to per-sample variables.
+class VariableCollector {
+ public:
+  /// Appends to the variable `name`, which appears at its first use.
+  void append(const std::string& name, std::span<const double> values);
+  void append(const std::string& name, double value) { append(name, std::span(&value, 1)); }
+
+  /// `name` and `name`_stderr: mean over probes and its standard error.
+  void append_curve(const std::string& name, const ProbeCurves& curves);
+
+  /// `name`, `name`_stderr and `name`_status, and a warning where the grid does not contain the crossing.
+  void append_time(const std::string& name, const CriticalTime& time, const std::vector<double>& grid);
+
+  [[nodiscard]] MeasureResult take() { return std::move(result_); }
+
+ private:
+  MeasureResult result_;
+};
+
+/// The three variables that append_time fills.
+[[nodiscard]] std::vector<VariableSpec> critical_time_specs(const VariableSpec& time);
+/// The two variables that append_curve fills.
+[[nodiscard]] std::vector<VariableSpec> curve_specs(const VariableSpec& curve);
+/// The prediction `<name>_theory` of a variable, with its own source.
+[[nodiscard]] VariableSpec prediction_spec(const VariableSpec& measured, const std::string& source,
+                                           const std::string& suffix = "_theory");
+
+}  // namespace diffphase

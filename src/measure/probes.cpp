@@ -1,0 +1,94 @@
+#include "measure/probes.hpp"
+
+#include <algorithm>
+#include <string>
+
+namespace diffphase {
+
+ProbeStarts::ProbeStarts(const TaskParameters& task)
+    : task_(task), noise_(task.seed, task.ensemble, task.realization, "noise") {}
+
+std::int64_t ProbeStarts::row(std::int64_t probe, std::int64_t count) const {
+  if (!task_.file) return probe % count;
+  const RandomStream starts(task_.seed, task_.ensemble, task_.realization, "starts " + std::to_string(count));
+  return std::min(count - 1, static_cast<std::int64_t>(starts.uniform(static_cast<std::uint64_t>(probe), 0) *
+                                                       static_cast<double>(count)));
+}
+
+std::vector<std::vector<std::int64_t>> ProbeStarts::groups(std::span<const std::int64_t> counts, std::int64_t first,
+                                                           std::int64_t probes) const {
+  const auto same_rows = [&](std::int64_t a, std::int64_t b) {
+    for (std::int64_t p = first; p < first + probes; ++p) {
+      if (row(p, a) != row(p, b)) return false;
+    }
+    return true;
+  };
+  std::vector<std::vector<std::int64_t>> groups;
+  for (const std::int64_t count : counts) {
+    const auto same =
+        std::find_if(groups.begin(), groups.end(), [&](const auto& group) { return same_rows(group.front(), count); });
+    if (same == groups.end()) {
+      groups.push_back({count});
+    } else {
+      same->push_back(count);
+    }
+  }
+  return groups;
+}
+
+ProbeBlock draw_probes(const TaskGroup& group, const GaussianMixture& mixture, const RandomStream& noise,
+                       const SlabLayout& layout, std::int64_t first, std::int64_t probes,
+                       const std::function<std::int64_t(std::int64_t)>& row_of) {
+  ProbeBlock block(probes, layout.local_columns());
+  group.run_guarded([&] {
+    for (std::int64_t p = 0; p < probes; ++p) {
+      const std::int64_t row = row_of(first + p);
+      mixture.sample(row, layout.first_column(), block.start(p));
+      noise.normals(static_cast<std::uint64_t>(first + p), static_cast<std::uint64_t>(layout.first_column()),
+                    block.noise(p));
+      block.parents[static_cast<std::size_t>(p)] = mixture.label(row);
+    }
+  });
+  block.measure(group, layout.partition);
+  return block;
+}
+
+ProbeBlock fetch_probes(const TaskGroup& group, const DataSlab& slab, const RandomStream& noise, std::int64_t first,
+                        std::int64_t probes, const std::function<std::int64_t(std::int64_t)>& row_of) {
+  ProbeBlock block(probes, slab.layout.local_columns());
+  std::vector<std::int64_t> rows;
+  for (std::int64_t p = 0; p < probes; ++p) rows.push_back(row_of(first + p));
+  const auto starts = std::span(block.points).first(static_cast<std::size_t>(probes * block.columns));
+  fetch_rows(group, slab, rows, starts);
+  group.run_guarded([&] {
+    for (std::int64_t p = 0; p < probes; ++p) {
+      noise.normals(static_cast<std::uint64_t>(first + p), static_cast<std::uint64_t>(slab.layout.first_column()),
+                    block.noise(p));
+    }
+    block.parents = rows;
+    block.starts_at_parent = true;
+  });
+  block.measure(group, slab.layout.partition);
+  return block;
+}
+
+DataSlab make_training_set(const TaskGroup& group, const TaskParameters& task, Partition partition,
+                           std::int64_t count) {
+  constexpr std::int64_t block = SlabLayout::block;
+  SlabLayout layout{.partition = partition,
+                    .rows = (count + block - 1) / block * block,
+                    .columns = task.dimension(),
+                    .ranks = group.comm().size(),
+                    .rank = group.comm().rank()};
+  if (task.file) {
+    layout.rows = std::min(layout.rows, task.file_summary.rows);
+    return read_dataset(group, *task.file, task.file_summary, layout);
+  }
+  DataSlab slab;
+  group.run_guarded([&] {
+    slab = draw_training_set(GaussianMixture(*task.mixture, task.seed, task.ensemble, task.realization), layout);
+  });
+  return slab;
+}
+
+}  // namespace diffphase

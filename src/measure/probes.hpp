@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "ensemble/data_slab.hpp"
+#include "ensemble/gaussian_mixture.hpp"
+#include "measure/measure.hpp"
+#include "posterior/inner_products.hpp"
+#include "posterior/reduction.hpp"
+
+namespace diffphase {
+
+/// Where the probes of a measure start: probe p, common to a set of sample counts that share its starting
+/// rows.
+///
+/// Drawn data: probe p of count n starts at row p mod n. Files: the starting rows of each count are uniform
+/// over its own n, from the stream (seed, realization, n). The noise of probe p is row p of the stream
+/// "noise".
+class ProbeStarts {
+ public:
+  explicit ProbeStarts(const TaskParameters& task);
+
+  /// Row of the training set at which probe `probe` of count `count` starts.
+  [[nodiscard]] std::int64_t row(std::int64_t probe, std::int64_t count) const;
+
+  /// The counts grouped by equal starting rows for all of probes [first, first + probes): one pass serves a
+  /// group.
+  [[nodiscard]] std::vector<std::vector<std::int64_t>> groups(std::span<const std::int64_t> counts, std::int64_t first,
+                                                              std::int64_t probes) const;
+
+  [[nodiscard]] const RandomStream& noise() const { return noise_; }
+
+ private:
+  const TaskParameters& task_;
+  RandomStream noise_;
+};
+
+/// Probes [first, first + probes) of a mixture, started at rows `row_of(p)` of its infinite training set; the
+/// rank's columns of `layout`. Parents are the classes. Collective (inner products).
+[[nodiscard]] ProbeBlock draw_probes(const TaskGroup& group, const GaussianMixture& mixture, const RandomStream& noise,
+                                     const SlabLayout& layout, std::int64_t first, std::int64_t probes,
+                                     const std::function<std::int64_t(std::int64_t)>& row_of);
+
+/// Probes that start at rows of a stored training set; parents are the rows. Collective.
+[[nodiscard]] ProbeBlock fetch_probes(const TaskGroup& group, const DataSlab& slab, const RandomStream& noise,
+                                      std::int64_t first, std::int64_t probes,
+                                      const std::function<std::int64_t(std::int64_t)>& row_of);
+
+/// The rank's part of the task's training set, rows [0, count) and the rest of the last block of rows where
+/// the data have them: products of whole blocks do not depend on `count`. Collective.
+[[nodiscard]] DataSlab make_training_set(const TaskGroup& group, const TaskParameters& task, Partition partition,
+                                         std::int64_t count);
+
+}  // namespace diffphase

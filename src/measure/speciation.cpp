@@ -1,0 +1,386 @@
+#include "measure/speciation.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "measure/probe_curves.hpp"
+#include "measure/probes.hpp"
+#include "spectrum/centre_stability.hpp"
+#include "spectrum/covariance.hpp"
+#include "theory/biroli2024.hpp"
+#include "transition/critical_time.hpp"
+
+namespace diffphase {
+
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+const std::string paper = "Biroli, Bonnaire, de Bortoli, Mezard 2024";
+
+std::int64_t probe_count(const TaskParameters& task) { return static_cast<std::int64_t>(task.options.at("probes")); }
+
+bool has_superclasses(const TaskParameters& task) {
+  return task.mixture && task.mixture->centroids == CentroidKind::hierarchical;
+}
+
+bool has_classes(const TaskParameters& task) { return task.mixture || !task.file_summary.class_sizes.empty(); }
+
+// The training set exists, so the spectral time is that of its covariance, for every sample count.
+bool draws_training_set(const TaskParameters& task) { return !task.samples.empty(); }
+
+VariableSpec curve_spec(const std::string& name, const std::string& long_name, bool per_sample) {
+  return {.name = name,
+          .units = "1",
+          .long_name = long_name,
+          .source = paper + ", section 2.2",
+          .per_sample = per_sample,
+          .dims = {"time"}};
+}
+
+VariableSpec number_spec(const std::string& name, const std::string& units, const std::string& long_name,
+                         const std::string& source, bool per_sample) {
+  return {.name = name, .units = units, .long_name = long_name, .source = source, .per_sample = per_sample, .dims = {}};
+}
+
+VariableSpec agreement_spec(bool per_sample) {
+  return curve_spec("class_agreement", "class agreement, probability that two clones end in one class", per_sample);
+}
+VariableSpec speciation_spec(bool per_sample) {
+  return number_spec("speciation_time", "time", "speciation time, rescaled class agreement = 0.5504",
+                     paper + ", section 2.2", per_sample);
+}
+VariableSpec superclass_agreement_spec() {
+  return curve_spec("superclass_agreement", "superclass agreement, probability that two clones end in one superclass",
+                    false);
+}
+VariableSpec superclass_speciation_spec() {
+  return number_spec("superclass_speciation_time", "time",
+                     "superclass speciation time, rescaled superclass agreement = 0.5504", paper + ", section 2.2",
+                     false);
+}
+VariableSpec spectral_spec(bool per_sample) {
+  return number_spec("speciation_time_spectral", "time", "spectral speciation time, Lambda a^2 = a^2 + b^2",
+                     paper + ", equation Lambda exp(-2 t_S) = 1", per_sample);
+}
+VariableSpec eigenvalue_spec(bool per_sample) {
+  return number_spec("covariance_eigenvalue", "1", "largest eigenvalue Lambda of the covariance about the mean",
+                     paper + ", section 2.2", per_sample);
+}
+VariableSpec drift_spec() {
+  return number_spec("drift_instability_time", "time",
+                     "time at which the Jacobian of the drift x + 2S has a zero eigenvalue at the centre",
+                     paper + ", V''(0) = 0", false);
+}
+VariableSpec curvature_spec() {
+  return number_spec("curvature_instability_time", "time",
+                     "time at which the score Jacobian has a zero eigenvalue at the centre", "c(t) = 1", false);
+}
+
+// The ensemble's predictions do not depend on the sample count, also where the measured spectral time does.
+std::vector<VariableSpec> prediction_specs(const TaskParameters& task) {
+  const Biroli2024 theory(*task.mixture);
+  std::vector<VariableSpec> specs{
+      prediction_spec(agreement_spec(false), theory.source("class_agreement")),
+      prediction_spec(speciation_spec(false), theory.source("speciation_time")),
+      prediction_spec(drift_spec(), theory.source("drift_instability_time")),
+      prediction_spec(curvature_spec(), theory.source("curvature_instability_time")),
+      prediction_spec(spectral_spec(false), theory.source("speciation_time_spectral")),
+      prediction_spec(spectral_spec(false), theory.source("speciation_time_spectral_asymptotic"),
+                      "_theory_asymptotic")};
+  if (has_superclasses(task)) {
+    specs.push_back(prediction_spec(superclass_agreement_spec(), theory.source("superclass_agreement")));
+    specs.push_back(prediction_spec(superclass_speciation_spec(), theory.source("superclass_speciation_time")));
+  }
+  return specs;
+}
+
+// The rescaled agreement of two equal classes at c = 1 between its limits `at_infinity` and 1.
+double level_above(double at_infinity) { return at_infinity + speciation_level * (1.0 - at_infinity); }
+
+double sum_of_squares(const std::vector<double>& weights) {
+  return std::inner_product(weights.begin(), weights.end(), weights.begin(), 0.0);
+}
+
+// phi and its crossing for the classes of a mixture: K components, every probe of its own.
+class MixtureSpeciation {
+ public:
+  MixtureSpeciation(const TaskParameters& task, const TaskGroup& group)
+      : task_(task),
+        group_(group),
+        mixture_(*task.mixture, task.seed, task.ensemble, task.realization),
+        agreement_(group.comm().is_root() ? probe_count(task) : 0, static_cast<std::int64_t>(task.times.size())),
+        superclass_agreement_(has_superclasses(task) ? agreement_ : ProbeCurves(0, 0)) {}
+
+  void measure_agreement() {
+    const SlabLayout layout{.partition = Partition::dimension,
+                            .rows = mixture_.classes(),
+                            .columns = mixture_.dimension(),
+                            .ranks = group_.comm().size(),
+                            .rank = group_.comm().rank()};
+    DataSlab centroids;
+    group_.run_guarded([&] { centroids = centroid_matrix(mixture_, layout); });
+    const StoredSource source(group_, centroids);
+    const ReductionPlan plan{.times = task_.times,
+                             .process = task_.process,
+                             .counts = {mixture_.classes()},
+                             .law = ComponentLaw::classes(mixture_),
+                             .label_groups = mixture_.superclasses()};
+    const ProbeStarts starts(task_);
+    const std::int64_t probes = probe_count(task_);
+    for (std::int64_t first = 0; first < probes; first += ProbeBlock::size) {
+      const ProbeBlock block =
+          draw_probes(group_, mixture_, starts.noise(), layout, first, std::min(ProbeBlock::size, probes - first),
+                      [](std::int64_t p) { return p; });
+      Reduction reduction(plan, mixture_.dimension(), block);
+      source.visit(group_, block, mixture_.classes(), [&](const ProductTile& tile) { reduction.consume(tile); });
+      reduction.merge_over(group_);
+      if (group_.comm().is_root()) record(reduction, first, block.probes);
+    }
+  }
+
+  void collect(VariableCollector& collector) {
+    std::vector<double> weights;
+    std::vector<double> superclass_weights(static_cast<std::size_t>(mixture_.superclasses()));
+    for (std::int64_t c = 0; c < mixture_.classes(); ++c) {
+      weights.push_back(mixture_.weight(c));
+      if (has_superclasses(task_)) {
+        superclass_weights[static_cast<std::size_t>(mixture_.superclass(c))] += mixture_.weight(c);
+      }
+    }
+    collect_level(collector, "class_agreement", "speciation_time", agreement_, sum_of_squares(weights));
+    if (has_superclasses(task_)) {
+      collect_level(collector, "superclass_agreement", "superclass_speciation_time", superclass_agreement_,
+                    sum_of_squares(superclass_weights));
+    }
+  }
+
+  // Collective: instabilities of the centre, and the ensemble's own eigenvalue where nothing is drawn.
+  void measure_centre(VariableCollector& collector) {
+    double drift = nan;
+    double curvature = nan;
+    double eigenvalue = nan;
+    const bool feasible = mixture_.classes() <= CentreStability::max_classes;
+    if (feasible) {
+      const CentreStability centre(group_, mixture_);
+      group_.run_guarded([&] {
+        if (mixture_.classes() > 1) {
+          drift = task_.process.time_at(instability_noise(centre, 0.5));
+          curvature = task_.process.time_at(instability_noise(centre, 0.0));
+        }
+        double within = 0.0;
+        for (std::int64_t c = 0; c < mixture_.classes(); ++c) {
+          within += mixture_.weight(c) * mixture_.sigma(c) * mixture_.sigma(c);
+        }
+        eigenvalue = within + centre.centroid_eigenvalue();
+      });
+    }
+    if (!group_.comm().is_root()) return;
+    collector.append("drift_instability_time", drift);
+    collector.append("curvature_instability_time", curvature);
+    if (!draws_training_set(task_)) {
+      collector.append("covariance_eigenvalue", eigenvalue);
+      collector.append("speciation_time_spectral", task_.process.time_at(eigenvalue - 1.0));
+    }
+  }
+
+ private:
+  void record(const Reduction& reduction, std::int64_t first, std::int64_t probes) {
+    for (std::int64_t p = 0; p < probes; ++p) {
+      for (std::size_t t = 0; t < task_.times.size(); ++t) {
+        agreement_.at(first + p, t) = reduction.summary(0, p, t).participation;
+        if (has_superclasses(task_)) superclass_agreement_.at(first + p, t) = reduction.label_agreement(0, p, t);
+      }
+    }
+  }
+
+  void collect_level(VariableCollector& collector, const std::string& agreement, const std::string& time,
+                     const ProbeCurves& curves, double at_infinity) const {
+    collector.append_curve(agreement, curves);
+    CriticalTime result{.time = nan, .standard_error = nan, .status = RootStatus::before_grid};
+    if (at_infinity < 1.0) {
+      result = crossing_of_mean(task_.times, curves.values, curves.probes, level_above(at_infinity), task_.process,
+                                /*falling=*/true);
+      collector.append_time(time, result, task_.times);
+    } else {
+      collector.append(time, nan);
+      collector.append(time + "_stderr", nan);
+      collector.append(time + "_status", static_cast<double>(RootStatus::before_grid));
+    }
+  }
+
+  const TaskParameters& task_;
+  const TaskGroup& group_;
+  GaussianMixture mixture_;
+  ProbeCurves agreement_;
+  ProbeCurves superclass_agreement_;
+};
+
+// phi from the labels of a file: responsibilities of its rows, summed by label.
+void measure_labelled_file(const TaskParameters& task, const TaskRequest& request, const TaskGroup& group,
+                           const DataSlab& slab, VariableCollector& collector) {
+  const auto groups = static_cast<std::int64_t>(task.file_summary.class_sizes.size());
+  const bool keeps = group.comm().is_root();
+  const std::int64_t probes = probe_count(task);
+  const StoredSource source(group, slab);
+  const ProbeStarts starts(task);
+  for (const std::int64_t count : request.counts) {
+    const ReductionPlan plan{
+        .times = task.times, .process = task.process, .counts = {count}, .law = {}, .label_groups = groups};
+    ProbeCurves agreement(keeps ? probes : 0, static_cast<std::int64_t>(task.times.size()));
+    for (std::int64_t first = 0; first < probes; first += ProbeBlock::size) {
+      const std::int64_t size = std::min(ProbeBlock::size, probes - first);
+      const ProbeBlock block =
+          fetch_probes(group, slab, starts.noise(), first, size, [&](std::int64_t p) { return starts.row(p, count); });
+      Reduction reduction(plan, task.dimension(), block);
+      source.visit(group, block, count, [&](const ProductTile& tile) { reduction.consume(tile); });
+      reduction.merge_over(group);
+      for (std::int64_t p = 0; keeps && p < size; ++p) {
+        for (std::size_t t = 0; t < task.times.size(); ++t)
+          agreement.at(first + p, t) = reduction.label_agreement(0, p, t);
+      }
+    }
+    group.run_guarded([&] {
+      if (!keeps) return;
+      std::vector<double> frequencies(static_cast<std::size_t>(groups));
+      for (const std::int32_t label : read_labels(*task.file, count)) {
+        frequencies[static_cast<std::size_t>(label)] += 1.0 / static_cast<double>(count);
+      }
+      collector.append_curve("class_agreement", agreement);
+      collector.append_time("speciation_time",
+                            crossing_of_mean(task.times, agreement.values, probes,
+                                             level_above(sum_of_squares(frequencies)), task.process, /*falling=*/true),
+                            task.times);
+    });
+  }
+}
+
+void measure_spectral_time(const TaskParameters& task, const TaskRequest& request, const TaskGroup& group,
+                           const DataSlab& slab, VariableCollector& collector) {
+  for (const std::int64_t count : request.counts) {
+    const LargestEigenvalue largest = largest_covariance_eigenvalue(group, slab, count);
+    if (!group.comm().is_root()) continue;
+    collector.append("covariance_eigenvalue", largest.value);
+    collector.append("covariance_residual", largest.residual);
+    collector.append("speciation_time_spectral", task.process.time_at(largest.value - 1.0));
+  }
+}
+
+}  // namespace
+
+std::vector<MeasureOption> SpeciationMeasure::options() const {
+  return {{.name = "probes",
+           .value = 4096,
+           .minimum = 2,
+           .maximum = 1e9,
+           .integer = true,
+           .meaning = "noised samples per realization",
+           .words = {}}};
+}
+
+std::string SpeciationMeasure::problem(const TaskParameters& task) const {
+  if (task.file && task.samples.empty()) return "measure.speciation of a file needs at least one sample count";
+  return {};
+}
+
+std::vector<VariableSpec> SpeciationMeasure::variables(const TaskParameters& task) const {
+  std::vector<VariableSpec> specs;
+  const auto add = [&](const std::vector<VariableSpec>& more) { specs.insert(specs.end(), more.begin(), more.end()); };
+  const bool by_count = task.file.has_value();
+  if (has_classes(task)) {
+    add(curve_specs(agreement_spec(by_count)));
+    add(critical_time_specs(speciation_spec(by_count)));
+  }
+  if (has_superclasses(task)) {
+    add(curve_specs(superclass_agreement_spec()));
+    add(critical_time_specs(superclass_speciation_spec()));
+  }
+  if (task.mixture) {
+    add({drift_spec(), curvature_spec()});
+    add(prediction_specs(task));
+  }
+  const bool spectral_by_count = draws_training_set(task);
+  add({eigenvalue_spec(spectral_by_count), spectral_spec(spectral_by_count)});
+  if (spectral_by_count) {
+    add({number_spec("covariance_residual", "1", "residual norm of the largest covariance eigenpair",
+                     "SLEPc Krylov-Schur, relative tolerance 1e-10", true)});
+  }
+  return specs;
+}
+
+Cost SpeciationMeasure::cost(const TaskParameters& task, const TaskRequest& request) const {
+  const auto probes = static_cast<double>(probe_count(task));
+  const auto times = static_cast<double>(task.times.size());
+  const auto dimension = static_cast<double>(task.dimension());
+  Cost cost;
+  cost.rank_bytes = 8.0 * (2.0 * ProbeBlock::size * (dimension + SlabLayout::block) + probes * times);
+  if (task.mixture && request.count_free) {
+    const auto classes = static_cast<double>(task.mixture->classes);
+    cost.flops += 4.0 * probes * classes * dimension;
+    cost.exponentials += probes * classes * times;
+    cost.normals += 2.0 * probes * dimension;
+    cost.divided_bytes += 8.0 * classes * dimension;
+  }
+  if (!request.counts.empty()) {
+    const auto n = static_cast<double>(*std::max_element(request.counts.begin(), request.counts.end()));
+    constexpr double krylov_products = 60.0;
+    double total = 0.0;
+    for (const std::int64_t count : request.counts) total += static_cast<double>(count);
+    cost.flops += 4.0 * krylov_products * total * dimension;
+    cost.normals += n * dimension;
+    cost.divided_bytes += 8.0 * n * dimension;
+    if (task.file && has_classes(task)) {
+      cost.flops += 4.0 * probes * total * dimension;
+      cost.exponentials += probes * total * times;
+    }
+  }
+  return cost;
+}
+
+MeasureResult SpeciationMeasure::run(const TaskParameters& task, const TaskRequest& request,
+                                     const TaskGroup& group) const {
+  VariableCollector collector;
+  if (task.mixture && request.count_free) {
+    MixtureSpeciation speciation(task, group);
+    speciation.measure_agreement();
+    group.run_guarded([&] {
+      if (group.comm().is_root()) speciation.collect(collector);
+    });
+    speciation.measure_centre(collector);
+  }
+  if (!request.counts.empty()) {
+    const std::int64_t largest = *std::max_element(request.counts.begin(), request.counts.end());
+    const DataSlab slab = make_training_set(group, task, Partition::component, largest);
+    if (task.file && has_classes(task)) measure_labelled_file(task, request, group, slab, collector);
+    measure_spectral_time(task, request, group, slab, collector);
+  }
+  return collector.take();
+}
+
+std::vector<VariableValues> SpeciationMeasure::predict(const TaskParameters& task) const {
+  if (!task.mixture) return {};
+  const Biroli2024 theory(*task.mixture);
+  VariableCollector collector;
+  std::vector<double> agreement;
+  std::vector<double> superclass_agreement;
+  for (const double time : task.times) {
+    const double tau = task.process.noise_to_signal(time);
+    agreement.push_back(theory.class_agreement(tau));
+    if (has_superclasses(task)) superclass_agreement.push_back(theory.superclass_agreement(tau));
+  }
+  collector.append("class_agreement_theory", agreement);
+  collector.append("speciation_time_theory", theory.speciation_time(task.process));
+  if (has_superclasses(task)) {
+    collector.append("superclass_agreement_theory", superclass_agreement);
+    collector.append("superclass_speciation_time_theory", theory.superclass_speciation_time(task.process));
+  }
+  collector.append("drift_instability_time_theory", theory.drift_instability_time(task.process));
+  collector.append("curvature_instability_time_theory", theory.curvature_instability_time(task.process));
+  collector.append("speciation_time_spectral_theory", theory.speciation_time_spectral(task.process));
+  collector.append("speciation_time_spectral_theory_asymptotic",
+                   theory.speciation_time_spectral_asymptotic(task.process));
+  return collector.take().variables;
+}
+
+}  // namespace diffphase

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "parallel/clock.hpp"
+
+namespace diffphase {
+
+/// What asks a run to stop: SIGUSR1, SIGTERM or SIGINT to this process, a deadline, or a stop file.
+///
+/// The first signal only sets a flag. A second one, at least 0.2 s later (launchers deliver the same signal
+/// twice), ends the process at once with _exit(75): nothing is written any more, and what the journal has
+/// received is kept. Handlers are installed by the constructor, so construct it after MPI and SLEPc, which
+/// install their own; the destructor puts the previous ones back. One object per process at a time
+/// (std::logic_error). Local.
+class StopRequest {
+ public:
+  struct Settings {
+    std::optional<double> after_seconds{};  ///< deadline, counted from construction; may be negative: at once
+    std::filesystem::path file{};           ///< stop file; empty: none. Give it to one rank only.
+  };
+
+  explicit StopRequest(Settings settings, Clock clock = steady_seconds);
+  StopRequest(const StopRequest&) = delete;
+  StopRequest& operator=(const StopRequest&) = delete;
+  ~StopRequest();
+
+  /// True once anything has asked to stop, and for ever after. Cheap: looks at the file at most once per
+  /// second. A stop file that was there before counts only after it was touched again, so a run after a stop
+  /// needs no cleaning.
+  [[nodiscard]] bool wanted();
+
+  /// What asked, for people: "signal SIGTERM", "time limit reached", "stop file PATH"; empty if nothing has.
+  [[nodiscard]] const std::string& reason() const { return reason_; }
+
+ private:
+  [[nodiscard]] std::string look();
+  [[nodiscard]] bool file_touched();
+
+  Settings settings_;
+  Clock clock_;
+  double start_;
+  double next_file_check_;
+  std::optional<std::filesystem::file_time_type> old_file_;
+  std::string reason_;
+};
+
+}  // namespace diffphase

@@ -1,0 +1,192 @@
+#include "posterior/inner_products.hpp"
+
+#include <cblas.h>
+
+#include <algorithm>
+#include <exception>
+#include <stdexcept>
+
+namespace diffphase {
+
+namespace {
+
+// Agreement points are this many multiply-adds per rank apart: well under two seconds on any core of today.
+constexpr double work_between_agreements = 1e10;
+
+double dot(std::span<const double> a, std::span<const double> b) {
+  return cblas_ddot(static_cast<blasint>(a.size()), a.data(), 1, b.data(), 1);
+}
+
+std::int64_t blocks_between_agreements(std::int64_t probes, std::int64_t columns) {
+  const double per_block = 2.0 * static_cast<double>(probes * columns * SlabLayout::block);
+  return std::max<std::int64_t>(1, static_cast<std::int64_t>(work_between_agreements / std::max(1.0, per_block)));
+}
+
+}  // namespace
+
+ProbeBlock::ProbeBlock(std::int64_t probe_count, std::int64_t column_count)
+    : probes(probe_count),
+      columns(column_count),
+      points(static_cast<std::size_t>(2 * probe_count * column_count)),
+      parents(static_cast<std::size_t>(probe_count), -1),
+      start_norm2(static_cast<std::size_t>(probe_count)),
+      noise_norm2(static_cast<std::size_t>(probe_count)),
+      start_noise(static_cast<std::size_t>(probe_count)) {}
+
+std::span<double> ProbeBlock::start(std::int64_t probe) {
+  return std::span(points).subspan(static_cast<std::size_t>(probe * columns), static_cast<std::size_t>(columns));
+}
+
+std::span<double> ProbeBlock::noise(std::int64_t probe) { return start(probes + probe); }
+
+void ProbeBlock::measure(const TaskGroup& group, Partition partition) {
+  for (std::int64_t p = 0; p < probes; ++p) {
+    const auto i = static_cast<std::size_t>(p);
+    start_norm2[i] = dot(start(p), start(p));
+    noise_norm2[i] = dot(noise(p), noise(p));
+    start_noise[i] = dot(start(p), noise(p));
+  }
+  if (partition == Partition::component) return;
+  group.comm().sum(start_norm2);
+  group.comm().sum(noise_norm2);
+  group.comm().sum(start_noise);
+}
+
+StoredSource::StoredSource(const TaskGroup& group, const DataSlab& slab) : slab_(slab) {
+  group.run_guarded([&] {
+    half_norm2_.resize(static_cast<std::size_t>(slab.layout.local_rows()));
+    for (std::size_t i = 0; i < half_norm2_.size(); ++i) {
+      const auto row = slab.row(static_cast<std::int64_t>(i));
+      half_norm2_[i] = 0.5 * dot(row, row);
+    }
+  });
+  if (slab.layout.partition == Partition::dimension) group.comm().sum(half_norm2_);
+}
+
+void StoredSource::multiply(const ProbeBlock& probes, std::int64_t first_local_row, std::int64_t rows,
+                            double* products) const {
+  const auto columns = static_cast<blasint>(slab_.layout.local_columns());
+  if (columns == 0) {
+    std::fill_n(products, 2 * probes.probes * SlabLayout::block, 0.0);
+    return;
+  }
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<blasint>(2 * probes.probes),
+              static_cast<blasint>(rows), columns, 1.0, probes.points.data(), columns,
+              slab_.values.data() + first_local_row * columns, columns, 0.0, products,
+              static_cast<blasint>(SlabLayout::block));
+}
+
+void StoredSource::visit(const TaskGroup& group, const ProbeBlock& probes, std::int64_t components,
+                         const std::function<void(const ProductTile&)>& consume) const {
+  if (components > slab_.layout.rows) throw std::logic_error("visit: more components than the slab has rows");
+  if (slab_.layout.partition == Partition::component) {
+    visit_own_rows(group, probes, components, consume);
+  } else {
+    visit_own_columns(group, probes, components, consume);
+  }
+}
+
+void StoredSource::visit_own_rows(const TaskGroup& group, const ProbeBlock& probes, std::int64_t components,
+                                  const std::function<void(const ProductTile&)>& consume) const {
+  constexpr std::int64_t block = SlabLayout::block;
+  const SlabLayout& layout = slab_.layout;
+  const std::int64_t blocks = (components + block - 1) / block;
+  const std::int64_t rounds = (blocks + layout.ranks - 1) / layout.ranks;
+  const std::int64_t chunk = blocks_between_agreements(probes.probes, layout.columns);
+  std::vector<double> products;
+
+  const auto consume_block = [&](std::int64_t index) {
+    const std::int64_t first = index * block;
+    if (first >= components) return;
+    // The whole stored block is multiplied, whatever `components` is: the rounding of a product must not
+    // depend on how many components are asked for.
+    const std::int64_t local = layout.local_row(first);
+    const std::int64_t rows = std::min(block, layout.rows - first);
+    multiply(probes, local, rows, products.data());
+    consume({.first = first,
+             .components = std::min(rows, components - first),
+             .stride = block,
+             .start_products = products.data(),
+             .noise_products = products.data() + probes.probes * block,
+             .half_norm2 = half_norm2_.data() + local,
+             .labels = slab_.labels.empty() ? nullptr : slab_.labels.data() + local});
+  };
+
+  for (std::int64_t round = 0; round < rounds; round += chunk) {
+    group.run_guarded([&] {
+      products.resize(static_cast<std::size_t>(2 * probes.probes * block));
+      for (std::int64_t r = round; r < std::min(rounds, round + chunk); ++r) {
+        consume_block(r * layout.ranks + layout.rank);
+      }
+    });
+  }
+}
+
+void StoredSource::visit_own_columns(const TaskGroup& group, const ProbeBlock& probes, std::int64_t components,
+                                     const std::function<void(const ProductTile&)>& consume) const {
+  constexpr std::int64_t block = SlabLayout::block;
+  const SlabLayout& layout = slab_.layout;
+  const std::int64_t blocks = (components + block - 1) / block;
+  const std::int64_t chunk = blocks_between_agreements(probes.probes, layout.local_columns() + 1);
+  const std::int64_t rows2 = 2 * probes.probes;
+  const auto boundary = [&](int rank) { return block * rank / layout.ranks; };
+  const std::int64_t own_first = boundary(layout.rank);
+  const std::int64_t own = boundary(layout.rank + 1) - own_first;
+  std::vector<int> counts;
+  std::vector<double> products;  // [2 probes][block]
+  std::vector<double> by_owner;  // [rank][2 probes][components of that rank]
+  std::vector<double> own_products;
+
+  group.run_guarded([&] {
+    for (int r = 0; r < layout.ranks; ++r) {
+      counts.push_back(static_cast<int>(rows2 * (boundary(r + 1) - boundary(r))));
+    }
+    products.assign(static_cast<std::size_t>(rows2 * block), 0.0);
+    by_owner.assign(products.size(), 0.0);
+    own_products.assign(static_cast<std::size_t>(rows2 * own), 0.0);
+  });
+
+  const auto sort_by_owner = [&] {
+    double* out = by_owner.data();
+    for (int r = 0; r < layout.ranks; ++r) {
+      for (std::int64_t p = 0; p < rows2; ++p) {
+        out = std::copy(products.data() + p * block + boundary(r), products.data() + p * block + boundary(r + 1), out);
+      }
+    }
+  };
+
+  const auto consume_share = [&](std::int64_t first) {
+    const std::int64_t share_first = first + own_first;
+    const std::int64_t count = std::min(own, components - share_first);
+    if (count <= 0) return;
+    consume({.first = share_first,
+             .components = count,
+             .stride = own,
+             .start_products = own_products.data(),
+             .noise_products = own_products.data() + probes.probes * own,
+             .half_norm2 = half_norm2_.data() + share_first,
+             .labels = slab_.labels.empty() ? nullptr : slab_.labels.data() + share_first});
+  };
+
+  // An exception of `consume` waits for the next agreement point: the sums before it must be reached by every
+  // rank.
+  std::exception_ptr failure;
+  for (std::int64_t index = 0; index < blocks; ++index) {
+    const std::int64_t first = index * block;
+    multiply(probes, first, std::min(block, layout.rows - first), products.data());
+    sort_by_owner();
+    group.comm().sum_scatter(by_owner, own_products, counts);
+    try {
+      if (!failure) consume_share(first);
+    } catch (...) {
+      failure = std::current_exception();
+    }
+    if ((index + 1) % chunk == 0 || index + 1 == blocks) {
+      group.run_guarded([&] {
+        if (failure) std::rethrow_exception(failure);
+      });
+    }
+  }
+}
+
+}  // namespace diffphase

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <vector>
+
+#include "ensemble/data_slab.hpp"
+#include "parallel/task_group.hpp"
+
+namespace diffphase {
+
+/// A block of probes x_t = a x_0 + b xi: the rank's columns of x_0 and xi and their global inner products.
+struct ProbeBlock {
+  /// Probes in one block; with components in blocks of SlabLayout::block a tile of products is 1/2 MiB.
+  static constexpr std::int64_t size = 64;
+
+  std::int64_t probes = 0;
+  std::int64_t columns = 0;
+  std::vector<double> points;         ///< 2 probes x columns, row-major: rows of x_0, then rows of xi
+  std::vector<std::int64_t> parents;  ///< component that each probe starts at (row or class); -1: none
+  bool starts_at_parent = false;      ///< x_0 is exactly the parent component's row (training sets)
+  std::vector<double> start_norm2;    ///< |x_0|^2
+  std::vector<double> noise_norm2;    ///< |xi|^2
+  std::vector<double> start_noise;    ///< x_0 . xi
+
+  ProbeBlock(std::int64_t probes, std::int64_t columns);
+
+  [[nodiscard]] std::span<double> start(std::int64_t probe);
+  [[nodiscard]] std::span<double> noise(std::int64_t probe);
+
+  /// Fills the three inner products from the points. Collective if the columns are split over the group.
+  void measure(const TaskGroup& group, Partition partition);
+};
+
+/// Time-free inner products of all probes of a block with some consecutive components.
+struct ProductTile {
+  std::int64_t first = 0;                  ///< global index of the first component
+  std::int64_t components = 0;             ///< number of components
+  std::int64_t stride = 0;                 ///< of the two matrices
+  const double* start_products = nullptr;  ///< y . x_0: [probe * stride + component]
+  const double* noise_products = nullptr;  ///< y . xi
+  const double* half_norm2 = nullptr;      ///< |y|^2 / 2: [component]
+  const std::int32_t* labels = nullptr;    ///< [component]; null if unlabelled
+};
+
+/// Where inner products come from. `visit` hands every component in [0, components) to exactly one rank of
+/// the group, in tiles that never straddle a multiple of SlabLayout::block, ascending on each rank.
+class InnerProductSource {
+ public:
+  InnerProductSource() = default;
+  InnerProductSource(const InnerProductSource&) = delete;
+  InnerProductSource& operator=(const InnerProductSource&) = delete;
+  virtual ~InnerProductSource() = default;
+
+  [[nodiscard]] virtual std::int64_t dimension() const = 0;
+
+  /// Collective over the group, with agreement points; `consume` is local and must not communicate.
+  virtual void visit(const TaskGroup& group, const ProbeBlock& probes, std::int64_t components,
+                     const std::function<void(const ProductTile&)>& consume) const = 0;
+};
+
+/// Inner products with the rows of a stored matrix, by one matrix product per block of rows. Component
+/// partition: each rank multiplies its own rows. Dimension partition: every rank multiplies its columns, the
+/// products are summed and scattered, so that each rank consumes its share of every block. Memory: 2
+/// ProbeBlock::size x SlabLayout::block products (twice that by dimension), and 8 bytes per local row.
+class StoredSource : public InnerProductSource {
+ public:
+  /// `slab` must outlive the source. Collective over the group.
+  StoredSource(const TaskGroup& group, const DataSlab& slab);
+
+  [[nodiscard]] std::int64_t dimension() const override { return slab_.layout.columns; }
+  void visit(const TaskGroup& group, const ProbeBlock& probes, std::int64_t components,
+             const std::function<void(const ProductTile&)>& consume) const override;
+
+ private:
+  void visit_own_rows(const TaskGroup& group, const ProbeBlock& probes, std::int64_t components,
+                      const std::function<void(const ProductTile&)>& consume) const;
+  void visit_own_columns(const TaskGroup& group, const ProbeBlock& probes, std::int64_t components,
+                         const std::function<void(const ProductTile&)>& consume) const;
+  void multiply(const ProbeBlock& probes, std::int64_t first_local_row, std::int64_t rows, double* products) const;
+
+  const DataSlab& slab_;
+  std::vector<double> half_norm2_;  // of local rows, summed over all columns
+};
+
+}  // namespace diffphase

@@ -1,0 +1,196 @@
+#include "posterior/reduction.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+#include <stdexcept>
+
+#include "posterior/logits.hpp"
+#include "posterior/softmax_kernel.hpp"
+
+namespace diffphase {
+
+namespace {
+
+constexpr double empty = -std::numeric_limits<double>::infinity();
+
+}  // namespace
+
+Reduction::Reduction(const ReductionPlan& plan, std::int64_t dimension, const ProbeBlock& probes)
+    : plan_(plan), dimension_(dimension), probes_(probes) {
+  if (!std::is_sorted(plan.counts.begin(), plan.counts.end()) || plan.counts.empty() || plan.counts.front() < 1) {
+    throw std::logic_error("reduction: counts must be ascending and positive");
+  }
+  for (const double time : plan.times) {
+    const auto c =
+        logit_coefficients(plan.process.signal(time), plan.process.noise(time), plan.law.sigma(0), 0.0, dimension, 0.0);
+    factors_.push_back({c.distance, c.overlap, plan.process.noise_to_signal(time)});
+  }
+  running_ = empty_state();
+  at_count_.assign(plan.counts.size(), empty_state());
+  constexpr auto block = static_cast<std::size_t>(SlabLayout::block);
+  for (auto* buffer : {&half_distance2_, &noise_overlap_, &logits_, &weights_}) buffer->resize(block);
+  segment_labels_.resize(static_cast<std::size_t>(plan.label_groups));
+  if (!plan.law.same_for_all_rows()) {
+    for (auto* table : {&component_distance_, &component_overlap_, &component_offset_}) {
+      table->resize(block * plan.times.size());
+    }
+  }
+}
+
+std::size_t Reduction::entry(std::int64_t probe, std::size_t time) const {
+  return static_cast<std::size_t>(probe) * plan_.times.size() + time;
+}
+
+Reduction::State Reduction::empty_state() const {
+  const std::size_t entries = static_cast<std::size_t>(probes_.probes) * plan_.times.size();
+  return {std::vector<PosteriorSums>(entries),
+          std::vector<double>(entries * static_cast<std::size_t>(plan_.label_groups))};
+}
+
+void Reduction::consume(const ProductTile& tile) {
+  if (plan_.label_groups > 0 && tile.labels == nullptr) throw std::logic_error("reduction: components have no labels");
+  if (!plan_.law.same_for_all_rows()) prepare_general_law(tile);
+  const std::int64_t end = tile.first + tile.components;
+  for (; next_count_ < plan_.counts.size() && plan_.counts[next_count_] < end; ++next_count_) {
+    State& state = at_count_[next_count_];
+    state = running_;
+    const std::int64_t part = plan_.counts[next_count_] - tile.first;
+    if (part > 0) add_segment(tile, part, state);
+  }
+  if (next_count_ < plan_.counts.size()) add_segment(tile, tile.components, running_);
+}
+
+void Reduction::prepare_general_law(const ProductTile& tile) {
+  const auto stride = static_cast<std::size_t>(SlabLayout::block);
+  for (std::size_t t = 0; t < plan_.times.size(); ++t) {
+    const double signal = plan_.process.signal(plan_.times[t]);
+    const double noise = plan_.process.noise(plan_.times[t]);
+    for (std::int64_t i = 0; i < tile.components; ++i) {
+      const std::int64_t component = tile.first + i;
+      const double log_weight = plan_.law.weights.empty() ? 0.0 : std::log(plan_.law.weight(component, 0));
+      const auto c = logit_coefficients(signal, noise, plan_.law.sigma(component), log_weight, dimension_, 0.0);
+      const std::size_t at = t * stride + static_cast<std::size_t>(i);
+      component_distance_[at] = c.distance;
+      component_overlap_[at] = c.overlap;
+      component_offset_[at] = c.offset;
+    }
+  }
+}
+
+void Reduction::centre(const ProductTile& tile, std::int64_t probe) {
+  const auto p = static_cast<std::size_t>(probe);
+  const double* start = tile.start_products + probe * tile.stride;
+  const double* noise = tile.noise_products + probe * tile.stride;
+  const double half_norm2 = 0.5 * probes_.start_norm2[p];
+  const double start_noise = probes_.start_noise[p];
+  for (std::int64_t i = 0; i < tile.components; ++i) {
+    half_distance2_[static_cast<std::size_t>(i)] = (tile.half_norm2[i] + half_norm2) - start[i];
+    noise_overlap_[static_cast<std::size_t>(i)] = noise[i] - start_noise;
+  }
+  const std::int64_t parent = probes_.parents[p] - tile.first;
+  if (probes_.starts_at_parent && parent >= 0 && parent < tile.components) {
+    half_distance2_[static_cast<std::size_t>(parent)] = 0.0;
+    noise_overlap_[static_cast<std::size_t>(parent)] = 0.0;
+  }
+}
+
+double Reduction::fill_logits(std::int64_t probe, std::size_t time, std::int64_t components) {
+  const TimeFactors& factors = factors_[time];
+  if (plan_.law.same_for_all_rows()) {
+    return shared_logits(half_distance2_.data(), noise_overlap_.data(), components, factors.distance, factors.overlap,
+                         logits_.data());
+  }
+  // b^2 |xi|^2 / (2 v) = distance tau |xi|^2 / 2 differs between components with different v.
+  const double shift = 0.5 * factors.tau * probes_.noise_norm2[static_cast<std::size_t>(probe)];
+  const std::size_t at = time * static_cast<std::size_t>(SlabLayout::block);
+  return general_logits(half_distance2_.data(), noise_overlap_.data(), components, &component_distance_[at],
+                        &component_overlap_[at], &component_offset_[at], shift, logits_.data());
+}
+
+void Reduction::add_segment(const ProductTile& tile, std::int64_t components, State& state) {
+  for (std::int64_t probe = 0; probe < probes_.probes; ++probe) {
+    centre(tile, probe);
+    const std::int64_t parent = probes_.parents[static_cast<std::size_t>(probe)] - tile.first;
+    for (std::size_t time = 0; time < plan_.times.size(); ++time) {
+      const double maximum = fill_logits(probe, time, components);
+      PosteriorSums sums = softmax_sums(logits_.data(), components, maximum, weights_.data());
+      if (parent >= 0 && parent < components) sums.parent = logits_[static_cast<std::size_t>(parent)];
+      if (plan_.label_groups > 0) {
+        std::fill(segment_labels_.begin(), segment_labels_.end(), 0.0);
+        for (std::int64_t i = 0; i < components; ++i) {
+          segment_labels_[static_cast<std::size_t>(tile.labels[i])] += weights_[static_cast<std::size_t>(i)];
+        }
+      }
+      add(state, entry(probe, time), sums, segment_labels_.data());
+    }
+  }
+}
+
+void Reduction::add(State& state, std::size_t at, const PosteriorSums& sums, const double* label_sums) const {
+  PosteriorSums& total = state.sums[at];
+  const double maximum = std::max(total.maximum, sums.maximum);
+  if (plan_.label_groups > 0 && maximum > empty) {
+    const double old_factor = rescaling(total.maximum, maximum);
+    const double new_factor = rescaling(sums.maximum, maximum);
+    const auto groups = static_cast<std::size_t>(plan_.label_groups);
+    double* labels = state.label_sums.data() + at * groups;
+    for (std::size_t g = 0; g < groups; ++g) labels[g] = old_factor * labels[g] + new_factor * label_sums[g];
+  }
+  total = merge(total, sums);
+}
+
+void Reduction::merge_state(const TaskGroup& group, State& state) const {
+  // Flat doubles: sums first, then label sums.
+  static_assert(sizeof(PosteriorSums) == 5 * sizeof(double));
+  const std::size_t entries = state.sums.size();
+  const auto labels = static_cast<std::size_t>(plan_.label_groups);
+  const std::span<const double> flat(&state.sums.data()->maximum, 5 * entries);
+  const auto all_sums = group.comm().gather(flat);
+  const auto all_labels = labels > 0 ? group.comm().gather(state.label_sums) : std::vector<double>{};
+  if (!group.comm().is_root()) return;
+  State total = empty_state();
+  for (std::size_t rank = 0; rank < static_cast<std::size_t>(group.comm().size()); ++rank) {
+    for (std::size_t e = 0; e < entries; ++e) {
+      const double* s = all_sums.data() + 5 * (rank * entries + e);
+      add(total, e, {s[0], s[1], s[2], s[3], s[4]},
+          labels > 0 ? all_labels.data() + (rank * entries + e) * labels : nullptr);
+    }
+  }
+  state = std::move(total);
+}
+
+void Reduction::merge_over(const TaskGroup& group) {
+  for (; next_count_ < plan_.counts.size(); ++next_count_) at_count_[next_count_] = running_;
+  if (group.comm().size() == 1) return;
+  for (State& state : at_count_) merge_state(group, state);
+}
+
+PosteriorSummary Reduction::summary(std::size_t count, std::int64_t probe, std::size_t time) const {
+  PosteriorSummary result = summarise(at_count_[count].sums[entry(probe, time)]);
+  result.log_evidence -= 0.5 * static_cast<double>(dimension_) * std::log(2.0 * std::numbers::pi);
+  if (plan_.law.same_for_all_rows()) {
+    const double t = plan_.times[time];
+    result.log_evidence += logit_coefficients(plan_.process.signal(t), plan_.process.noise(t), plan_.law.sigma(0),
+                                              -std::log(static_cast<double>(plan_.counts[count])), dimension_,
+                                              probes_.noise_norm2[static_cast<std::size_t>(probe)])
+                               .offset;
+  } else if (plan_.law.weights.empty()) {
+    result.log_evidence -= std::log(static_cast<double>(plan_.counts[count]));
+  }
+  return result;
+}
+
+double Reduction::label_agreement(std::size_t count, std::int64_t probe, std::size_t time) const {
+  const std::size_t at = entry(probe, time);
+  const State& state = at_count_[count];
+  const auto groups = static_cast<std::size_t>(plan_.label_groups);
+  double total = 0.0;
+  for (std::size_t g = 0; g < groups; ++g) {
+    const double share = state.label_sums[at * groups + g] / state.sums[at].sum;
+    total += share * share;
+  }
+  return total;
+}
+
+}  // namespace diffphase

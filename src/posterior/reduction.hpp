@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "parallel/task_group.hpp"
+#include "posterior/component_law.hpp"
+#include "posterior/inner_products.hpp"
+#include "posterior/posterior_sums.hpp"
+#include "process/noising_process.hpp"
+
+namespace diffphase {
+
+/// What a pass over the data is to answer.
+struct ReductionPlan {
+  std::vector<double> times;
+  NoisingProcess process;
+  std::vector<std::int64_t> counts;  ///< ascending: sums over components [0, count) for each
+  ComponentLaw law;
+  std::int64_t label_groups = 0;  ///< > 0: also sum the responsibilities of each label in [0, label_groups)
+};
+
+/// Consumes tiles of inner products for a block of probes, for all times and all nested counts at once, and
+/// keeps mergeable partial sums per (count, probe, time).
+///
+/// The sums over [0, n) are formed of whole blocks of SlabLayout::block components and the part of the last
+/// one, so that they do not depend, to the last bit, on which other counts are asked for. Memory: (counts +
+/// 1) x probes x times x (5 + label_groups) doubles. Not thread-safe.
+class Reduction {
+ public:
+  /// `probes` must outlive the reduction. Local.
+  Reduction(const ReductionPlan& plan, std::int64_t dimension, const ProbeBlock& probes);
+
+  /// Adds a tile; tiles come in ascending order. Local.
+  void consume(const ProductTile& tile);
+
+  /// Merges the sums of all ranks, in rank order, on rank 0. Call once, after the last tile. Collective.
+  void merge_over(const TaskGroup& group);
+
+  /// The reduced responsibilities among components [0, counts[count]); on rank 0 after merge_over.
+  /// log_evidence is the logarithm of the density p_t(x_t) of the mixture.
+  [[nodiscard]] PosteriorSummary summary(std::size_t count, std::int64_t probe, std::size_t time) const;
+
+  /// sum_g (sum of the responsibilities with label g)^2; on rank 0 after merge_over, label_groups > 0.
+  [[nodiscard]] double label_agreement(std::size_t count, std::int64_t probe, std::size_t time) const;
+
+ private:
+  struct State {
+    std::vector<PosteriorSums> sums;  // [probe][time]
+    std::vector<double> label_sums;   // [probe][time][label], relative to the maximum in sums
+  };
+  struct TimeFactors {
+    double distance = 0.0;  // of LogitCoefficients, where all components share one sigma
+    double overlap = 0.0;
+    double tau = 0.0;
+  };
+
+  void prepare_general_law(const ProductTile& tile);
+  void centre(const ProductTile& tile, std::int64_t probe);
+  double fill_logits(std::int64_t probe, std::size_t time, std::int64_t components);
+  void add_segment(const ProductTile& tile, std::int64_t components, State& state);
+  void add(State& state, std::size_t entry, const PosteriorSums& sums, const double* label_sums) const;
+  void merge_state(const TaskGroup& group, State& state) const;
+  [[nodiscard]] std::size_t entry(std::int64_t probe, std::size_t time) const;
+  [[nodiscard]] State empty_state() const;
+
+  const ReductionPlan& plan_;
+  std::int64_t dimension_;
+  const ProbeBlock& probes_;
+  std::vector<TimeFactors> factors_;
+
+  State running_;
+  std::vector<State> at_count_;
+  std::size_t next_count_ = 0;
+
+  // Work space of one tile: doubles for one probe, and for the general law [time][component].
+  std::vector<double> half_distance2_, noise_overlap_, logits_, weights_, segment_labels_;
+  std::vector<double> component_distance_, component_overlap_, component_offset_;
+};
+
+}  // namespace diffphase

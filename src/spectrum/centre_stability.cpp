@@ -1,0 +1,136 @@
+#include "spectrum/centre_stability.hpp"
+
+#include <cblas.h>
+
+#include <algorithm>
+#include <boost/math/tools/toms748_solve.hpp>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+
+#include "ensemble/data_slab.hpp"
+#include "posterior/logits.hpp"
+
+// LAPACK: eigenvalues (and vectors) of a symmetric matrix.
+extern "C" void dsyev_(const char* job, const char* triangle, const int* n, double* matrix, const int* stride,
+                       double* eigenvalues, double* work, const int* work_size, int* info);
+
+namespace diffphase {
+
+CentreStability::CentreStability(const TaskGroup& group, const GaussianMixture& mixture)
+    : dimension_(mixture.dimension()) {
+  const std::int64_t classes = mixture.classes();
+  const auto k = static_cast<std::size_t>(classes);
+  group.run_guarded([&] {
+    if (classes > max_classes) throw std::length_error("centre stability: too many classes for a Gram matrix");
+    SlabLayout layout{.partition = Partition::dimension,
+                      .rows = classes,
+                      .columns = dimension_,
+                      .ranks = group.comm().size(),
+                      .rank = group.comm().rank()};
+    DataSlab centred = centroid_matrix(mixture, layout);
+    const std::int64_t columns = layout.local_columns();
+    std::vector<double> mean(static_cast<std::size_t>(columns));
+    for (std::int64_t c = 0; c < classes; ++c) {
+      weights_.push_back(mixture.weight(c));
+      sigmas_.push_back(mixture.sigma(c));
+      cblas_daxpy(static_cast<blasint>(columns), mixture.weight(c), centred.row(c).data(), 1, mean.data(), 1);
+    }
+    for (std::int64_t c = 0; c < classes; ++c) {
+      cblas_daxpy(static_cast<blasint>(columns), -1.0, mean.data(), 1, centred.values.data() + c * columns, 1);
+    }
+    gram_.assign(k * k, 0.0);
+    if (columns > 0) {
+      cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<blasint>(classes), static_cast<blasint>(classes),
+                  static_cast<blasint>(columns), 1.0, centred.values.data(), static_cast<blasint>(columns),
+                  centred.values.data(), static_cast<blasint>(columns), 0.0, gram_.data(),
+                  static_cast<blasint>(classes));
+    }
+  });
+  group.comm().sum(gram_);
+}
+
+// Largest eigenvalue of sum_c p_c h_c h_c^T - h h^T, h_c = scale_c (mu_c - m): that of the K x K matrix
+// B_ce = sqrt(p_c p_e) g_c . g_e with g_c = h_c - h.
+double CentreStability::largest_eigenvalue_of(const std::vector<double>& p, const std::vector<double>& scale) const {
+  const std::size_t k = p.size();
+  if (k == 1) return 0.0;
+  std::vector<double> matrix(k * k);
+  std::vector<double> with_mean(k, 0.0);  // h_c . h
+  double mean_norm2 = 0.0;
+  for (std::size_t c = 0; c < k; ++c) {
+    for (std::size_t e = 0; e < k; ++e) {
+      matrix[c * k + e] = scale[c] * scale[e] * gram_[c * k + e];
+      with_mean[c] += p[e] * matrix[c * k + e];
+    }
+    mean_norm2 += p[c] * with_mean[c];
+  }
+  for (std::size_t c = 0; c < k; ++c) {
+    for (std::size_t e = 0; e < k; ++e) {
+      matrix[c * k + e] = std::sqrt(p[c] * p[e]) * (matrix[c * k + e] - with_mean[c] - with_mean[e] + mean_norm2);
+    }
+  }
+  const int n = static_cast<int>(k);
+  const int work_size = 34 * n;
+  int info = 0;
+  std::vector<double> eigenvalues(k);
+  std::vector<double> work(static_cast<std::size_t>(work_size));
+  dsyev_("N", "U", &n, matrix.data(), &n, eigenvalues.data(), work.data(), &work_size, &info);
+  if (info != 0) throw std::runtime_error("LAPACK syev failed for the centroid Gram matrix");
+  return eigenvalues.back();
+}
+
+double CentreStability::centroid_eigenvalue() const {
+  return largest_eigenvalue_of(weights_, std::vector<double>(weights_.size(), 1.0));
+}
+
+std::vector<double> CentreStability::posterior(double tau) const {
+  const std::size_t k = weights_.size();
+  const double signal = 1.0 / std::sqrt(1.0 + tau);
+  const double noise = std::sqrt(tau) * signal;
+  std::vector<double> p(k);
+  for (std::size_t c = 0; c < k; ++c) {
+    const auto coefficients = logit_coefficients(signal, noise, sigmas_[c], std::log(weights_[c]), dimension_, 0.0);
+    p[c] = coefficients.logit(0.5 * gram_[c * k + c], 0.0);
+  }
+  const double largest = *std::max_element(p.begin(), p.end());
+  double total = 0.0;
+  for (double& value : p) total += value = std::exp(value - largest);
+  for (double& value : p) value /= total;
+  return p;
+}
+
+double CentreStability::largest_jacobian_eigenvalue(double tau) const {
+  const double signal2 = 1.0 / (1.0 + tau);
+  const std::vector<double> p = posterior(tau);
+  std::vector<double> inverse_variance(p.size());
+  double isotropic = 0.0;
+  for (std::size_t c = 0; c < p.size(); ++c) {
+    inverse_variance[c] = 1.0 / (signal2 * (tau + sigmas_[c] * sigmas_[c]));
+    isotropic += p[c] * inverse_variance[c];
+  }
+  return -isotropic + signal2 * largest_eigenvalue_of(p, inverse_variance);
+}
+
+double instability_noise(const CentreStability& centre, double offset) {
+  const auto excess = [&](double log_tau) { return centre.largest_jacobian_eigenvalue(std::exp(log_tau)) + offset; };
+  // Above this noise the centroid term is below a quarter of the isotropic one; the scan goes down from
+  // there.
+  constexpr double step = 0.25;
+  const double start = std::log(4.0 * centre.centroid_eigenvalue() + 16.0) + 2.0;
+  constexpr double end = -30.0;
+  double upper = excess(start);
+  for (double x = start; x > end && upper < 0.0; x -= step) {
+    const double lower = excess(x - step);
+    if (lower >= 0.0) {
+      std::uintmax_t iterations = 60;
+      const auto root = boost::math::tools::toms748_solve(excess, x - step, x, lower, upper,
+                                                          boost::math::tools::eps_tolerance<double>(48), iterations);
+      return std::exp(0.5 * (root.first + root.second));
+    }
+    upper = lower;
+  }
+  return std::numeric_limits<double>::quiet_NaN();
+}
+
+}  // namespace diffphase

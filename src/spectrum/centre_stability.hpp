@@ -1,0 +1,49 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "ensemble/gaussian_mixture.hpp"
+#include "parallel/task_group.hpp"
+
+namespace diffphase {
+
+/// The stability of the common centre of a mixture: the score Jacobian at x = a m, m = sum_c w_c mu_c, from
+/// the actual centroids. With h_c = (mu_c - m)/v_c, v_c = b^2 + a^2 sigma_c^2 and the posterior p_c at that
+/// point,
+///
+///   J = -sum_c (p_c/v_c) I + a^2 (sum_c p_c h_c h_c^T - h h^T),  h = sum_c p_c h_c,
+///
+/// whose largest eigenvalue follows from the K x K Gram matrix of the mu_c - m. Memory: 3 K x K doubles on
+/// every rank.
+class CentreStability {
+ public:
+  /// Classes up to which the Gram matrix is made.
+  static constexpr std::int64_t max_classes = 1024;
+
+  /// Collective over the group; classes() <= max_classes, checked.
+  CentreStability(const TaskGroup& group, const GaussianMixture& mixture);
+
+  /// Largest eigenvalue of the covariance of the mixture's centroids about m, with the weights. Local.
+  [[nodiscard]] double centroid_eigenvalue() const;
+
+  /// Largest eigenvalue of J on the Ornstein-Uhlenbeck clock where b^2/a^2 = tau. Local.
+  [[nodiscard]] double largest_jacobian_eigenvalue(double tau) const;
+
+ private:
+  [[nodiscard]] std::vector<double> posterior(double tau) const;
+  [[nodiscard]] double largest_eigenvalue_of(const std::vector<double>& weights,
+                                             const std::vector<double>& scale) const;
+
+  std::int64_t dimension_;
+  std::vector<double> weights_;
+  std::vector<double> sigmas_;
+  std::vector<double> gram_;  // (mu_c - m) . (mu_e - m)
+};
+
+/// b^2/a^2 at which `largest eigenvalue of J = -offset`, offset = 1/2: the Jacobian 1 + 2J of the reverse
+/// drift x + 2S has a zero eigenvalue; offset = 0: the score Jacobian itself has one. The largest such value:
+/// the first instability as noise is removed. NaN where there is none. Local.
+[[nodiscard]] double instability_noise(const CentreStability& centre, double offset);
+
+}  // namespace diffphase

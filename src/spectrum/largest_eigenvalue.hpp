@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+
+#include "parallel/task_group.hpp"
+
+namespace diffphase {
+
+/// A symmetric operator on R^size whose vectors are split over the ranks of a group in contiguous pieces.
+struct SymmetricOperator {
+  std::int64_t size = 0;
+  std::int64_t local_size = 0;
+  /// out := A in, both the local piece. Collective over the group; must not throw on some ranks only.
+  std::function<void(std::span<const double> in, std::span<double> out)> apply;
+};
+
+struct LargestEigenvalue {
+  double value = 0.0;     ///< NaN unless converged
+  double residual = 0.0;  ///< |A v - value v| / |v|
+  int iterations = 0;
+  std::int64_t products = 0;
+  bool converged = false;
+  std::string stop_reason;  ///< SLEPc's words
+};
+
+/// The largest eigenvalue by SLEPc's Krylov-Schur to a relative residual of `tolerance`. Collective over the
+/// group, with an agreement point at every restart; throws Stopped or GroupError on every rank. Memory: about
+/// 20 vectors.
+[[nodiscard]] LargestEigenvalue largest_eigenvalue(const TaskGroup& group, const SymmetricOperator& op,
+                                                   double tolerance = 1e-10);
+
+}  // namespace diffphase

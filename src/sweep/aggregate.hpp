@@ -1,0 +1,53 @@
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "results/results_file.hpp"
+#include "sweep/grid.hpp"
+#include "sweep/journal.hpp"
+
+namespace diffphase {
+
+/// From the records of a sweep's tasks to the contents of its results file: measured variables placed on the axes they
+/// depend on, predictions beside them, statuses, and the sweep's fixed values as attributes. What is missing is NaN
+/// (statuses: failed; task_status tells pending from failed). Not collective; predictions are computed once and kept.
+class Aggregator {
+ public:
+  /// `sweep` is the whole sweep, nothing deselected, with data summaries attached; it must outlive the aggregator.
+  explicit Aggregator(const Sweep& sweep);
+
+  [[nodiscard]] ResultsFile results(const JournalState& journals);
+
+ private:
+  // A variable of the results: its dims, the shape that goes with them, and where a grid point lies in it.
+  struct Slot {
+    const Measure* measure = nullptr;
+    VariableSpec spec;
+    std::vector<std::size_t> axes;  // of the sweep
+    std::size_t inner = 1;          // product of spec.dims
+  };
+
+  void find_slots();
+  void add_axes(ResultsFile& file) const;
+  void add_axis(ResultsFile& file, const Axis& axis) const;
+  void add_attributes(ResultsFile& file) const;
+  void add_task_tables(ResultsFile& file, const JournalState& journals) const;
+  [[nodiscard]] ResultsVariable variable(const Slot& slot, const JournalState& journals);
+  void fill_measured(const Slot& slot, const JournalState& journals, std::vector<double>& values) const;
+  void fill_predicted(const Slot& slot, std::vector<double>& values);
+  [[nodiscard]] std::vector<std::string> dims_of(const Slot& slot) const;
+  [[nodiscard]] std::size_t size_of(const Slot& slot) const;
+  [[nodiscard]] std::size_t position(const Slot& slot, const GridPoint& point) const;
+  [[nodiscard]] const std::vector<double>* prediction(const Slot& slot, std::size_t cell);
+  [[nodiscard]] const Hash128& identity(const Measure* measure, std::size_t cell, std::int64_t realization) const;
+
+  const Sweep& sweep_;
+  std::vector<Slot> slots_;
+  std::vector<const Measure*> measures_;
+  std::map<std::pair<const Measure*, std::size_t>, std::vector<Hash128>> identities_;  // [realization]
+  std::map<std::pair<const Measure*, std::size_t>, std::map<std::string, std::vector<double>>> predictions_;
+};
+
+}  // namespace diffphase

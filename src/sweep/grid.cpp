@@ -1,0 +1,683 @@
+#include "sweep/grid.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <filesystem>
+#include <limits>
+#include <map>
+#include <set>
+
+#include "files/bad_input.hpp"
+
+namespace diffphase {
+
+namespace {
+
+constexpr std::int64_t most_tasks = 10'000'000;
+constexpr std::string_view samples_key = "dataset.samples";
+
+/// A value of a point and the entry it comes from.
+struct PointValue {
+  const SweepValue* value;
+  const SweepEntry* entry;
+};
+
+/// The keys that are given at a point.
+using PointValues = std::map<std::string, PointValue, std::less<>>;
+
+std::string where_of(const PointValues& values, std::string_view key, const std::string& otherwise) {
+  const auto found = values.find(key);
+  return found == values.end() ? otherwise : found->second.entry->where;
+}
+
+template <class Value>
+Value get(const PointValues& values, std::string_view key, Value otherwise) {
+  const auto found = values.find(key);
+  return found == values.end() ? otherwise : std::get<Value>(*found->second.value);
+}
+
+/// The value at a point, or the key's default.
+template <class Value>
+Value get(const PointValues& values, std::string_view key) {
+  const auto found = values.find(key);
+  return std::get<Value>(found == values.end() ? key_spec(key).value.value() : *found->second.value);
+}
+
+std::vector<std::int64_t> to_integers(const std::vector<double>& numbers) { return {numbers.begin(), numbers.end()}; }
+
+template <class Kind, std::size_t count>
+Kind named(const std::string& name, const std::array<std::pair<std::string_view, Kind>, count>& kinds) {
+  return std::ranges::find(kinds, name, &std::pair<std::string_view, Kind>::first)->second;
+}
+
+CentroidKind centroid_kind(const std::string& name) {
+  static constexpr std::array<std::pair<std::string_view, CentroidKind>, 5> kinds{
+      {{"random", CentroidKind::random},
+       {"opposite", CentroidKind::opposite},
+       {"orthogonal", CentroidKind::orthogonal},
+       {"simplex", CentroidKind::simplex},
+       {"hierarchical", CentroidKind::hierarchical}}};
+  return named(name, kinds);
+}
+
+Scaling scaling_kind(const std::string& name) {
+  static constexpr std::array<std::pair<std::string_view, Scaling>, 4> kinds{{{"raw", Scaling::raw},
+                                                                              {"[0,1]", Scaling::unit},
+                                                                              {"[-1,1]", Scaling::symmetric},
+                                                                              {"standardised", Scaling::standardised}}};
+  return named(name, kinds);
+}
+
+bool is_hierarchical(const PointValues& values) {
+  return get<std::string>(values, "ensemble.centroids") == "hierarchical";
+}
+
+/// Why a key that is given has no effect at this point; empty if it has.
+std::string unused_reason(const PointValues& values, std::string_view key) {
+  const bool hierarchical = is_hierarchical(values);
+  if ((key == "ensemble.branches" || key == "ensemble.class_fraction") && !hierarchical) {
+    return "is only for centroids = \"hierarchical\"";
+  }
+  if (key == "ensemble.sigma" && values.contains("ensemble.class_sigma")) {
+    return "has no effect where class_sigma is given";
+  }
+  return "";
+}
+
+/// Classes of hierarchical centroids; those of the key `classes` must agree.
+std::int64_t classes_of_branches(const PointValues& values, const MixtureParameters& mixture) {
+  const std::int64_t product = mixture.branches[0] * mixture.branches[1];
+  const auto given = values.find("ensemble.classes");
+  if (given != values.end() && std::get<std::int64_t>(*given->second.value) != product) {
+    throw BadInput(fmt::format("{}: ensemble.classes = {}: branches = [{}, {}] gives {} classes",
+                               given->second.entry->where, canonical_text(*given->second.value), mixture.branches[0],
+                               mixture.branches[1], product));
+  }
+  return product;
+}
+
+void read_hierarchy(const PointValues& values, const SweepFile& file, MixtureParameters& mixture) {
+  const auto branches = values.find("ensemble.branches");
+  if (branches == values.end()) {
+    throw BadInput(fmt::format("{}: ensemble.branches is missing: centroids = \"hierarchical\" needs branches = [a, b]",
+                               where_of(values, "ensemble.centroids", file.path)));
+  }
+  const std::vector<std::int64_t> pair = to_integers(std::get<std::vector<double>>(*branches->second.value));
+  mixture.branches = {pair.at(0), pair.at(1)};
+  mixture.class_fraction = get<double>(values, "ensemble.class_fraction");
+  mixture.classes = classes_of_branches(values, mixture);
+}
+
+/// The problem of a law, at the line of the key that its sentence begins with.
+void check_mixture(const MixtureParameters& mixture, const PointValues& values, const SweepFile& file) {
+  const std::string problem = mixture.problem();
+  if (problem.empty()) return;
+  const std::string key = "ensemble." + problem.substr(0, problem.find_first_of(" :="));
+  throw BadInput(fmt::format("{}: [ensemble] {}", where_of(values, key, file.path), problem));
+}
+
+MixtureParameters make_mixture(const PointValues& values, const SweepFile& file) {
+  MixtureParameters mixture;
+  if (!values.contains("ensemble.dimension")) {
+    const KeySpec& spec = key_spec("ensemble.dimension");
+    throw BadInput(fmt::format("{}: {} is missing: {}, {}", file.path, spec.key, spec.meaning, spec.allowed()));
+  }
+  mixture.dimension = get<std::int64_t>(values, "ensemble.dimension");
+  mixture.classes = get<std::int64_t>(values, "ensemble.classes");
+  mixture.centroids = centroid_kind(get<std::string>(values, "ensemble.centroids"));
+  mixture.separation = get<double>(values, "ensemble.separation");
+  mixture.sigma = get<double>(values, "ensemble.sigma");
+  mixture.class_sigma = get<std::vector<double>>(values, "ensemble.class_sigma", {});
+  const auto weights = values.find("ensemble.weights");
+  if (weights != values.end()) {
+    if (const auto* list = std::get_if<std::vector<double>>(weights->second.value)) mixture.weights = *list;
+  }
+  if (is_hierarchical(values)) read_hierarchy(values, file, mixture);
+  check_mixture(mixture, values, file);
+  return mixture;
+}
+
+std::string resolved(const std::string& folder, const std::string& path) {
+  return path.empty() ? path : (std::filesystem::path(folder) / path).lexically_normal().string();
+}
+
+DatasetFile make_dataset_file(const PointValues& values, const SweepFile& file) {
+  if (!values.contains("dataset.file")) {
+    throw BadInput(fmt::format("{}: dataset.file is missing: [ensemble] kind = \"file\" needs it", file.path));
+  }
+  DatasetFile data;
+  data.path = resolved(file.folder, get<std::string>(values, "dataset.file"));
+  data.labels = resolved(file.folder, get<std::string>(values, "dataset.labels", {}));
+  data.select_classes = to_integers(get<std::vector<double>>(values, "dataset.select_classes", {}));
+  data.pad = get<std::int64_t>(values, "dataset.pad");
+  data.shuffle = get<bool>(values, "dataset.shuffle");
+  data.scaling = scaling_kind(get<std::string>(values, "dataset.scaling"));
+  data.seed = file.seed;
+  if (!data.select_classes.empty() && data.labels.empty()) {
+    throw BadInput(
+        value_message(*values.find("dataset.select_classes")->second.entry, "needs labels, which are not given"));
+  }
+  return data;
+}
+
+/// True if the key at this value says nothing that its absence does not.
+bool says_nothing(const PointValues& values, std::string_view key, const SweepValue& value) {
+  const std::optional<SweepValue>& otherwise = key_spec(key).value;
+  if (otherwise && canonical_text(*otherwise) == canonical_text(value)) return true;
+  if (key == "ensemble.classes" && is_hierarchical(values)) return true;  // branches say it
+  return key == samples_key || !unused_reason(values, key).empty();
+}
+
+IdentityKeys point_identity(const PointValues& values, const SweepFile& file) {
+  IdentityKeys keys = file.common_identity;
+  keys["ensemble.kind"] = canonical_text(SweepValue(file.kind));
+  for (const auto& [key, given] : values) {
+    if (!says_nothing(values, key, *given.value)) keys[key] = canonical_text(*given.value);
+  }
+  return keys;
+}
+
+AxisColumn make_column(const std::string& key) {
+  return {.name = axis_name(key), .key = key, .numbers = {}, .texts = {}};
+}
+
+/// Fills a column; nullptr for a value that a point does not have and that has no default.
+void fill_column(AxisColumn& column, const std::vector<const SweepValue*>& values) {
+  const KeySpec& spec = key_spec(column.key);
+  column.vectors = spec.is_vector();
+  column.integers = spec.type == KeySpec::Type::integer;
+  const bool numeric = column.integers || spec.type == KeySpec::Type::number;
+  for (const SweepValue* value : values) {
+    if (numeric) {
+      const double missing = std::numeric_limits<double>::quiet_NaN();
+      const auto* integer = value == nullptr ? nullptr : std::get_if<std::int64_t>(value);
+      column.numbers.push_back(value == nullptr     ? missing
+                               : integer != nullptr ? static_cast<double>(*integer)
+                                                    : std::get<double>(*value));
+    } else {
+      const auto* text = value == nullptr ? nullptr : std::get_if<std::string>(value);
+      column.texts.push_back(value == nullptr ? "" : text != nullptr ? *text : canonical_text(*value));
+    }
+  }
+}
+
+AxisColumn entry_column(const SweepEntry& entry) {
+  AxisColumn column = make_column(entry.key);
+  std::vector<const SweepValue*> values;
+  for (const SweepValue& value : entry.values) values.push_back(&value);
+  fill_column(column, values);
+  return column;
+}
+
+/// An axis of the product grid with the entries that move along it.
+struct ProductAxis {
+  Axis axis;
+  std::vector<const SweepEntry*> entries;
+  std::int64_t position = 0;
+};
+
+std::vector<ProductAxis> product_axes(const SweepFile& file) {
+  std::vector<ProductAxis> axes;
+  for (const SweepEntry& entry : file.entries) {
+    if (!entry.axis) continue;
+    ProductAxis product{.axis = {}, .entries = {&entry}, .position = entry.position};
+    product.axis = {.kind = Axis::Kind::list,
+                    .name = axis_name(entry.key),
+                    .size = static_cast<std::int64_t>(entry.values.size()),
+                    .columns = {entry_column(entry)}};
+    axes.push_back(std::move(product));
+  }
+  for (const SweepZip& zip : file.zips) {
+    ProductAxis product{.axis = {}, .entries = {}, .position = zip.position};
+    product.axis = {.kind = Axis::Kind::zip,
+                    .name = zip.name,
+                    .size = static_cast<std::int64_t>(zip.entries.front().values.size()),
+                    .columns = {}};
+    for (const SweepEntry& entry : zip.entries) {
+      product.entries.push_back(&entry);
+      product.axis.columns.push_back(entry_column(entry));
+    }
+    axes.push_back(std::move(product));
+  }
+  std::ranges::stable_sort(axes, {}, &ProductAxis::position);
+  return axes;
+}
+
+/// A zip may not be called like anything that the results file already names.
+void check_zip_names(const SweepFile& file) {
+  std::set<std::string, std::less<>> taken{"time", "realization", "measure", "point"};
+  for (const KeySpec& spec : sweep_keys()) {
+    if (spec.axis) taken.insert(axis_name(spec.key));
+  }
+  for (const SweepZip& zip : file.zips) {
+    if (!taken.contains(zip.name)) continue;
+    throw BadInput(fmt::format("{}: zip.name = \"{}\": the results have a dimension or variable of that name",
+                               zip.where, zip.name));
+  }
+}
+
+void check_size(const std::vector<ProductAxis>& axes, const SweepFile& file) {
+  double size = static_cast<double>(file.realizations) * static_cast<double>(file.measures.size());
+  double points = static_cast<double>(file.points.size());
+  double product = 1.0;
+  for (const ProductAxis& axis : axes) product *= static_cast<double>(axis.axis.size);
+  size *= product + points;
+  if (size > static_cast<double>(most_tasks)) {
+    throw BadInput(
+        fmt::format("{}: the grid has {:.3g} points times realizations times measures; at most {} are allowed",
+                    file.path, size, most_tasks));
+  }
+}
+
+PointValues single_values(const SweepFile& file) {
+  PointValues values;
+  for (const SweepEntry& entry : file.entries) {
+    if (!entry.axis) values[entry.key] = {&entry.values.front(), &entry};
+  }
+  return values;
+}
+
+/// A point before it is checked: its place on the axes and its values.
+struct RawPoint {
+  std::vector<std::int64_t> index;
+  PointValues values;
+  std::string where;
+};
+
+/// Steps the index to the next point, the last axis fastest; false after the last.
+bool next_index(std::vector<std::int64_t>& index, const std::vector<ProductAxis>& axes) {
+  for (std::size_t axis = axes.size(); axis-- > 0;) {
+    if (++index[axis] < axes[axis].axis.size) return true;
+    index[axis] = 0;
+  }
+  return false;
+}
+
+std::vector<RawPoint> product_points(const std::vector<ProductAxis>& axes, const SweepFile& file) {
+  std::vector<RawPoint> points;
+  const PointValues fixed = single_values(file);
+  std::vector<std::int64_t> index(axes.size(), 0);
+  do {
+    RawPoint point{.index = index, .values = fixed, .where = file.path};
+    for (std::size_t axis = 0; axis < axes.size(); ++axis) {
+      for (const SweepEntry* entry : axes[axis].entries) {
+        point.values[entry->key] = {&entry->values[static_cast<std::size_t>(index[axis])], entry};
+      }
+    }
+    points.push_back(std::move(point));
+  } while (next_index(index, axes));
+  return points;
+}
+
+/// The values of a [[point]]: the single values of the file, overridden by its own.
+RawPoint extra_point(const SweepExtraPoint& extra, const std::vector<ProductAxis>& axes, const SweepFile& file) {
+  RawPoint point{.index = {}, .values = single_values(file), .where = extra.where};
+  for (const SweepEntry& entry : extra.entries) point.values[entry.key] = {&entry.values.front(), &entry};
+  for (const ProductAxis& axis : axes) {
+    for (const SweepEntry* entry : axis.entries) {
+      if (point.values.contains(entry->key)) continue;
+      throw BadInput(
+          fmt::format("{}: the [[point]] must give {}, which is a list at {}", extra.where, entry->key, entry->where));
+    }
+  }
+  return point;
+}
+
+/// The keys that vary, in order of their first appearance.
+std::vector<std::string> varied_keys(const std::vector<ProductAxis>& axes, const SweepFile& file) {
+  std::vector<std::string> keys;
+  const auto add = [&](const std::string& key) {
+    if (std::ranges::find(keys, key) == keys.end()) keys.push_back(key);
+  };
+  for (const ProductAxis& axis : axes) {
+    for (const SweepEntry* entry : axis.entries) add(entry->key);
+  }
+  for (const SweepExtraPoint& point : file.points) {
+    for (const SweepEntry& entry : point.entries) add(entry.key);
+  }
+  return keys;
+}
+
+const SweepValue* value_or_default(const PointValues& values, const std::string& key) {
+  const auto found = values.find(key);
+  if (found != values.end()) return found->second.value;
+  const std::optional<SweepValue>& otherwise = key_spec(key).value;
+  return otherwise ? &*otherwise : nullptr;
+}
+
+Axis point_axis(const std::vector<RawPoint>& points, const std::vector<std::string>& keys) {
+  Axis axis{
+      .kind = Axis::Kind::point, .name = "point", .size = static_cast<std::int64_t>(points.size()), .columns = {}};
+  for (const std::string& key : keys) {
+    AxisColumn column = make_column(key);
+    std::vector<const SweepValue*> values;
+    for (const RawPoint& point : points) values.push_back(value_or_default(point.values, key));
+    fill_column(column, values);
+    axis.columns.push_back(std::move(column));
+  }
+  return axis;
+}
+
+/// Puts all points on one axis: those of the product grid, if there is one, then the [[point]]s.
+std::vector<RawPoint> all_on_one_axis(const std::vector<ProductAxis>& axes, const SweepFile& file) {
+  std::vector<RawPoint> points;
+  if (!axes.empty()) points = product_points(axes, file);
+  for (const SweepExtraPoint& extra : file.points) points.push_back(extra_point(extra, axes, file));
+  for (std::size_t i = 0; i < points.size(); ++i) points[i].index = {static_cast<std::int64_t>(i)};
+  return points;
+}
+
+/// A key that no point uses is a mistake.
+void check_unused(const std::vector<RawPoint>& points) {
+  std::map<const SweepEntry*, std::string> unused;
+  std::set<const SweepEntry*> used;
+  for (const RawPoint& point : points) {
+    for (const auto& [key, given] : point.values) {
+      std::string reason = unused_reason(point.values, key);
+      if (reason.empty()) {
+        used.insert(given.entry);
+      } else {
+        unused.emplace(given.entry, std::move(reason));
+      }
+    }
+  }
+  for (const auto& [entry, reason] : unused) {
+    if (!used.contains(entry)) throw BadInput(value_message(*entry, reason));
+  }
+}
+
+/// Drawn data: samples at every point or at none.
+void check_samples_everywhere(const std::vector<RawPoint>& points) {
+  const auto has_samples = [](const RawPoint& point) { return point.values.contains(samples_key); };
+  const auto without = std::ranges::find_if_not(points, has_samples);
+  if (without == points.end() || std::ranges::none_of(points, has_samples)) return;
+  throw BadInput(fmt::format("{}: the [[point]] must give {}, as other points do", without->where, samples_key));
+}
+
+std::string cell_label(const PointValues& values, const std::vector<std::string>& keys) {
+  std::string label;
+  for (const std::string& key : keys) {
+    if (key == samples_key) continue;
+    const SweepValue* value = value_or_default(values, key);
+    if (value == nullptr) continue;
+    const std::string& symbol = key_spec(key).symbol;
+    const auto* word = std::get_if<std::string>(value);
+    if (!label.empty()) label += ' ';
+    label += (symbol.empty() ? axis_name(key) : symbol) + '=' + (word != nullptr ? *word : canonical_text(*value));
+  }
+  return label;
+}
+
+/// Builds points, cells and tasks of a sweep.
+class GridBuilder {
+ public:
+  explicit GridBuilder(Sweep& sweep) : sweep_(sweep) {}
+
+  void build() {
+    const std::vector<ProductAxis> axes = product_axes(sweep_.file);
+    check_zip_names(sweep_.file);
+    check_size(axes, sweep_.file);
+    keys_ = varied_keys(axes, sweep_.file);
+    std::vector<RawPoint> points;
+    if (sweep_.file.points.empty()) {
+      points = product_points(axes, sweep_.file);
+      for (const ProductAxis& axis : axes) sweep_.axes.push_back(axis.axis);
+      find_samples_axis();
+    } else {
+      points = all_on_one_axis(axes, sweep_.file);
+      sweep_.axes.push_back(point_axis(points, keys_));
+    }
+    check_unused(points);
+    if (sweep_.file.kind != "file") check_samples_everywhere(points);
+    for (const RawPoint& point : points) add_point(point);
+    add_tasks();
+  }
+
+ private:
+  void find_samples_axis() {
+    for (std::size_t i = 0; i < sweep_.axes.size(); ++i) {
+      const Axis& axis = sweep_.axes[i];
+      if (axis.kind == Axis::Kind::list && axis.columns.front().key == samples_key) sweep_.samples_axis = i;
+    }
+  }
+
+  void add_point(const RawPoint& raw) {
+    GridPoint point{.index = raw.index};
+    point.samples = get<std::int64_t>(raw.values, samples_key, std::int64_t{0});
+    point.cell = cell_of(raw);
+    const auto [first, is_new] = first_points_.emplace(std::pair(point.cell, point.samples), sweep_.points.size());
+    if (!is_new) {
+      throw BadInput(fmt::format("{}: points {} and {} of the grid are the same ({})", raw.where, first->second,
+                                 sweep_.points.size(), describe(raw)));
+    }
+    GridCell& cell = sweep_.cells[point.cell];
+    if (point.samples > 0) cell.parameters.samples.push_back(point.samples);
+    std::ranges::sort(cell.parameters.samples);
+    sweep_.points.push_back(std::move(point));
+  }
+
+  [[nodiscard]] std::string describe(const RawPoint& raw) const {
+    const std::string label = cell_label(raw.values, keys_);
+    const auto samples = raw.values.find(samples_key);
+    if (samples == raw.values.end()) return label;
+    return fmt::format("{}{}n={}", label, label.empty() ? "" : " ", canonical_text(*samples->second.value));
+  }
+
+  std::size_t cell_of(const RawPoint& raw) {
+    IdentityKeys identity = point_identity(raw.values, sweep_.file);
+    const auto [known, is_new] = cell_of_text_.emplace(identity_text(identity), sweep_.cells.size());
+    if (is_new) add_cell(raw, std::move(identity));
+    return known->second;
+  }
+
+  void add_cell(const RawPoint& raw, IdentityKeys identity) {
+    const SweepFile& file = sweep_.file;
+    GridCell cell;
+    cell.index = raw.index;
+    if (sweep_.samples_axis) cell.index.erase(cell.index.begin() + static_cast<std::ptrdiff_t>(*sweep_.samples_axis));
+    cell.label = cell_label(raw.values, keys_);
+    TaskParameters& parameters = cell.parameters;
+    parameters.process = file.process;
+    parameters.times = file.times;
+    parameters.seed = file.seed;
+    parameters.ensemble = ensemble_identity(identity);
+    if (file.kind == "file") {
+      parameters.file = make_dataset_file(raw.values, file);
+      cell.where = where_of(raw.values, "dataset.file", file.path);
+    } else {
+      parameters.mixture = make_mixture(raw.values, file);
+      cell.where = where_of(raw.values, samples_key, file.path);
+    }
+    cell.identity = std::move(identity);
+    sweep_.cells.push_back(std::move(cell));
+  }
+
+  void add_tasks() {
+    for (std::size_t cell = 0; cell < sweep_.cells.size(); ++cell) {
+      for (std::int64_t realization = 0; realization < sweep_.file.realizations; ++realization) {
+        for (const MeasureRequest& request : sweep_.file.measures) {
+          SweepTask task{.request = &request, .cell = cell, .realization = realization, .identity = {}, .counts = {}};
+          task.identity = task_identity(sweep_.cells[cell].identity, request.identity, realization);
+          task.counts = sweep_.cells[cell].parameters.samples;
+          sweep_.tasks.push_back(std::move(task));
+        }
+      }
+    }
+  }
+
+  Sweep& sweep_;
+  std::vector<std::string> keys_;
+  std::map<std::string, std::size_t> cell_of_text_;
+  std::map<std::pair<std::size_t, std::int64_t>, std::size_t> first_points_;
+};
+
+TaskParameters parameters_of(const Sweep& sweep, std::size_t cell, const MeasureRequest& request,
+                             std::int64_t realization) {
+  TaskParameters parameters = sweep.cells[cell].parameters;
+  parameters.realization = realization;
+  parameters.options = request.options;
+  parameters.words = request.words;
+  return parameters;
+}
+
+/// Asks every measure about every cell.
+void check_measures(const Sweep& sweep) {
+  for (std::size_t cell = 0; cell < sweep.cells.size(); ++cell) {
+    for (const MeasureRequest& request : sweep.file.measures) {
+      const std::string problem = request.measure->problem(parameters_of(sweep, cell, request, 0));
+      if (problem.empty()) continue;
+      const std::string& label = sweep.cells[cell].label;
+      throw BadInput(fmt::format("{}: measure.{}{}{}: {}", sweep.cells[cell].where, request.measure->name(),
+                                 label.empty() ? "" : " at ", label, problem));
+    }
+  }
+}
+
+/// Everything that tells two data files apart.
+std::string dataset_key(const DatasetFile& data) {
+  std::string classes;
+  for (const std::int64_t label : data.select_classes) classes += fmt::format("{},", label);
+  return fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}", data.path, data.labels, classes, data.pad, data.shuffle,
+                     static_cast<int>(data.scaling), data.seed);
+}
+
+DatasetSummary inspected(const GridCell& cell, const std::function<DatasetSummary(const DatasetFile&)>& inspect) {
+  try {
+    return inspect(*cell.parameters.file);
+  } catch (const DatasetError& error) {
+    throw BadInput(fmt::format("{}: {}", cell.where, error.what()));
+  }
+}
+
+/// A point of a file without samples takes all rows.
+void settle_samples(Sweep& sweep, GridPoint& point) {
+  const std::int64_t rows = sweep.cells[point.cell].parameters.file_summary.rows;
+  if (point.samples > 0) return;
+  point.samples = rows;
+  std::vector<std::int64_t>& samples = sweep.cells[point.cell].parameters.samples;
+  const auto place = std::ranges::lower_bound(samples, rows);
+  if (place == samples.end() || *place != rows) samples.insert(place, rows);
+}
+
+void check_samples(const GridCell& cell) {
+  const DatasetFile& data = *cell.parameters.file;
+  const std::int64_t rows = cell.parameters.file_summary.rows;
+  const std::int64_t largest = cell.parameters.samples.back();
+  if (largest <= rows) return;
+  throw BadInput(fmt::format("{}: dataset.samples = {}: {} has {} rows{}", cell.where, largest, data.path, rows,
+                             data.select_classes.empty() ? "" : " of the selected classes"));
+}
+
+/// The integer that a text is, none if it is not one.
+std::optional<std::int64_t> parse_integer(std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || end != text.data() + text.size() || text.empty()) return std::nullopt;
+  return value;
+}
+
+struct PointRange {
+  std::int64_t first;
+  std::int64_t last;
+};
+
+/// "5" or "2:5".
+PointRange parse_range(std::string_view text, std::string_view selection, std::int64_t points) {
+  const std::size_t colon = text.find(':');
+  const std::optional<std::int64_t> first = parse_integer(text.substr(0, colon));
+  const std::optional<std::int64_t> last =
+      colon == std::string_view::npos ? first : parse_integer(text.substr(colon + 1));
+  if (!first || !last) {
+    throw BadInput(
+        fmt::format("--points {}: \"{}\" is not a point or a range; write for example 2:5,9", selection, text));
+  }
+  if (*first < 0 || *last < *first || *last >= points) {
+    throw BadInput(fmt::format("--points {}: \"{}\" is not within the points 0:{} that diffphase plan lists", selection,
+                               text, points - 1));
+  }
+  return {*first, *last};
+}
+
+std::vector<PointRange> parse_selection(std::string_view selection, std::int64_t points) {
+  std::vector<PointRange> ranges;
+  std::size_t start = 0;
+  while (start <= selection.size()) {
+    const std::size_t comma = std::min(selection.find(',', start), selection.size());
+    ranges.push_back(parse_range(selection.substr(start, comma - start), selection, points));
+    start = comma + 1;
+  }
+  return ranges;
+}
+
+}  // namespace
+
+std::string AxisColumn::text(std::int64_t position) const {
+  const auto i = static_cast<std::size_t>(position);
+  if (!texts.empty()) return texts.at(i);
+  return integers ? fmt::format("{:.0f}", numbers.at(i)) : canonical_text(SweepValue(numbers.at(i)));
+}
+
+TaskParameters Sweep::parameters(const SweepTask& task) const {
+  return parameters_of(*this, task.cell, *task.request, task.realization);
+}
+
+std::string Sweep::label(const SweepTask& task) const {
+  const std::string& varied = cells[task.cell].label;
+  return fmt::format("{}{}{} realization {}", task.measure().name(), varied.empty() ? "" : " ", varied,
+                     task.realization);
+}
+
+Sweep make_sweep(SweepFile file) {
+  Sweep sweep(std::move(file));
+  GridBuilder(sweep).build();
+  if (sweep.file.kind != "file") check_measures(sweep);
+  return sweep;
+}
+
+void attach_dataset_summaries(Sweep& sweep, const std::function<DatasetSummary(const DatasetFile&)>& inspect) {
+  if (sweep.file.kind != "file") return;
+  std::map<std::string, DatasetSummary> summaries;
+  for (GridCell& cell : sweep.cells) {
+    const std::string key = dataset_key(*cell.parameters.file);
+    auto known = summaries.find(key);
+    if (known == summaries.end()) known = summaries.emplace(key, inspected(cell, inspect)).first;
+    cell.parameters.file_summary = known->second;
+  }
+  for (GridPoint& point : sweep.points) settle_samples(sweep, point);
+  for (const GridCell& cell : sweep.cells) check_samples(cell);
+  for (SweepTask& task : sweep.tasks) task.counts = sweep.cells[task.cell].parameters.samples;
+  check_measures(sweep);
+}
+
+void select_points(Sweep& sweep, std::string_view selection) {
+  const auto ranges = parse_selection(selection, static_cast<std::int64_t>(sweep.points.size()));
+  for (GridPoint& point : sweep.points) point.selected = false;
+  for (const PointRange& range : ranges) {
+    for (std::int64_t i = range.first; i <= range.last; ++i) sweep.points[static_cast<std::size_t>(i)].selected = true;
+  }
+  std::map<std::size_t, std::set<std::int64_t>> counts;
+  for (const GridPoint& point : sweep.points) {
+    if (point.selected) counts[point.cell].insert(point.samples);
+  }
+  std::erase_if(sweep.tasks, [&](const SweepTask& task) { return !counts.contains(task.cell); });
+  for (SweepTask& task : sweep.tasks) {
+    std::erase_if(task.counts, [&](std::int64_t count) { return !counts[task.cell].contains(count); });
+  }
+}
+
+void select_shard(Sweep& sweep, std::string_view shard) {
+  const std::size_t slash = shard.find('/');
+  const std::optional<std::int64_t> number = parse_integer(shard.substr(0, slash));
+  const std::optional<std::int64_t> shards =
+      slash == std::string_view::npos ? std::nullopt : parse_integer(shard.substr(slash + 1));
+  constexpr std::int64_t most = std::int64_t{1} << 31;
+  if (!number || !shards || *number < 1 || *number > *shards || *shards > most) {
+    throw BadInput(fmt::format("--shard {}: must be I/M with 1 <= I <= M, for example 2/4", shard));
+  }
+  std::erase_if(sweep.tasks, [&](const SweepTask& task) { return !shard_holds(task.identity, *number, *shards); });
+}
+
+}  // namespace diffphase

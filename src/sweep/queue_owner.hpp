@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "sweep/scheduler.hpp"
+#include "sweep/scheduler_message.hpp"
+
+namespace diffphase {
+
+/// Rank 0's side of the scheduler for one run: owns the queue, calls the hooks, answers leaders. Every
+/// function returns without waiting for anybody, except finish(). Not collective.
+class QueueOwner {
+ public:
+  QueueOwner(const TreeShape& shape, Mailbox& mailbox, const SchedulerHooks& hooks, TaskQueue queue);
+
+  /// Handles every letter that has arrived, looks whether a stop is wanted, ticks. Returns whether any had
+  /// arrived.
+  bool serve();
+  [[nodiscard]] bool stopping() const { return queue_.stopping(); }
+
+  /// The next task for rank 0's own group, begun; none if the level is done or the run stops.
+  [[nodiscard]] std::optional<std::size_t> take(int level);
+  /// How a task of rank 0's own group ended.
+  void report(std::size_t task, const TaskReport& report) { end(task, 0, report); }
+
+  /// Serves until every task is settled, tells every rank, and returns when all have answered.
+  RunSummary finish();
+
+ private:
+  bool read_mail();
+  void handle(int rank, SchedulerMessage message);
+  void answer(int leader, int level);
+  void end(std::size_t task, int holder, const TaskReport& report);
+  [[nodiscard]] std::optional<std::size_t> begin_next(int level, int leader);
+  void stop();
+  void tell_stop(int leader);
+  void post(int rank, const SchedulerMessage& message) { mailbox_.post(rank, encode(message)); }
+  template <typename Hook, typename... Arguments>
+  bool call(const Hook& hook, const Arguments&... arguments);
+  [[nodiscard]] RunSummary summary() const;
+
+  const TreeShape& shape_;
+  Mailbox& mailbox_;
+  const SchedulerHooks& hooks_;
+  TaskQueue queue_;
+  std::map<int, int> postponed_;  // leader -> level of a request posted ahead that waits for its running task
+  int acknowledged_ = 0;
+  bool finished_ = false;
+  std::string error_;
+};
+
+/// The summary as the payload of a `finished` message, and back.
+[[nodiscard]] SchedulerMessage finished_message(const RunSummary& summary);
+[[nodiscard]] RunSummary summary_of(const SchedulerMessage& finished);
+
+}  // namespace diffphase

@@ -1,0 +1,138 @@
+"""Figures and page over complete and incomplete files, and the command line's exit codes."""
+
+import re
+import subprocess
+import sys
+import tempfile
+import unittest
+import warnings
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+
+from synthetic_results import ROOT, Sweep, write_results
+
+from analysis.page import write_report
+from analysis.results import open_results
+
+SMALL = {"dimension": [64, 256], "samples": [200, 2000]}
+FIGURES = {"class_agreement", "collapse", "critical_times", "phase_diagram"}
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, "-m", "analysis", *arguments], cwd=ROOT, capture_output=True, text=True)
+
+
+class Report(unittest.TestCase):
+    def setUp(self):
+        self.enterContext(warnings.catch_warnings())
+        warnings.simplefilter("error", UserWarning)  # matplotlib's, such as a layout that did not work out
+
+    def report(self, sweep: Sweep) -> Path:
+        folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+        write_results(folder, sweep)
+        self.message = write_report(open_results(folder))
+        return folder / "figures"
+
+    def check(self, figures: Path, names: set[str]) -> str:
+        self.assertEqual({file.stem for file in figures.glob("*.png")}, names)
+        self.assertEqual({file.stem for file in figures.glob("*.pdf")}, names)
+        page = (figures / "index.html").read_text(encoding="utf-8")
+        self.assertEqual(set(re.findall(r'<img src="([^"/]+)\.png"', page)), names)
+        for name in names:
+            self.assertIn(f'href="{name}.pdf"', page)
+            self.check_picture(figures / f"{name}.png")
+            self.assertTrue((figures / f"{name}.pdf").read_bytes().startswith(b"%PDF"))
+        return page
+
+    def check_picture(self, file: Path) -> None:
+        """Drawn on: several colours, ink on more than the frame, nothing cut at the rim."""
+        pixels = matplotlib.image.imread(file)[..., :3]
+        self.assertGreater(min(pixels.shape[:2]), 300, file)
+        self.assertGreater(float(np.mean(pixels.min(axis=2) < 0.9)), 0.01, file)
+        self.assertGreater(len(np.unique((pixels[::2, ::2] * 8).astype(int).reshape(-1, 3), axis=0)), 8, file)
+        rim = np.concatenate([pixels[:1].reshape(-1, 3), pixels[-1:].reshape(-1, 3), pixels[:, 0], pixels[:, -1]])
+        self.assertGreater(float(rim.min()), 0.9, file)
+
+    def test_product_with_clones(self):
+        page = self.check(self.report(Sweep(axes=SMALL, clones=True, superclass=True)), FIGURES | {"clones"})
+        for text in ("speciation_time", "0123abc", "diffphase run", "&lt;clock&gt;", "64, 256", "table.csv", "closed form"):
+            self.assertIn(text, page)
+        self.assertNotIn("<clock>", page)
+        self.assertNotRegex(page, r'(src|href)="(/|http)')
+
+    def test_incomplete(self):
+        sweep = Sweep(axes=SMALL, pending=[("collapse", {"dimension": 1}), ("speciation", {"dimension": 0})],
+                      times=np.geomspace(0.5, 2.0, 16))
+        page = self.check(self.report(sweep), FIGURES)
+        self.assertIn("16 tasks pending", page)  # two tasks, 8 realizations
+        self.assertIn("pending", self.message)
+
+    def test_nothing_finished(self):
+        everything = [("collapse", {"dimension": slice(0, 2)}), ("speciation", {"dimension": slice(0, 2)})]
+        page = self.check(self.report(Sweep(axes=SMALL, pending=everything)), {"critical_times", "phase_diagram"})
+        self.assertIn("no figure class_agreement", page)
+
+    def test_one_point_one_realization(self):
+        self.check(self.report(Sweep(realizations=1)), FIGURES)
+
+    def test_only_speciation(self):
+        names = ("participation", "weight_entropy", "collapse_time")
+        gone = tuple(n + s for n in names for s in ("", "_stderr", "_theory", "_status", "_shift"))
+        self.check(self.report(Sweep(axes={"classes": [2, 4]}, omit=gone)), FIGURES - {"collapse"})
+
+    def test_points_words_and_zip(self):
+        points = [{"dimension": 64, "classes": 2, "samples": 200}, {"dimension": 256, "classes": 8, "samples": 2000}]
+        self.check(self.report(Sweep(axes={"point": points})), FIGURES)
+        zipped = [{"dimension": 64, "samples": 200}, {"dimension": 256, "samples": 2000}]
+        self.check(self.report(Sweep(axes={"zip": zipped, "centroids": ["orthogonal", "simplex"]})), FIGURES)
+        self.check(self.report(Sweep(axes={"centroids": ["orthogonal", "simplex"]})), FIGURES)
+
+    def test_every_clock(self):
+        for process in ("variance-exploding", "flow-matching", "ddpm-linear"):
+            with self.subTest(process):
+                self.check(self.report(Sweep(axes={"dimension": [64, 256]}, process=process)), FIGURES)
+
+    def test_a_figure_that_is_no_longer_there_is_removed(self):
+        figures = self.report(Sweep(axes={"dimension": [64, 256]}, clones=True))
+        write_results(figures.parent, Sweep(axes={"dimension": [64, 256]}))
+        write_report(open_results(figures.parent))
+        self.check(figures, FIGURES)
+
+
+class CommandLine(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+        write_results(cls.folder / "run", Sweep(axes={"dimension": [64, 256]}))
+
+    def test_table(self):
+        done = command("table", str(self.folder / "run"))
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("speciation_time", done.stdout)
+        self.assertTrue(command("table", str(self.folder / "run" / "results.h5"), "--csv").stdout.startswith("dimension,"))
+
+    def test_report_elsewhere(self):
+        done = command("report", str(self.folder / "run"), "-o", str(self.folder / "elsewhere"))
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertTrue((self.folder / "elsewhere" / "index.html").is_file())
+
+    def test_bad_input_is_one_line_and_exit_code_2(self):
+        junk = self.folder / "junk.h5"
+        junk.write_bytes(b"not HDF5 at all")
+        blocked = ["report", str(self.folder / "run"), "-o", str(junk / "figures")]
+        for arguments in (["table", str(self.folder / "nowhere")], ["report", str(self.folder)], ["table", str(junk)], blocked):
+            with self.subTest(arguments):
+                done = command(*arguments)
+                self.assertEqual(done.returncode, 2)
+                self.assertEqual((len(done.stderr.splitlines()), done.stdout), (1, ""))
+                self.assertIn(str(self.folder), done.stderr)
+
+    def test_bad_command_line(self):
+        for arguments in ([], ["plot", "x"], ["table"]):
+            self.assertEqual(command(*arguments).returncode, 2)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,108 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "posterior/reduction.hpp"
+
+namespace diffphase {
+namespace {
+
+// The same data and probes, split over the ranks by component or by dimension.
+std::vector<PosteriorSummary> reduce(const Communicator& comm, Partition partition, std::int64_t n, std::int64_t d,
+                                     std::vector<std::int64_t> counts) {
+  const TaskGroup group(comm);
+  const MixtureParameters parameters{.dimension = d, .classes = 3, .centroids = CentroidKind::random};
+  const GaussianMixture mixture(parameters, 5, hash_text("mpi"), 0);
+  const SlabLayout layout{partition, n, d, comm.size(), comm.rank()};
+  const DataSlab slab = draw_training_set(mixture, layout);
+  const StoredSource source(group, slab);
+  const RandomStream noise(5, hash_text("mpi"), 0, "noise");
+  ProbeBlock probes(5, layout.local_columns());
+  for (std::int64_t p = 0; p < 5; ++p) {
+    mixture.sample(p, layout.first_column(), probes.start(p));
+    noise.normals(static_cast<std::uint64_t>(p), static_cast<std::uint64_t>(layout.first_column()), probes.noise(p));
+    probes.parents[static_cast<std::size_t>(p)] = p;
+  }
+  probes.starts_at_parent = true;
+  probes.measure(group, partition);
+  const ReductionPlan plan{
+      .times = {0.05, 0.3, 1.0, 2.0}, .process = NoisingProcess(), .counts = counts, .law = {}, .label_groups = 3};
+  Reduction reduction(plan, d, probes);
+  source.visit(group, probes, counts.back(), [&](const ProductTile& tile) { reduction.consume(tile); });
+  reduction.merge_over(group);
+  std::vector<PosteriorSummary> all;
+  if (!comm.is_root()) return all;
+  for (std::size_t c = 0; c < counts.size(); ++c) {
+    for (std::int64_t p = 0; p < 5; ++p) {
+      for (std::size_t t = 0; t < 4; ++t) {
+        all.push_back(reduction.summary(c, p, t));
+        all.push_back({.log_evidence = 0.0,
+                       .participation = reduction.label_agreement(c, p, t),
+                       .entropy = 0.0,
+                       .parent_weight = 0.0,
+                       .largest_weight = 0.0});
+      }
+    }
+  }
+  return all;
+}
+
+void expect_same(const std::vector<PosteriorSummary>& a, const std::vector<PosteriorSummary>& b) {
+  ASSERT_EQ(a.size(), b.size());
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    EXPECT_NEAR(a[i].log_evidence, b[i].log_evidence, 1e-11 * (1.0 + std::abs(b[i].log_evidence)));
+    EXPECT_NEAR(a[i].participation, b[i].participation, 1e-11);
+    EXPECT_NEAR(a[i].entropy, b[i].entropy, 1e-10);
+    EXPECT_NEAR(a[i].parent_weight, b[i].parent_weight, 1e-11);
+  }
+}
+
+TEST(ReductionOverRanks, BothPartitionsGiveTheNumbersOfOneRank) {
+  const Communicator world = Communicator::world();
+  const Communicator self = Communicator::self();
+  for (const auto& [n, d] :
+       std::vector<std::pair<std::int64_t, std::int64_t>>{{1700, 37}, {40, 3}, {513, 1}, {2049, 16}}) {
+    const std::vector<std::int64_t> counts{5, 17, n};
+    const auto reference = reduce(self, Partition::component, n, d, counts);
+    const auto by_component = reduce(world, Partition::component, n, d, counts);
+    const auto by_dimension = reduce(world, Partition::dimension, n, d, counts);
+    if (!world.is_root()) continue;
+    expect_same(by_component, reference);
+    expect_same(by_dimension, reference);
+  }
+}
+
+TEST(ReductionOverRanks, UnevenGroupsOfOneWorldAgree) {
+  const Communicator world = Communicator::world();
+  const Communicator group = world.split(world.rank() < (world.size() + 1) / 2 ? 0 : 1);
+  const Communicator self = Communicator::self();
+  const auto reference = reduce(self, Partition::component, 900, 20, {100, 900});
+  const auto in_group = reduce(group, Partition::dimension, 900, 20, {100, 900});
+  if (group.is_root()) expect_same(in_group, reference);
+}
+
+TEST(ReductionOverRanks, AnErrorInOneConsumerEndsThePassEverywhere) {
+  const Communicator world = Communicator::world();
+  const TaskGroup group(world);
+  for (const Partition partition : {Partition::component, Partition::dimension}) {
+    const std::int64_t n = 512 * 2 * world.size();
+    const SlabLayout layout{partition, n, 8, world.size(), world.rank()};
+    const GaussianMixture mixture({.dimension = 8}, 1, hash_text("e"), 0);
+    const DataSlab slab = draw_training_set(mixture, layout);
+    const StoredSource source(group, slab);
+    ProbeBlock probes(2, layout.local_columns());
+    probes.measure(group, partition);
+    const int failing = world.size() - 1;
+    try {
+      source.visit(group, probes, n, [&](const ProductTile& tile) {
+        if (world.rank() == failing) throw std::runtime_error("planted");
+      });
+      ADD_FAILURE() << "no exception";
+    } catch (const GroupError& e) {
+      EXPECT_STREQ(e.what(), "planted");
+    }
+  }
+}
+
+}  // namespace
+}  // namespace diffphase

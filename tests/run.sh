@@ -1,0 +1,150 @@
+#!/usr/bin/env bash
+# Builds and tests everything that continuous integration does, from a clone, in at most 15 minutes on 2 cores.
+#
+#   bash tests/run.sh            release build with warnings as errors and all tests but the slow ones; the sanitizer
+#                                set; clang-format on every file, clang-tidy on the files of the last commit
+#   bash tests/run.sh --full     also the slow tests, every unit test under the sanitizers, clang-tidy on every file,
+#                                and every sweep file of jobs/ (each for at most 5 minutes)
+#   ... --no-install             do not look for Debian packages (modules or Spack have them)
+#
+# Every phase runs, also after one has failed, but for what needs a build that failed. The last line counts what passed and failed: each test of ctest is one,
+# each build, check and sweep file is one. The exit code is 1 if anything failed. Output of every phase: build/log/.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=jobs/environment.sh
+. jobs/environment.sh
+
+full=false
+install=true
+for argument in "$@"; do
+  case "$argument" in
+    --full) full=true ;;
+    --no-install) install=false ;;
+    *) say "tests/run.sh: unknown option $argument (known: --full, --no-install)"; exit 2 ;;
+  esac
+done
+
+if $install; then bash jobs/install-deps.sh --tests; fi
+PYTHON=$(choose_python)
+export PYTHON OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
+set_mpi_environment
+jobs_at_once=$(nproc)
+mkdir -p build/log
+
+passed=0
+failed=0
+succeeded=true # the last phase
+summary=()
+
+# phase NAME command...: runs a command with its output in build/log/NAME.log, shown in full when it fails. Counts the
+# tests of ctest when there are any, else the phase itself.
+phase() {
+  local name=$1 log="build/log/${1// /-}.log" start=$SECONDS code=0 counts good bad line
+  shift
+  "$@" >"$log" 2>&1 || code=$?
+  counts=$(sed -n 's/^[0-9]*% tests passed, \([0-9]*\) tests failed out of \([0-9]*\)$/\1 \2/p' "$log" | tail -n 1)
+  if [ -n "$counts" ]; then
+    bad=${counts% *}
+    good=$((${counts#* } - bad))
+    if [ "$code" -ne 0 ] && [ "$bad" -eq 0 ]; then bad=1; fi
+  else
+    good=$((code == 0))
+    bad=$((code != 0))
+  fi
+  passed=$((passed + good))
+  failed=$((failed + bad))
+  line=$(printf '%-28s %4d passed %3d failed %5d s' "$name" "$good" "$bad" $((SECONDS - start)))
+  summary+=("$line")
+  say "$line"
+  if [ "$code" -ne 0 ]; then
+    tail -n 400 "$log" >&2
+    say "$name FAILED (code $code); all of its output is in $log"
+  fi
+  if [ "$code" -eq 0 ]; then succeeded=true; else succeeded=false; fi
+}
+
+build() { cmake --preset "$1" && cmake --build --preset "$1" "${@:2}"; }
+
+# Names the files that clang-format would change.
+check_format() {
+  local file code=0
+  while read -r file; do
+    if ! clang-format --dry-run --Werror "$file" 2>/dev/null; then
+      echo "not formatted: $file (clang-format -i $file)"
+      code=1
+    fi
+  done < <(git ls-files -- '*.cpp' '*.hpp')
+  return $code
+}
+
+check_scripts() { git ls-files -z -- '*.sh' '*.sbatch' .ci/run | xargs -0 -r shellcheck -x; }
+
+# The sources that the ci build compiles, of those named on standard input.
+compiled_sources() {
+  "$PYTHON" -c '
+import json, os, sys
+compiled = {os.path.realpath(unit["file"]) for unit in json.load(open("build/ci/compile_commands.json"))}
+print("".join(f + "\n" for f in sys.stdin.read().split("\n") if os.path.realpath(f) in compiled), end="")'
+}
+
+check_tidy() {
+  local sources
+  if $full; then
+    sources=$(git ls-files -- '*.cpp')
+  elif git rev-parse -q --verify HEAD~1 >/dev/null; then
+    sources=$(git diff --name-only --diff-filter=d HEAD~1 -- '*.cpp')
+  else
+    sources=
+  fi
+  sources=$(compiled_sources <<<"$sources") || return
+  echo "clang-tidy on $(grep -c . <<<"$sources") files"
+  xargs -r -n 1 -P "$jobs_at_once" clang-tidy -p build/ci --quiet <<<"$sources"
+}
+
+# A sweep file runs to its end, or for 5 minutes and stops as it should.
+run_job() {
+  local file=$1 folder code=0 options=()
+  folder=build/jobs/$(basename "$file" .toml)
+  rm -rf "$folder"
+  if grep -q '^ *file *=.*idx3' "$file"; then
+    local data=../shared/data/mnist
+    if ! [ -d "$data" ]; then
+      echo "not run: $data is not here"
+      return 0
+    fi
+    options+=(--set "dataset.file=$PWD/$data/t10k-images-idx3-ubyte.gz"
+              --set "dataset.labels=$PWD/$data/t10k-labels-idx1-ubyte.gz")
+  fi
+  build/ci/drivers/diffphase plan "$file" "${options[@]}" || return
+  on_ranks 2 build/ci/drivers/diffphase run "$file" -o "$folder" --stop-after 5m "${options[@]}" || code=$?
+  echo "exit code $code"
+  [ "$code" -eq 0 ] || [ "$code" -eq 75 ]
+}
+
+phase "format" check_format
+phase "scripts" check_scripts
+# What an older build left behind is not tested.
+phase "build ci" build ci
+built=$succeeded
+if $built; then
+  phase "tests" ctest --preset ci -j "$jobs_at_once"
+  phase "clang-tidy" check_tidy
+fi
+if $full && $built; then
+  phase "slow tests" ctest --test-dir build/ci -L full -j "$jobs_at_once" --output-on-failure
+  for file in jobs/*.toml; do phase "job $(basename "$file" .toml)" run_job "$file"; done
+fi
+
+phase "build asan" build asan --target "$($full && echo all || echo sanitizer_tests)"
+if $succeeded && $full; then
+  phase "sanitizer tests" ctest --test-dir build/asan -L unit -LE full -j "$jobs_at_once" --output-on-failure \
+    --no-tests=error
+elif $succeeded; then
+  phase "sanitizer tests" ctest --preset asan -j "$jobs_at_once"
+fi
+
+printf '\n'
+printf '%s\n' "${summary[@]}"
+printf 'total %d s\n\n' "$SECONDS"
+printf '%d passed, %d failed\n' "$passed" "$failed"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,116 @@
+#include "ensemble/data_slab.hpp"
+
+#include <gtest/gtest.h>
+
+#include <array>
+#include <set>
+#include <utility>
+#include <vector>
+
+namespace diffphase {
+namespace {
+
+constexpr std::array partitions{Partition::component, Partition::dimension};
+
+SlabLayout layout_of(Partition partition, std::int64_t rows, std::int64_t columns, int ranks, int rank) {
+  return {partition, rows, columns, ranks, rank};
+}
+
+TEST(SlabLayout, EveryEntryHasExactlyOneOwner) {
+  for (const Partition partition : partitions) {
+    for (const int ranks : {1, 2, 3, 4, 7}) {
+      for (const std::int64_t rows : {0, 1, 511, 512, 513, 1024, 3000, 3584, 3585}) {
+        for (const std::int64_t columns : {1, 3, 5, 10}) {
+          std::set<std::pair<std::int64_t, std::int64_t>> seen;
+          for (int rank = 0; rank < ranks; ++rank) {
+            const SlabLayout layout = layout_of(partition, rows, columns, ranks, rank);
+            for (std::int64_t local = 0; local < layout.local_rows(); ++local) {
+              const std::int64_t row = layout.global_row(local);
+              ASSERT_TRUE(row >= 0 && row < rows && layout.holds(row));
+              ASSERT_EQ(layout.local_row(row), local);
+              ASSERT_TRUE(partition == Partition::dimension || layout.owner(row) == rank);
+              for (std::int64_t j = 0; j < layout.local_columns(); ++j) {
+                ASSERT_TRUE(seen.emplace(row, layout.first_column() + j).second);
+              }
+            }
+          }
+          ASSERT_EQ(static_cast<std::int64_t>(seen.size()), rows * columns);
+          ASSERT_TRUE(seen.empty() || seen.rbegin()->second == columns - 1);
+        }
+      }
+    }
+  }
+}
+
+TEST(SlabLayout, TheOwnerOfARowDoesNotDependOnTheNumberOfRows) {
+  for (std::int64_t row = 0; row < 2000; row += 37) {
+    EXPECT_EQ(layout_of(Partition::component, row + 1, 4, 3, 0).owner(row),
+              layout_of(Partition::component, 100000, 4, 3, 0).owner(row));
+  }
+}
+
+GaussianMixture mixture_of(CentroidKind kind) {
+  MixtureParameters p;
+  p.centroids = kind;
+  p.dimension = 13;
+  p.classes = kind == CentroidKind::opposite ? 2 : 6;
+  p.branches = {2, 3};
+  p.sigma = 0.7;
+  return {p, 5, hash_text("slab test"), 1};
+}
+
+constexpr std::array kinds{CentroidKind::random, CentroidKind::opposite, CentroidKind::orthogonal,
+                           CentroidKind::simplex, CentroidKind::hierarchical};
+
+TEST(DataSlab, TrainingSetIsTheMixturesSamplesForAnyPartition) {
+  for (const CentroidKind kind : kinds) {
+    const GaussianMixture mixture = mixture_of(kind);
+    for (const Partition partition : partitions) {
+      for (const int ranks : {1, 2, 3, 20}) {
+        for (int rank = 0; rank < ranks; ++rank) {
+          const SlabLayout layout = layout_of(partition, 1100, 13, ranks, rank);
+          const DataSlab slab = draw_training_set(mixture, layout);
+          ASSERT_EQ(static_cast<std::int64_t>(slab.labels.size()), layout.local_rows());
+          for (std::int64_t local = 0; local < layout.local_rows(); ++local) {
+            const std::int64_t row = layout.global_row(local);
+            std::vector<double> direct(static_cast<std::size_t>(layout.local_columns()));
+            mixture.sample(row, layout.first_column(), direct);
+            const auto stored = slab.row(local);
+            ASSERT_TRUE(std::equal(stored.begin(), stored.end(), direct.begin(), direct.end()));
+            ASSERT_EQ(slab.labels[static_cast<std::size_t>(local)], mixture.label(row));
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST(DataSlab, CentroidMatrixHoldsTheCentroidsAndSuperclasses) {
+  for (const CentroidKind kind : kinds) {
+    const GaussianMixture mixture = mixture_of(kind);
+    for (const Partition partition : partitions) {
+      for (int rank = 0; rank < 3; ++rank) {
+        const SlabLayout layout = layout_of(partition, mixture.classes(), 13, 3, rank);
+        const DataSlab slab = centroid_matrix(mixture, layout);
+        EXPECT_EQ(slab.labels.empty(), kind != CentroidKind::hierarchical || layout.local_rows() == 0);
+        for (std::int64_t local = 0; local < layout.local_rows(); ++local) {
+          const std::int64_t c = layout.global_row(local);
+          std::vector<double> direct(static_cast<std::size_t>(layout.local_columns()));
+          mixture.centroid(c, layout.first_column(), direct);
+          const auto stored = slab.row(local);
+          EXPECT_TRUE(std::equal(stored.begin(), stored.end(), direct.begin(), direct.end()));
+          EXPECT_TRUE(slab.labels.empty() || slab.labels[static_cast<std::size_t>(local)] == c / 3);
+        }
+      }
+    }
+  }
+}
+
+TEST(DataSlab, LayoutsThatDoNotFitTheMixtureAreRefused) {
+  const GaussianMixture mixture = mixture_of(CentroidKind::random);
+  EXPECT_THROW((void)draw_training_set(mixture, layout_of(Partition::component, 10, 12, 1, 0)), std::logic_error);
+  EXPECT_THROW((void)centroid_matrix(mixture, layout_of(Partition::component, 7, 13, 1, 0)), std::logic_error);
+}
+
+}  // namespace
+}  // namespace diffphase

@@ -1,0 +1,521 @@
+#include "ensemble/dataset_file.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <hdf5.h>
+
+#include <cmath>
+#include <filesystem>
+#include <functional>
+#include <limits>
+#include <numeric>
+#include <set>
+
+#include "random/random_stream.hpp"
+#include "support/array_files.hpp"
+
+namespace diffphase {
+namespace {
+
+using test::gzipped;
+using test::idx_header;
+using test::npy_header;
+using test::packed;
+using test::write_file;
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// The part of a file on the only rank of a group.
+DataSlab read_all(const DatasetFile& file, std::int64_t rows = -1) {
+  const Communicator self = Communicator::self();
+  const DatasetSummary summary = inspect_dataset(file);
+  const SlabLayout layout{Partition::component, rows < 0 ? summary.rows : rows, summary.dimension, 1, 0};
+  return read_dataset(TaskGroup(self), file, summary, layout);
+}
+
+std::string error_of(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const DatasetError& error) {
+    return error.what();
+  }
+  return "no error";
+}
+
+std::string inspection_error(const DatasetFile& file) {
+  return error_of([&] { (void)inspect_dataset(file); });
+}
+
+template <typename T>
+void write_hdf5(hid_t group, const std::string& name, const std::vector<hsize_t>& shape, hid_t type,
+                const std::vector<T>& values, const std::vector<hsize_t>& chunk = {},
+                const std::vector<hsize_t>& largest = {}) {
+  const hid_t space = shape.empty() ? H5Screate(H5S_SCALAR)
+                                    : H5Screate_simple(static_cast<int>(shape.size()), shape.data(),
+                                                       largest.empty() ? nullptr : largest.data());
+  const hid_t creation = H5Pcreate(H5P_DATASET_CREATE);
+  if (!chunk.empty()) {
+    H5Pset_chunk(creation, static_cast<int>(chunk.size()), chunk.data());
+    H5Pset_deflate(creation, 4);
+  }
+  const hid_t dataset = H5Dcreate2(group, name.c_str(), type, space, H5P_DEFAULT, creation, H5P_DEFAULT);
+  if (!values.empty()) H5Dwrite(dataset, H5T_NATIVE_DOUBLE, H5S_ALL, H5S_ALL, H5P_DEFAULT, values.data());
+  H5Dclose(dataset);
+  H5Pclose(creation);
+  H5Sclose(space);
+}
+
+class DatasetFileTest : public testing::Test {
+ protected:
+  // Numbers that every type holds: 7 rows of 2 x 3.
+  DatasetFileTest() : numbers_(42) {
+    std::iota(numbers_.begin(), numbers_.end(), 1.0);
+    numbers_[5] = 255.0;
+  }
+
+  std::string write(const std::string& name, const std::string& bytes) {
+    write_file(folder_ / name, bytes);
+    return folder_ / name;
+  }
+  std::string write_gz(const std::string& name, const std::string& bytes) {
+    return write(name, gzipped(bytes, folder_ / "scratch.gz"));
+  }
+
+  // A good file of each format and type, and the numbers of its type.
+  std::vector<std::string> write_every_format() {
+    const std::string u8 = packed<std::uint8_t>(numbers_);
+    const std::string f4 = packed<float>(numbers_);
+    const std::string f8 = packed<double>(numbers_);
+    std::vector<std::string> names{
+        write("u8.idx", idx_header(0x08, {7, 2, 3}) + u8),
+        write("f4.idx", idx_header(0x0D, {7, 2, 3}) + packed<float>(numbers_, true)),
+        write("f8.idx", idx_header(0x0E, {7, 2, 3}) + packed<double>(numbers_, true)),
+        write_gz("u8.idx.gz", idx_header(0x08, {7, 2, 3}) + u8),
+        write_gz("f8.npy.gz", npy_header("<f8", "(7, 2, 3)") + f8),
+    };
+    for (const int version : {1, 2, 3}) {
+      const std::string tag = std::to_string(version) + ".npy";
+      names.push_back(write("u1-" + tag, npy_header("|u1", "(7, 2, 3)", version) + u8));
+      names.push_back(write("f4-" + tag, npy_header("<f4", "(7, 2, 3)", version) + f4));
+      names.push_back(write("f8-" + tag, npy_header("<f8", "(7, 2, 3)", version) + f8));
+    }
+    const std::string path = folder_ / "all.h5";
+    const hid_t file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    const hid_t group = H5Gcreate2(file, "deep", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    write_hdf5(group, "u8", {7, 2, 3}, H5T_STD_U8LE, numbers_);
+    write_hdf5(group, "f4", {7, 2, 3}, H5T_IEEE_F32LE, numbers_, {2, 2, 2});
+    write_hdf5(group, "f8be", {7, 2, 3}, H5T_IEEE_F64BE, numbers_, {3, 1, 3});
+    H5Gclose(group);
+    H5Fclose(file);
+    for (const char* name : {":/deep/u8", ":/deep/f4", ":/deep/f8be"}) names.push_back(path + name);
+    return names;
+  }
+
+  test::TemporaryFolder folder_{"dataset"};
+  std::vector<double> numbers_;
+};
+
+TEST_F(DatasetFileTest, EveryFormatAndTypeGivesTheSameNumbers) {
+  for (const std::string& name : write_every_format()) {
+    SCOPED_TRACE(name);
+    DatasetFile file;
+    file.path = name;
+    const DatasetSummary summary = inspect_dataset(file);
+    EXPECT_EQ(summary.rows, 7);
+    EXPECT_EQ(summary.dimension, 6);
+    EXPECT_TRUE(summary.class_sizes.empty());
+    const DataSlab slab = read_all(file);
+    EXPECT_EQ(slab.values, numbers_);
+    EXPECT_TRUE(slab.labels.empty());
+    EXPECT_EQ(read_all(file, 3).values, std::vector<double>(numbers_.begin(), numbers_.begin() + 18));
+  }
+}
+
+TEST_F(DatasetFileTest, RowsOfRankZeroAreSingleNumbers) {
+  DatasetFile file;
+  file.path = write("one.npy", npy_header("<f8", "(42,)") + packed<double>(numbers_));
+  EXPECT_EQ(inspect_dataset(file).dimension, 1);
+  EXPECT_EQ(read_all(file).values, numbers_);
+}
+
+TEST_F(DatasetFileTest, MomentsAreThoseOfAllEntries) {
+  DatasetFile file;
+  file.path = write("u8.idx", idx_header(0x08, {7, 2, 3}) + packed<std::uint8_t>(numbers_));
+  for (const std::int64_t pad : {0, 2}) {
+    file.pad = pad;
+    const double n = pad == 0 ? 42.0 : 7.0 * 6.0 * 7.0;
+    const double mean = std::accumulate(numbers_.begin(), numbers_.end(), 0.0) / n;
+    const double squares = std::inner_product(numbers_.begin(), numbers_.end(), numbers_.begin(), 0.0);
+    const DatasetSummary summary = inspect_dataset(file);
+    EXPECT_NEAR(summary.mean, mean, 1e-12 * mean);
+    EXPECT_NEAR(summary.standard_deviation, std::sqrt(squares / n - mean * mean), 1e-10);
+  }
+}
+
+TEST_F(DatasetFileTest, ScalingsOfIntegers) {
+  DatasetFile file;
+  file.path = write("u8.idx", idx_header(0x08, {7, 2, 3}) + packed<std::uint8_t>(numbers_));
+  file.scaling = Scaling::unit;
+  EXPECT_EQ(read_all(file).values[0], 1.0 / 255.0);
+  EXPECT_EQ(read_all(file).values[5], 1.0);
+  file.scaling = Scaling::symmetric;
+  EXPECT_DOUBLE_EQ(read_all(file).values[0], 2.0 / 255.0 - 1.0);
+  EXPECT_EQ(read_all(file).values[5], 1.0);
+  file.scaling = Scaling::standardised;
+  file.pad = 1;
+  const auto values = read_all(file).values;
+  EXPECT_NEAR(std::accumulate(values.begin(), values.end(), 0.0), 0.0, 1e-11);
+  EXPECT_NEAR(
+      std::inner_product(values.begin(), values.end(), values.begin(), 0.0) / static_cast<double>(values.size()), 1.0,
+      1e-12);
+}
+
+TEST_F(DatasetFileTest, FloatingPointNumbersMustBeInRangeAlreadyWhereScaledToAnInterval) {
+  DatasetFile file;
+  file.path = write("f.npy", npy_header("<f4", "(2, 2)") + packed<float>({0.0, 0.25, 0.5, 1.0}));
+  file.scaling = Scaling::unit;
+  EXPECT_THAT(read_all(file).values, ElementsAre(0.0, 0.25, 0.5, 1.0));
+  file.scaling = Scaling::symmetric;
+  EXPECT_THAT(read_all(file).values, ElementsAre(-1.0, -0.5, 0.0, 1.0));
+  file.path = write("f.npy", npy_header("<f8", "(2, 2)") + packed<double>({0.0, 0.25, 17.5, 1.0}));
+  EXPECT_THAT(inspection_error(file),
+              HasSubstr("f.npy: row 1, column 0 (from 0) holds 17.5, but scaling = \"[-1,1]\" needs floating-point "
+                        "numbers that lie between 0 and 1 already"));
+}
+
+TEST_F(DatasetFileTest, PaddingSurroundsEachImage) {
+  DatasetFile file;
+  file.path = write("p.npy", npy_header("|u1", "(2, 1, 2)") + packed<std::uint8_t>({51, 102, 255, 204}));
+  file.pad = 1;
+  EXPECT_EQ(inspect_dataset(file).dimension, 12);
+  EXPECT_THAT(read_all(file).values, ElementsAre(0, 0, 0, 0, 0, 51, 102, 0, 0, 0, 0, 0,  //
+                                                 0, 0, 0, 0, 0, 255, 204, 0, 0, 0, 0, 0));
+  file.scaling = Scaling::symmetric;
+  EXPECT_THAT(read_all(file, 1).values, ElementsAre(-1, -1, -1, -1, -1, -0.6, testing::DoubleNear(-0.2, 1e-15), -1,  //
+                                                    -1, -1, -1, -1));
+}
+
+// Ten rows (i, i) with the labels below, the labels in every format.
+class LabelledFileTest : public DatasetFileTest {
+ protected:
+  LabelledFileTest() {
+    for (int i = 0; i < 10; ++i) pairs_.insert(pairs_.end(), 2, i);
+    file_.path = write("x.npy", npy_header("<f4", "(10, 2)") + packed<float>(pairs_));
+    file_.labels = write("y.idx", idx_header(0x08, {10}) + packed<std::uint8_t>(labels_));
+  }
+
+  std::vector<std::string> write_labels() {
+    std::vector<std::string> names{
+        file_.labels,
+        write_gz("y.idx.gz", idx_header(0x08, {10}) + packed<std::uint8_t>(labels_)),
+        write("y4.idx", idx_header(0x0C, {10}) + packed<std::int32_t>(labels_, true)),
+        write("y8.npy", npy_header("<i8", "(10,)") + packed<std::int64_t>(labels_)),
+        write("y8.2.npy", npy_header("<u2", "(10, 1)") + packed<std::uint16_t>(labels_)),
+        write("yf.npy", npy_header("<f8", "(10,)") + packed<double>(labels_)),
+    };
+    const std::string path = folder_ / "y.h5";
+    const hid_t file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    write_hdf5(file, "y", {10}, H5T_STD_I64LE, labels_);
+    H5Fclose(file);
+    names.push_back(path + ":/y");
+    return names;
+  }
+
+  const std::vector<double> labels_{3, 8, 1, 8, 3, 3, 5, 8, 1, 8};
+  std::vector<double> pairs_;
+  DatasetFile file_;
+};
+
+TEST_F(LabelledFileTest, LabelsBecomeTheirPlaceAmongThosePresent) {
+  for (const std::string& name : write_labels()) {
+    SCOPED_TRACE(name);
+    file_.labels = name;
+    EXPECT_THAT(inspect_dataset(file_).class_sizes, ElementsAre(2, 3, 1, 4));
+    EXPECT_THAT(read_labels(file_, 10), ElementsAre(1, 3, 0, 3, 1, 1, 2, 3, 0, 3));
+    EXPECT_EQ(read_all(file_).labels, read_labels(file_, 10));
+    EXPECT_EQ(read_all(file_, 4).labels, read_labels(file_, 4));
+  }
+}
+
+TEST_F(LabelledFileTest, SelectedClassesAreCountedInTheOrderOfTheList) {
+  file_.select_classes = {8, 1};
+  const DatasetSummary summary = inspect_dataset(file_);
+  EXPECT_EQ(summary.rows, 6);
+  EXPECT_THAT(summary.class_sizes, ElementsAre(4, 2));
+  const DataSlab slab = read_all(file_);
+  EXPECT_THAT(slab.values, ElementsAre(1, 1, 2, 2, 3, 3, 7, 7, 8, 8, 9, 9));
+  EXPECT_THAT(slab.labels, ElementsAre(0, 1, 0, 0, 1, 0));
+  EXPECT_EQ(read_labels(file_, 6), slab.labels);
+  EXPECT_NEAR(summary.mean, 5.0, 1e-14);
+}
+
+TEST_F(LabelledFileTest, ShufflePermutesRowsWithTheirLabels) {
+  file_.shuffle = true;
+  for (const bool select : {false, true}) {
+    if (select) file_.select_classes = {8, 1};
+    const DataSlab slab = read_all(file_);
+    std::set<double> seen;
+    for (std::size_t i = 0; i < slab.labels.size(); ++i) {
+      const double row = slab.values[2 * i];
+      seen.insert(row);
+      const auto stored = static_cast<std::int64_t>(labels_[static_cast<std::size_t>(row)]);
+      EXPECT_EQ(stored, select ? (slab.labels[i] == 0 ? 8 : 1)
+                               : (std::vector{1, 3, 5, 8}[static_cast<std::size_t>(slab.labels[i])]));
+    }
+    EXPECT_EQ(seen.size(), slab.labels.size());
+    EXPECT_FALSE(std::is_sorted(slab.values.begin(), slab.values.end()));
+    EXPECT_EQ(read_labels(file_, static_cast<std::int64_t>(slab.labels.size())), slab.labels);
+    // A prefix is a prefix of the same permutation, another seed another permutation.
+    const DataSlab prefix = read_all(file_, 3);
+    EXPECT_TRUE(std::equal(prefix.values.begin(), prefix.values.end(), slab.values.begin()));
+    EXPECT_EQ(read_labels(file_, 3), prefix.labels);
+    file_.seed = 2;
+    EXPECT_NE(read_all(file_).values, slab.values);
+    file_.seed = 1;
+  }
+}
+
+TEST_F(LabelledFileTest, ShuffledPositionsAreUniform) {
+  // Row 0 of five lands on every position equally often over seeds: chi-squared with four degrees of freedom.
+  file_.labels.clear();
+  file_.path = write("five.npy", npy_header("|u1", "(5,)") + packed<std::uint8_t>({0, 1, 2, 3, 4}));
+  file_.shuffle = true;
+  std::vector<double> counts(5);
+  for (file_.seed = 0; file_.seed < 500; ++file_.seed) {
+    const auto values = read_all(file_).values;
+    ++counts[static_cast<std::size_t>(std::find(values.begin(), values.end(), 0.0) - values.begin())];
+  }
+  double chi_squared = 0.0;
+  for (const double count : counts) chi_squared += (count - 100.0) * (count - 100.0) / 100.0;
+  EXPECT_LT(chi_squared, 23.5);  // 1e-4
+}
+
+TEST_F(LabelledFileTest, BadLabelsAndSelections) {
+  const DatasetFile good = file_;
+  file_.select_classes = {8, 4};
+  EXPECT_THAT(inspection_error(file_), AllOf(HasSubstr("y.idx: select_classes = [8, 4], but no row has the label 4"),
+                                             HasSubstr("the labels present are 1, 3, 5, 8")));
+  file_.select_classes = {8, 8};
+  EXPECT_THAT(inspection_error(file_), HasSubstr("names the label 8 twice"));
+  file_.labels.clear();
+  EXPECT_THAT(inspection_error(file_), HasSubstr("x.npy: select_classes = [8, 8] needs labels"));
+  file_ = good;
+  file_.labels = write("short.idx", idx_header(0x08, {9}) + std::string(9, '\1'));
+  EXPECT_THAT(inspection_error(file_),
+              AllOf(HasSubstr("short.idx: has 9 labels, but "), HasSubstr("x.npy has 10 rows")));
+  file_.labels = write("half.npy", npy_header("<f8", "(3,)") + packed<double>({1.0, 0.5, 2.0}));
+  EXPECT_THAT(inspection_error(file_), HasSubstr("half.npy: the label of row 1 is 0.5, but labels must be integers"));
+  file_.labels = write("nan.npy", npy_header("<f8", "(1,)") + packed<double>({std::nan("")}));
+  EXPECT_THAT(inspection_error(file_), HasSubstr("the label of row 0 is nan"));
+  file_.labels = write("wide.idx", idx_header(0x08, {5, 2}) + std::string(10, '\1'));
+  EXPECT_THAT(inspection_error(file_), HasSubstr("one integer for each row, but their shape is [5, 2]"));
+  file_.labels = folder_ / "nowhere";
+  EXPECT_THAT(inspection_error(file_), HasSubstr("nowhere: No such file or directory"));
+  EXPECT_THAT(error_of([&] { (void)read_labels(good, 11); }), HasSubstr("11 rows are asked for, but it has 10"));
+}
+
+TEST_F(DatasetFileTest, ErrorsNameTheFileTheValueAndWhatIsAllowed) {
+  struct Case {
+    std::string path;
+    std::string expected;
+  };
+  const std::string u8 = packed<std::uint8_t>(numbers_);
+  const std::string f8 = packed<double>(numbers_);
+  const double infinity = std::numeric_limits<double>::infinity();
+  std::filesystem::create_directory(folder_ / "folder");
+  const std::string structured = "{'descr': [('a', '<f8')], 'fortran_order': False, 'shape': (42,), }";
+  const std::string gz = gzipped(idx_header(0x08, {7, 2, 3}) + u8, folder_ / "scratch.gz");
+  const std::vector<Case> cases{
+      {folder_ / "missing.idx", "missing.idx: No such file or directory"},
+      {folder_ / "missing.h5:/data", "missing.h5: No such file or directory"},
+      {folder_ / "folder", "folder: is a directory, but a file is needed"},
+      {"/dev/zero", "/dev/zero: is not a regular file"},
+      {write("empty", ""), "empty: the file is empty"},
+      {write("elf",
+             "\x7f"
+             "ELF...."),
+       "elf: begins with the bytes 7f 45 4c 46, but IDX begins with 00 00"},
+      {write("cut.gz", gz.substr(0, gz.size() - 9)), "cut.gz: the gzip file is truncated"},
+      {write("bad.gz", gz.substr(0, gz.size() - 6) + "\1\1\1\1\1\1"), "bad.gz: the gzip file is damaged"},
+      {write("code.idx", idx_header(0x0A, {7, 6}) + u8),
+       "code.idx: wrong magic number: the IDX type code is 0x0a, but it must be one of 0x08, 0x09"},
+      {write("i4.idx", idx_header(0x0C, {7, 6}) + packed<std::int32_t>(numbers_)),
+       "i4.idx: its numbers are of type int32, but they must be uint8, float32 or float64"},
+      {write("rank.idx", idx_header(0x08, {}) + u8), "rank.idx: holds a single number (rank 0)"},
+      {write("zero.idx", idx_header(0x08, {7, 0})),
+       "zero.idx: its shape is [7, 0], but every length must be at least 1"},
+      {write("cut.idx", idx_header(0x08, {7, 60000}) + u8),
+       "cut.idx: is truncated or damaged: its header declares [7, 60000] numbers of type uint8, more than "
+       "the file can"},
+      {write("near.idx", idx_header(0x08, {7, 6}) + u8.substr(1)), "near.idx: is truncated: the array"},
+      {write("long.idx", idx_header(0x08, {7, 6}) + u8 + "?"),
+       "long.idx: bytes follow after the last row, but its header declares the shape [7, 6]"},
+      {write("huge.idx", idx_header(0x0E, {4294967295U, 4294967295U, 4294967295U}) + u8),
+       "numbers of type float64, more than the file can hold"},
+      {write("rank.npy", npy_header("<f8", "()") + f8), "rank.npy: holds a single number (rank 0)"},
+      {write("big.npy", npy_header(">f8", "(42,)") + f8),
+       "big.npy: its NPY dtype is '>f8', but it must be '|u1', '<f4' or '<f8'"},
+      {write("c16.npy", npy_header("<c16", "(21,)") + f8), "c16.npy: its NPY dtype is '<c16', but"},
+      {write("struct.npy", npy_header(structured) + f8), "struct.npy: its NPY dtype is [('a', '<f8')], but"},
+      {write("i8.npy", npy_header("<i8", "(42,)") + f8), "i8.npy: its numbers are of type int64, but they must be"},
+      {write("order.npy", npy_header("{'descr': '<f8', 'fortran_order': True, 'shape': (7, 6), }") + f8),
+       "order.npy: is in Fortran order, but it must be in C order"},
+      {write("version.npy", npy_header("<f8", "(42,)", 4) + f8), "version.npy: its NPY version is 4, but it must be 1"},
+      {write("shape.npy", npy_header("<f8", "(4, 'x')") + f8), "shape.npy: its NPY header has the shape (4, 'x')"},
+      {write("keys.npy", npy_header("{'descr': '<f8'}") + f8), "keys.npy: its NPY header is damaged: descr,"},
+      {write("negative.npy", npy_header("<f8", "(-4, 6)") + f8), "its shape is [-4, 6], but every length must be at"},
+      {write("nan.npy", npy_header("<f8", "(2, 2)") + packed<double>({1.0, 2.0, 3.0, std::nan("")})),
+       "nan.npy: row 1, column 1 (from 0) holds nan, but every number must be finite"},
+      {write("inf.idx", idx_header(0x0D, {2, 2}) + packed<float>({1.0, -infinity, 3.0, 4.0}, true)),
+       "inf.idx: row 0, column 1 (from 0) holds -inf, but every number must be finite"},
+      {write("plain.npy", npy_header("<f8", "(42,)") + f8) + ":/x", "plain.npy: is not an HDF5 file"},
+  };
+  for (const Case& c : cases) {
+    DatasetFile file;
+    file.path = c.path;
+    EXPECT_THAT(inspection_error(file), HasSubstr(c.expected));
+  }
+}
+
+TEST_F(DatasetFileTest, ErrorsOfHdf5Files) {
+  const std::string path = folder_ / "bad.h5";
+  const hid_t file = H5Fcreate(path.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+  const hid_t group = H5Gcreate2(file, "train", H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+  write_hdf5(group, "images", {7, 6}, H5T_IEEE_F64LE, numbers_);
+  write_hdf5(group, "scalar", {}, H5T_IEEE_F64LE, std::vector<double>{1.0});
+  write_hdf5<double>(group, "text", {3}, H5T_C_S1, {});
+  write_hdf5(group, "i4", {7, 6}, H5T_STD_I32LE, numbers_);
+  write_hdf5<double>(group, "enormous", {1ULL << 50U, 6}, H5T_IEEE_F64LE, {}, {1, 6});
+  write_hdf5<double>(group, "chunky", {1, 6}, H5T_IEEE_F64LE, {}, {1ULL << 25U, 6}, {H5S_UNLIMITED, 6});
+  H5Gclose(group);
+  H5Fclose(file);
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {"", "an HDF5 file needs the path of a dataset, as in "},
+      {":/train/image",
+       "bad.h5: has no dataset /train/image; the nearest of its datasets are /train/images, /train/i4, "},
+      {":/train", "bad.h5: has no dataset /train; the nearest of its datasets are "},
+      {":/train/scalar", "bad.h5:/train/scalar: holds a single number (rank 0)"},
+      {":/train/text", "bad.h5:/train/text: its HDF5 type is not one of uint8, float32 and float64"},
+      {":/train/i4", "bad.h5:/train/i4: its numbers are of type int32, but they must be"},
+      {":/train/enormous", "/train/enormous: is truncated or damaged: its header declares [1125899906842624, 6]"},
+      {":/train/chunky", "/train/chunky: is truncated or damaged: its header declares [33554432, 6]"},
+  };
+  testing::internal::CaptureStderr();
+  for (const auto& [suffix, expected] : cases) {
+    DatasetFile dataset;
+    dataset.path = path + suffix;
+    EXPECT_THAT(inspection_error(dataset), HasSubstr(expected));
+  }
+  const std::string bytes = test::read_file(path);
+  DatasetFile cut;
+  cut.path = write("cut.h5", bytes.substr(0, bytes.size() / 2)) + ":/train/images";
+  EXPECT_THAT(inspection_error(cut), HasSubstr("cut.h5: HDF5 cannot open it (truncated file"));
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");  // HDF5 prints nothing
+}
+
+TEST_F(DatasetFileTest, ErrorsOfOptions) {
+  DatasetFile file;
+  file.path = write("flat.npy", npy_header("<f8", "(7, 6)") + packed<double>(numbers_));
+  file.pad = 2;
+  EXPECT_THAT(inspection_error(file), HasSubstr("pad = 2 needs images (rows, height, width), but its shape is [7, 6]"));
+  file.pad = -1;
+  EXPECT_THAT(inspection_error(file), HasSubstr("pad = -1, but it must lie between 0 and 4096"));
+  file.pad = 0;
+  const Communicator self = Communicator::self();
+  const DatasetSummary summary = inspect_dataset(file);
+  const auto read = [&](std::int64_t rows, std::int64_t columns) {
+    return read_dataset(TaskGroup(self), file, summary, {Partition::component, rows, columns, 1, 0});
+  };
+  EXPECT_THROW((void)read(8, 6), GroupError);
+  EXPECT_THROW((void)read(7, 5), GroupError);
+  file.scaling = Scaling::standardised;
+  file.path = write("flat.npy", npy_header("<f8", "(2, 2)") + packed<double>({3.0, 3.0, 3.0, 3.0}));
+  EXPECT_THAT(inspection_error(file), HasSubstr("needs a finite standard deviation above 0, but it is 0"));
+  EXPECT_THROW((void)read(7, 6), GroupError);  // changed since it was inspected
+}
+
+// Every beginning of every good file is an error, never a crash.
+TEST_F(DatasetFileTest, EveryTruncationIsAnError) {
+  for (const std::string& name : write_every_format()) {
+    const std::string suffix = name.find(".h5") == std::string::npos ? "" : name.substr(name.find(".h5") + 3);
+    const std::string bytes = test::read_file(name.substr(0, name.size() - suffix.size()));
+    const std::size_t step = std::max<std::size_t>(1, bytes.size() / 300);
+    for (std::size_t size = 0; size < bytes.size(); size += step) {
+      DatasetFile file;
+      file.path = write("cut", bytes.substr(0, size)) + suffix;
+      EXPECT_THAT(inspection_error(file), HasSubstr("cut")) << name << " cut to " << size << " bytes";
+    }
+  }
+}
+
+// Flipped bits, in the first bytes or, of HDF5 files, anywhere: either an error that names the file or a
+// valid read.
+TEST_F(DatasetFileTest, DamagedFilesAreErrorsOrValidReads) {
+  const RandomStream random(1, hash_text("damage"), 0, "test");
+  std::uint64_t draw = 0;
+  for (const std::string& name : write_every_format()) {
+    const bool hdf5 = name.find(".h5") != std::string::npos;
+    const std::string suffix = hdf5 ? name.substr(name.find(":/")) : "";
+    const std::string bytes = test::read_file(name.substr(0, name.size() - suffix.size()));
+    const std::size_t damageable = hdf5 ? bytes.size() : std::min<std::size_t>(bytes.size(), 140);
+    for (int trial = 0; trial < 300; ++trial, ++draw) {
+      std::string damaged = bytes;
+      const std::uint64_t flips = hdf5 ? 1 : 1 + random.bits(draw, 0) % 3;
+      for (std::uint64_t flip = 1; flip <= flips; ++flip) {
+        const std::uint64_t word = random.bits(draw, flip);
+        damaged[(word >> 8U) % damageable] ^= static_cast<char>(1U << (word % 8U));
+      }
+      DatasetFile file;
+      file.path = write("damaged", damaged) + suffix;
+      try {
+        const DatasetSummary summary = inspect_dataset(file);
+        EXPECT_LE(summary.rows * summary.dimension, 8 * static_cast<std::int64_t>(bytes.size()) + 1000);
+      } catch (const DatasetError& error) {
+        EXPECT_THAT(error.what(), HasSubstr("damaged"));
+      }
+    }
+  }
+}
+
+// Largest eigenvalue of the covariance of the rows about their mean, divided by n, by power iteration.
+double largest_covariance_eigenvalue(DataSlab slab) {
+  const auto n = static_cast<std::size_t>(slab.layout.rows);
+  const auto d = static_cast<std::size_t>(slab.layout.columns);
+  std::vector<double> mean(d);
+  for (std::size_t i = 0; i < n * d; ++i) mean[i % d] += slab.values[i] / static_cast<double>(n);
+  for (std::size_t i = 0; i < n * d; ++i) slab.values[i] -= mean[i % d];
+  std::vector<double> v(d, 1.0 / std::sqrt(static_cast<double>(d)));
+  double eigenvalue = 0.0;
+  for (int step = 0; step < 60; ++step) {
+    std::vector<double> image(d);
+    for (std::size_t i = 0; i < n; ++i) {
+      const double* row = slab.values.data() + i * d;
+      const double overlap = std::inner_product(v.begin(), v.end(), row, 0.0) / static_cast<double>(n);
+      for (std::size_t j = 0; j < d; ++j) image[j] += overlap * row[j];
+    }
+    eigenvalue = std::sqrt(std::inner_product(image.begin(), image.end(), image.begin(), 0.0));
+    for (std::size_t j = 0; j < d; ++j) v[j] = image[j] / eigenvalue;
+  }
+  return eigenvalue;
+}
+
+TEST(Mnist, LargestCovarianceEigenvalues) {
+  const std::string folder = std::string(DIFFPHASE_SOURCE_DIR) + "/../shared/data/mnist/";
+  DatasetFile file;
+  file.path = folder + "t10k-images-idx3-ubyte.gz";
+  file.labels = folder + "t10k-labels-idx1-ubyte.gz";
+  if (!std::filesystem::exists(file.path)) GTEST_SKIP() << file.path << " is not there";
+  file.scaling = Scaling::unit;
+  EXPECT_EQ(inspect_dataset(file).class_sizes.size(), 10U);
+  EXPECT_NEAR(largest_covariance_eigenvalue(read_all(file)), 5.31001, 5e-6);
+  file.select_classes = {1, 8};
+  file.pad = 2;
+  const DatasetSummary summary = inspect_dataset(file);
+  EXPECT_EQ(summary.dimension, 1024);
+  EXPECT_THAT(summary.class_sizes, ElementsAre(1135, 974));
+  EXPECT_NEAR(largest_covariance_eigenvalue(read_all(file)), 8.23599, 5e-6);
+}
+
+}  // namespace
+}  // namespace diffphase
