@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include "parallel/mpi_environment.hpp"
+
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/lsan_interface.h>
 
@@ -20,12 +22,13 @@ extern "C" const char* __asan_default_options() { return "leak_check_at_exit=0";
 
 namespace {
 
-void initialise_mpi(int* argc, char*** argv) {
+std::unique_ptr<diffphase::MpiEnvironment> start_libraries(int& argc, char**& argv) {
   int provided = 0;
 #ifdef __SANITIZE_ADDRESS__
   const __lsan::ScopedDisabler while_starting;
 #endif
-  MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided);
+  MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &provided);
+  return std::make_unique<diffphase::MpiEnvironment>(argc, argv);
 }
 
 bool leaked() {
@@ -88,7 +91,7 @@ class CollectFailures : public testing::EmptyTestEventListener {
 }  // namespace
 
 int main(int argc, char** argv) {
-  initialise_mpi(&argc, &argv);
+  auto libraries = start_libraries(argc, argv);
   testing::InitGoogleTest(&argc, argv);
   auto& listeners = testing::UnitTest::GetInstance()->listeners();
   if (world_rank() != 0) delete listeners.Release(listeners.default_result_printer());
@@ -101,6 +104,7 @@ int main(int argc, char** argv) {
     result = 1;
   }
   if (leaked()) result = 1;
+  libraries.reset();
   MPI_Finalize();
   return result;
 }
