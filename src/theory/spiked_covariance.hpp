@@ -30,7 +30,7 @@ namespace diffphase {
 class SpikedCovariance {
  public:
   /// Directions of the frame up to which the law is sampled.
-  static constexpr std::int64_t max_frame = 512;
+  static constexpr std::int64_t max_frame = 256;
 
   /// The parameters must be valid, samples >= 1. Draws `draws` times; 0: as often as an error of the mean
   /// well below that of ten training sets needs, less often (24 times at least) where that is much work.
