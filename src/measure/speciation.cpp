@@ -1,5 +1,7 @@
 #include "measure/speciation.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -288,6 +290,10 @@ void measure_spectral_time(const TaskParameters& task, const TaskRequest& reques
   for (const std::int64_t count : request.counts) {
     const LargestEigenvalue largest = largest_covariance_eigenvalue(group, slab, count);
     if (!group.comm().is_root()) continue;
+    if (!largest.converged) {
+      collector.warn(fmt::format("covariance_eigenvalue of {} samples did not converge ({}, {} restarts): NaN", count,
+                                 largest.stop_reason, largest.iterations));
+    }
     collector.append("covariance_eigenvalue", largest.value);
     collector.append("covariance_residual", largest.residual);
     collector.append("speciation_time_spectral", task.process.time_at(largest.value - 1.0));
