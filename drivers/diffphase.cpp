@@ -1,6 +1,6 @@
 // diffphase: phase transitions of generative diffusion, over parameter grids and MPI ranks.
 //
-// Sample runs (a test executes each of them):
+// Sample runs, from the root of the project (a test executes each of them):
 //   $ diffphase --version
 //   $ diffphase plan jobs/quickstart.toml --ranks 2
 //   $ diffphase plan --defaults
@@ -9,82 +9,88 @@
 //   $ diffphase status runs/sample
 //   $ diffphase collect runs/sample
 
-#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+#include <unistd.h>
+
 #include <cstdio>
 #include <exception>
-#include <string>
+#include <iostream>
 
+#include "command_line.hpp"
 #include "measure/measure.hpp"
 #include "parallel/mpi_environment.hpp"
-#include "results/provenance.hpp"
-#include "sweep/run.hpp"
+#include "parallel/stop_request.hpp"
+#include "sweep/calibration.hpp"
+#include "sweep/plan_report.hpp"
+#include "sweep/status_report.hpp"
+#include "sweep/sweep_keys.hpp"
 
 namespace diffphase {
 namespace {
 
-// "55m", "2h", "90s", "1d" or seconds.
-double seconds_of(const std::string& text) {
-  std::size_t used = 0;
-  const double value = std::stod(text, &used);
-  const std::string unit = text.substr(used);
-  if (unit.empty() || unit == "s") return value;
-  if (unit == "m") return 60.0 * value;
-  if (unit == "h") return 3600.0 * value;
-  if (unit == "d") return 86400.0 * value;
-  throw CLI::ValidationError("--stop-after", text + ": expected a time such as 90s, 55m, 2h or 1d");
+Sweep load_sweep(const PlanOptions& options) {
+  Sweep sweep = make_sweep(parse_sweep_file(options.sweep_file, options.overrides, measures()));
+  attach_dataset_summaries(sweep, inspect_dataset);
+  return sweep;
 }
 
-int run(int& argc, char**& argv, RunOptions options) {
+int run(int argc, char** argv, const RunOptions& options) {
   const MpiEnvironment environment(argc, argv);
   const Communicator world = Communicator::world();
   return run_sweep(world, options, measures());
+}
+
+// Calibration runs the kernels, which need MPI.
+int plan(int argc, char** argv, const PlanOptions& options) {
+  if (options.defaults) {
+    fmt::print("{}", defaults_text(measures()));
+    return exit_complete;
+  }
+  const Sweep sweep = load_sweep(options);
+  const MpiEnvironment environment(argc, argv);
+  fmt::print("{}", plan_text(sweep, options.ranks, calibrated_rates()));
+  return exit_complete;
+}
+
+int status(const CommandLine& line) {
+  StatusReport report(line.folder);
+  if (line.watch) {
+    StopRequest stop({});
+    watch_status(
+        report, std::cout, [&] { return stop.wanted(); }, isatty(STDOUT_FILENO) != 0);
+  } else {
+    fmt::print("{}", report.text());
+  }
+  return exit_complete;
+}
+
+int execute(int argc, char** argv, const CommandLine& line) {
+  switch (line.command) {
+    case CommandLine::Command::run:
+      return run(argc, argv, line.run);
+    case CommandLine::Command::plan:
+      return plan(argc, argv, line.plan);
+    case CommandLine::Command::theory:
+      fmt::print("{}", theory_text(load_sweep(line.plan)));
+      return exit_complete;
+    case CommandLine::Command::status:
+      return status(line);
+    case CommandLine::Command::collect:
+      return collect_results(line.folder, line.run.command_line, measures());
+  }
+  return exit_bad_input;
 }
 
 }  // namespace
 }  // namespace diffphase
 
 int main(int argc, char** argv) {
-  using namespace diffphase;
-  CLI::App app{"Phase transitions of generative diffusion: speciation and collapse times over parameter grids."};
-  app.set_version_flag("--version", program_version() + " (" + git_revision() + ")");
-  app.require_subcommand(1);
-  RunOptions options;
-  std::string stop_after;
-  std::string folder;
-  bool quiet = false;
-  bool verbose = false;
-
-  auto* run_command = app.add_subcommand("run", "run what is left of a sweep; under mpirun or srun on many ranks");
-  run_command->add_option("sweep", options.sweep_file, "sweep file (TOML)")->required();
-  run_command->add_option("-o,--output", options.folder, "folder of the run (default runs/<name>)");
-  run_command->add_option("--set", options.overrides, "override a key: key=value")->allow_extra_args(false);
-  run_command->add_option("--points", options.points, "grid points to run, as plan numbers them: 2:5,9");
-  run_command->add_option("--shard", options.shard, "run shard I of M: I/M");
-  run_command->add_option("--stop-after", stop_after, "stop cleanly after this time: 55m");
-  run_command->add_flag("--retry-failed", options.retry_failed, "try failed tasks again");
-  run_command->add_flag("-q,--quiet", quiet, "warnings and errors only");
-  run_command->add_flag("-v,--verbose", verbose, "every task");
-
-  auto* collect_command = app.add_subcommand("collect", "rebuild DIR/results.h5 from the journals");
-  collect_command->add_option("folder", folder, "folder of a run")->required();
-
+  const auto parsed = diffphase::parse_command_line(argc, argv);
+  if (const int* code = std::get_if<int>(&parsed)) return *code;
   try {
-    app.parse(argc, argv);
-    if (!stop_after.empty()) options.stop_after = seconds_of(stop_after);
-  } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? exit_complete : exit_bad_input;
-  } catch (const std::exception&) {
-    std::fprintf(stderr, "--stop-after %s: expected a time such as 90s, 55m, 2h or 1d\n", stop_after.c_str());
-    return exit_bad_input;
-  }
-  options.verbosity = quiet ? Verbosity::quiet : verbose ? Verbosity::verbose : Verbosity::normal;
-  for (int i = 0; i < argc; ++i) options.command_line += (i == 0 ? "" : " ") + std::string(argv[i]);
-
-  try {
-    if (collect_command->parsed()) return collect_results(folder, options.command_line, measures());
-    return run(argc, argv, options);
+    return diffphase::execute(argc, argv, std::get<diffphase::CommandLine>(parsed));
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "diffphase: %s\n", e.what());
-    return exit_bad_input;
+    fmt::print(stderr, "diffphase: error: {}\n", e.what());
+    return diffphase::exit_bad_input;
   }
 }

@@ -1,5 +1,8 @@
 #include "sweep/cost_model.hpp"
 
+#include <cmath>
+#include <stdexcept>
+
 namespace diffphase {
 
 TaskLoad task_load(const Cost& cost) {
@@ -7,6 +10,25 @@ TaskLoad task_load(const Cost& cost) {
       .divided_bytes = cost.divided_bytes,
       .rank_bytes = cost.rank_bytes,
       .operations = cost.flops + operations_per_exponential * cost.exponentials + operations_per_normal * cost.normals};
+}
+
+PlacementRules placement_rules(const Resources& resources) {
+  PlacementRules rules;
+  rules.memory_per_rank = static_cast<double>(resources.memory_per_rank);
+  rules.ranks_per_task = static_cast<int>(resources.ranks_per_task);
+  return rules;
+}
+
+bool MachineRates::valid() const {
+  const auto positive = [](double rate) { return std::isfinite(rate) && rate > 0.0; };
+  return positive(flops) && positive(exponentials) && positive(normals) && std::isfinite(task_overhead) &&
+         task_overhead >= 0.0;
+}
+
+double task_seconds(const Cost& cost, const MachineRates& rates, int ranks) {
+  if (ranks < 1) throw std::invalid_argument("task_seconds: a group has at least one rank");
+  const double work = cost.flops / rates.flops + cost.exponentials / rates.exponentials + cost.normals / rates.normals;
+  return work / ranks + rates.task_overhead;
 }
 
 }  // namespace diffphase

@@ -334,10 +334,11 @@ double TaskHistory::seconds() const {
 }
 
 std::int64_t TaskHistory::ranks() const {
-  for (auto entry = attempts_.rbegin(); entry != attempts_.rend(); ++entry) {
-    if (entry->second.outcome != Attempt::Outcome::abandoned) return entry->second.ranks;
+  std::int64_t latest = 0;
+  for (const auto& [origin, attempt] : attempts_) {
+    if (attempt.outcome != Attempt::Outcome::abandoned) latest = attempt.ranks;
   }
-  return 0;
+  return latest;
 }
 
 std::vector<std::string> TaskHistory::warnings() const {

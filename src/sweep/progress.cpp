@@ -7,7 +7,7 @@
 
 namespace diffphase {
 
-std::string duration_text(double seconds) {
+std::string remaining_time_text(double seconds) {
   if (!std::isfinite(seconds)) return "unknown";
   const auto s = static_cast<long long>(std::llround(seconds));
   if (s >= 86400) return fmt::format("{} d {:02}:{:02}", s / 86400, s % 86400 / 3600, s % 3600 / 60);
@@ -34,7 +34,7 @@ std::string Progress::line() const {
   if (failed_ > 0) text += fmt::format(", {} failed", failed_);
   if (done_ + failed_ > 0 && elapsed > 0.0) {
     text += fmt::format(", {:.1f} tasks/min", 60.0 * static_cast<double>(done_ + failed_) / elapsed);
-    if (work_ > 0.0) text += ", time left " + duration_text(elapsed * (total_work_ - work_) / work_);
+    if (work_ > 0.0) text += ", time left " + remaining_time_text(elapsed * (total_work_ - work_) / work_);
   }
   return text;
 }

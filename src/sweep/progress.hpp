@@ -41,6 +41,6 @@ class Progress {
 };
 
 /// "02:54" minutes and seconds below an hour, "05:47:10" above, "3 d 02:10" above a day.
-[[nodiscard]] std::string duration_text(double seconds);
+[[nodiscard]] std::string remaining_time_text(double seconds);
 
 }  // namespace diffphase

@@ -226,6 +226,7 @@ std::vector<LockOwner> live_locks(const fs::path& run, const LockEnvironment& en
     if (lock.exists && lock.owner && !is_stale(lock, environment)) found[name] = *lock.owner;
   }
   std::vector<LockOwner> owners;
+  owners.reserve(found.size());
   for (const auto& [name, owner] : found) owners.push_back(owner);
   return owners;
 }

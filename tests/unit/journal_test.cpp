@@ -330,6 +330,10 @@ TEST(JournalState, AttemptsThatEndedTheProgramAddUp) {
   EXPECT_TRUE(read_journals(folder.path()).task(task_number(0)).exhausted(2));
 }
 
+void write_empty_journal(const fs::path& run, const std::string& stem, const JournalHeader& written) {
+  const Journal journal(run, stem, written);
+}
+
 std::string refusal(const fs::path& run, const std::optional<JournalHeader>& expected) {
   try {
     (void)read_journals(run, expected);
@@ -341,7 +345,7 @@ std::string refusal(const fs::path& run, const std::optional<JournalHeader>& exp
 
 TEST(JournalState, OtherSeedsAndNumericsAreRefused) {
   const TemporaryFolder folder;
-  Journal(folder.path(), "1", header);
+  write_empty_journal(folder.path(), "1", header);
   EXPECT_EQ(refusal(folder.path(), header), "accepted");
   JournalHeader other = header;
   other.program_version = "9";
@@ -354,7 +358,7 @@ TEST(JournalState, OtherSeedsAndNumericsAreRefused) {
   other.numerics_version = 4;
   EXPECT_THAT(refusal(folder.path(), other),
               AllOf(HasSubstr("1.journal"), HasSubstr("numerics version 3"), HasSubstr("numerics version 4")));
-  Journal(folder.path(), "2", other);
+  write_empty_journal(folder.path(), "2", other);
   EXPECT_THAT(refusal(folder.path(), std::nullopt), AllOf(HasSubstr("1.journal"), HasSubstr("2.journal")));
 }
 
@@ -396,8 +400,8 @@ TEST(JournalState, KnowsTheLatestSweep) {
   const TemporaryFolder folder;
   JournalHeader later = header;
   later.sweep = "later";
-  Journal(folder.path(), "2", later);
-  Journal(folder.path(), "1", header);
+  write_empty_journal(folder.path(), "2", later);
+  write_empty_journal(folder.path(), "1", header);
   EXPECT_EQ(read_journals(folder.path()).latest()->sweep, "later");
 }
 

@@ -63,7 +63,7 @@ TEST(PosixFile, MovingHandsTheFileOver) {
   PosixFile first = PosixFile::create(folder / "a");
   PosixFile second = PosixFile::create(folder / "b");
   second = std::move(first);
-  EXPECT_FALSE(first.is_open());  // NOLINT(bugprone-use-after-move): that is what is tested
+  EXPECT_FALSE(first.is_open());  // NOLINT: that is what is tested
   second.write_all("to a");
   EXPECT_EQ(read_text(folder / "a"), "to a");
   EXPECT_EQ(read_text(folder / "b"), "");

@@ -27,7 +27,7 @@ const double nan = std::numeric_limits<double>::quiet_NaN();
 // The first Python that has what the analysis needs; empty if none.
 std::string find_python() {
   const char* chosen = std::getenv("PYTHON");
-  for (const std::string python : {chosen == nullptr ? "" : chosen, "python3", "/usr/bin/python3"}) {
+  for (std::string python : {chosen == nullptr ? "" : chosen, "python3", "/usr/bin/python3"}) {
     const std::string test = python + " -c 'import numpy, h5netcdf, xarray' 2>/dev/null";
     if (!python.empty() && std::system(test.c_str()) == 0) return python;
   }

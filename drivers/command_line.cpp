@@ -1,0 +1,97 @@
+#include "command_line.hpp"
+
+#include <CLI/CLI.hpp>
+
+#include "results/provenance.hpp"
+
+namespace diffphase {
+
+namespace {
+
+// "90s", "55m", "2h", "1d", or a number of seconds.
+std::optional<double> seconds_of(const std::string& text) {
+  try {
+    std::size_t used = 0;
+    const double value = std::stod(text, &used);
+    const std::string unit = text.substr(used);
+    if (!(value >= 0.0)) return std::nullopt;
+    if (unit.empty() || unit == "s") return value;
+    if (unit == "m") return 60.0 * value;
+    if (unit == "h") return 3600.0 * value;
+    if (unit == "d") return 86400.0 * value;
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
+  return std::nullopt;
+}
+
+const CLI::Validator time_limit(
+    [](const std::string& text) {
+      return seconds_of(text) ? std::string() : text + " is no time; write 90s, 55m, 2h or 1d";
+    },
+    "TIME");
+
+CLI::Option* add_sweep(CLI::App& command, std::string& file, std::vector<std::string>& overrides) {
+  command.add_option("--set", overrides, "KEY=VALUE in place of the sweep file's, as measure.collapse.probes=64")
+      ->allow_extra_args(false);
+  return command.add_option("sweep", file, "sweep file (TOML)");
+}
+
+}  // namespace
+
+std::variant<CommandLine, int> parse_command_line(int argc, char** argv) {
+  CommandLine line;
+  RunOptions& run = line.run;
+  std::string stop_after;
+  bool quiet = false;
+  bool verbose = false;
+
+  CLI::App app{"Phase transitions of generative diffusion, over parameter grids and MPI ranks."};
+  app.set_version_flag("--version", "diffphase " + program_version() + " (" + git_revision() + ")");
+  app.require_subcommand(1);
+
+  auto* run_command = app.add_subcommand("run", "compute what is left of a sweep; under mpirun or srun on many ranks");
+  add_sweep(*run_command, run.sweep_file, run.overrides)->required();
+  run_command->add_option("-o,--output", run.folder, "folder of the run (default: runs/<name>)");
+  run_command->add_option("--points", run.points, "grid points, as plan numbers them: 2:5,9");
+  run_command->add_option("--shard", run.shard, "part I of M of the tasks: I/M");
+  run_command->add_option("--stop-after", stop_after, "stop cleanly after this time, as 55m")->check(time_limit);
+  run_command->add_flag("--retry-failed", run.retry_failed, "try tasks again that failed as often as allowed");
+  auto* quiet_flag = run_command->add_flag("-q,--quiet", quiet, "show warnings and errors only");
+  run_command->add_flag("-v,--verbose", verbose, "show every task")->excludes(quiet_flag);
+
+  auto* plan_command = app.add_subcommand("plan", "grid, tasks, memory and predicted time of a sweep");
+  auto* plan_sweep = add_sweep(*plan_command, line.plan.sweep_file, line.plan.overrides);
+  plan_command->add_option("--ranks", line.plan.ranks, "number of ranks to plan for")->check(CLI::PositiveNumber);
+  auto* defaults_flag = plan_command->add_flag("--defaults", line.plan.defaults, "every key with default and meaning");
+
+  auto* theory_command = app.add_subcommand("theory", "predicted critical times of a sweep");
+  add_sweep(*theory_command, line.plan.sweep_file, line.plan.overrides)->required();
+
+  auto* status_command = app.add_subcommand("status", "done, failed, left, rate and time left of a run");
+  status_command->add_option("folder", line.folder, "folder of the run")->required();
+  status_command->add_flag("--watch", line.watch, "refresh until the run is complete");
+
+  auto* collect_command = app.add_subcommand("collect", "rebuild results.h5 from the journals");
+  collect_command->add_option("folder", line.folder, "folder of the run")->required();
+
+  try {
+    app.parse(argc, argv);
+    if (plan_command->parsed() && plan_sweep->empty() && defaults_flag->empty()) {
+      throw CLI::RequiredError("plan: a sweep file or --defaults");
+    }
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? exit_complete : exit_bad_input;
+  }
+  line.command = run_command->parsed()      ? CommandLine::Command::run
+                 : plan_command->parsed()   ? CommandLine::Command::plan
+                 : theory_command->parsed() ? CommandLine::Command::theory
+                 : status_command->parsed() ? CommandLine::Command::status
+                                            : CommandLine::Command::collect;
+  run.stop_after = stop_after.empty() ? std::nullopt : seconds_of(stop_after);
+  run.verbosity = quiet ? Verbosity::quiet : verbose ? Verbosity::verbose : Verbosity::normal;
+  for (int i = 0; i < argc; ++i) run.command_line += (i == 0 ? "" : " ") + std::string(argv[i]);
+  return line;
+}
+
+}  // namespace diffphase

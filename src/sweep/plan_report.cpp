@@ -1,0 +1,426 @@
+#include "sweep/plan_report.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <map>
+#include <set>
+#include <stdexcept>
+#include <utility>
+
+#include "sweep/placement.hpp"
+#include "sweep/text_table.hpp"
+
+namespace diffphase {
+namespace {
+
+constexpr std::size_t most_points = 60;  // longer grids are shortened in the middle
+constexpr std::size_t first_points = 30;
+constexpr std::size_t last_points = 20;
+constexpr std::size_t most_misfits = 10;
+constexpr double gibibyte = 1024.0 * 1024.0 * 1024.0;
+constexpr double mebibyte = 1024.0 * 1024.0;
+
+// Batch line: what is asked for beyond the prediction.
+constexpr double time_margin = 1.5;
+constexpr double least_batch_seconds = 300.0;
+constexpr double memory_margin = 1.25;
+constexpr double program_mebibytes = 512.0;  // of the libraries, the queue and the results
+constexpr double memory_step_mebibytes = 256.0;
+constexpr int ranks_per_node = 64;
+
+std::string bytes_text(double bytes) {
+  return bytes < gibibyte ? fmt::format("{:.3g} MiB", bytes / mebibyte) : fmt::format("{:.3g} GiB", bytes / gibibyte);
+}
+
+std::string plural(std::size_t count, const std::string& noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
+// Goes through the schedule, level by level, and returns when the last rank is idle.
+class Schedule {
+ public:
+  Schedule(const TreeShape& shape, const MachineRates& rates)
+      : shape_(shape), rates_(rates), free_at_(static_cast<std::size_t>(shape.world_size())) {}
+
+  // The tasks of `level`, in the order of the queue; levels ascend.
+  void run(int level, const std::vector<const Cost*>& tasks) {
+    if (tasks.empty()) return;
+    struct Group {
+      double free_at;
+      RankRange range;
+      bool operator>(const Group& other) const {
+        return std::pair(free_at, range.first) > std::pair(other.free_at, other.range.first);
+      }
+    };
+    std::vector<Group> groups;
+    for (int rank = 0; rank < shape_.world_size();) {
+      const RankRange range = shape_.group_of(rank, level);
+      rank = range.first + range.size;
+      if (!shape_.computes(range.first, level)) continue;
+      const auto first = free_at_.begin() + range.first;
+      groups.push_back({*std::max_element(first, first + range.size), range});
+    }
+    std::make_heap(groups.begin(), groups.end(), std::greater<>());
+    for (const Cost* cost : tasks) {
+      std::pop_heap(groups.begin(), groups.end(), std::greater<>());
+      const double seconds = task_seconds(*cost, rates_, groups.back().range.size);
+      groups.back().free_at += seconds;
+      busy_ += seconds * groups.back().range.size;
+      std::push_heap(groups.begin(), groups.end(), std::greater<>());
+    }
+    for (const Group& group : groups) {
+      std::fill_n(free_at_.begin() + group.range.first, group.range.size, group.free_at);
+    }
+  }
+
+  // When the last group is idle, or what the ranks together need when they slow each other down.
+  [[nodiscard]] double seconds() const {
+    const double last = *std::max_element(free_at_.begin(), free_at_.end());
+    const int ranks = shape_.world_size();
+    if (ranks == 1) return last;
+    return std::max(last, shared_machine_slowdown * busy_ / (shape_.dedicated_root() ? ranks - 1 : ranks));
+  }
+
+ private:
+  const TreeShape& shape_;
+  const MachineRates& rates_;
+  std::vector<double> free_at_;  // by rank
+  double busy_ = 0.0;            // seconds of work, summed over ranks
+};
+
+std::vector<std::string> axis_headings(const Sweep& sweep) {
+  std::vector<std::string> headings;
+  for (const Axis& axis : sweep.axes) {
+    for (const AxisColumn& column : axis.columns) headings.push_back(column.name);
+  }
+  return headings;
+}
+
+std::vector<std::string> axis_cells(const Sweep& sweep, const GridPoint& point) {
+  std::vector<std::string> cells;
+  for (std::size_t a = 0; a < sweep.axes.size(); ++a) {
+    for (const AxisColumn& column : sweep.axes[a].columns) cells.push_back(column.text(point.index[a]));
+  }
+  return cells;
+}
+
+// Calls `row` for the selected points that are shown, and `skip` with the first and the last of those that are not.
+template <typename Row, typename Skip>
+void for_shown_points(const Sweep& sweep, const Row& row, const Skip& skip) {
+  std::vector<std::size_t> selected;
+  for (std::size_t p = 0; p < sweep.points.size(); ++p) {
+    if (sweep.points[p].selected) selected.push_back(p);
+  }
+  if (selected.size() <= most_points) {
+    for (const std::size_t p : selected) row(p);
+    return;
+  }
+  const std::size_t behind = selected.size() - last_points;
+  for (std::size_t i = 0; i < first_points; ++i) row(selected[i]);
+  skip(selected[first_points], selected[behind - 1], behind - first_points);
+  for (std::size_t i = behind; i < selected.size(); ++i) row(selected[i]);
+}
+
+std::string skipped_text(std::size_t first, std::size_t last, std::size_t count) {
+  return fmt::format("... {} more points, {} to {} ...", count, first, last);
+}
+
+std::size_t selected_points(const Sweep& sweep) {
+  return static_cast<std::size_t>(
+      std::count_if(sweep.points.begin(), sweep.points.end(), [](const GridPoint& point) { return point.selected; }));
+}
+
+std::string grid_text(const Sweep& sweep) {
+  std::string text = fmt::format("Grid: {}", plural(sweep.points.size(), "point"));
+  const std::size_t selected = selected_points(sweep);
+  if (selected < sweep.points.size()) text += fmt::format(", {} selected", selected);
+  text += fmt::format(", {} each\n", plural(static_cast<std::size_t>(sweep.file.realizations), "realization"));
+  std::vector<std::string> headings = axis_headings(sweep);
+  headings.insert(headings.begin(), "point");
+  TextTable table(headings);
+  const auto row = [&](std::size_t p) {
+    std::vector<std::string> cells = axis_cells(sweep, sweep.points[p]);
+    cells.insert(cells.begin(), std::to_string(p));
+    table.add_row(std::move(cells));
+  };
+  for_shown_points(sweep, row, [&](std::size_t first, std::size_t last, std::size_t count) {
+    table.add_line(skipped_text(first, last, count));
+  });
+  return text + table.text();
+}
+
+std::string tasks_text(const Sweep& sweep, const RunPrediction& run) {
+  std::string text = fmt::format("\nTasks: {}\n", run.tasks);
+  TextTable by_measure({"measure", "tasks"});
+  for (const MeasureRequest& request : sweep.file.measures) {
+    const auto count = std::count_if(sweep.tasks.begin(), sweep.tasks.end(),
+                                     [&](const SweepTask& task) { return task.request == &request; });
+    by_measure.add_row({std::string(request.measure->name()), std::to_string(count)});
+  }
+  text += by_measure.text();
+  if (run.levels.empty()) return text;
+
+  TextTable by_level({"groups", "ranks\nin each", "tasks", "memory\nper rank", "time, one\nafter another"});
+  for (const PlannedLevel& level : run.levels) {
+    by_level.add_row({std::to_string(level.groups), std::to_string(level.ranks), std::to_string(level.tasks),
+                      bytes_text(level.bytes_per_rank), rounded_duration(level.seconds)});
+  }
+  return text + "\n" + by_level.text();
+}
+
+// Cut into lines of at most max_width.
+std::string wrapped(const std::string& text, const std::string& indent) {
+  std::string out;
+  std::string line = indent;
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const std::size_t end = std::min(text.find(' ', at), text.size());
+    const std::string word = text.substr(at, end - at);
+    if (line.size() + word.size() > TextTable::max_width && line.size() > indent.size() + 2) {
+      line.erase(line.find_last_not_of(' ') + 1);
+      out += line + "\n";
+      line = indent + "  ";
+    }
+    line += word + " ";
+    at = end + 1;
+  }
+  line.erase(line.find_last_not_of(' ') + 1);
+  return out + line + "\n";
+}
+
+std::string misfits_text(const RunPrediction& run) {
+  if (run.misfits.empty()) return {};
+  std::string text =
+      fmt::format("\n{} on no group of ranks and will fail:\n",
+                  run.misfits.size() == 1 ? "1 task fits" : fmt::format("{} tasks fit", run.misfits.size()));
+  for (std::size_t i = 0; i < std::min(run.misfits.size(), most_misfits); ++i) text += wrapped(run.misfits[i], "  ");
+  if (run.misfits.size() > most_misfits) text += fmt::format("  ... and {} more\n", run.misfits.size() - most_misfits);
+  return text;
+}
+
+std::string batch_line(const std::string& path, int ranks, const RunPrediction& run) {
+  const double seconds = std::max(std::ceil(time_margin * run.wall_seconds / 60.0) * 60.0, least_batch_seconds);
+  const double mebibytes =
+      std::ceil((memory_margin * run.bytes_per_rank / mebibyte + program_mebibytes) / memory_step_mebibytes) *
+      memory_step_mebibytes;
+  return fmt::format("sbatch --nodes={} --ntasks={} --time={} --mem-per-cpu={:.0f}M jobs/sweep.sbatch {}",
+                     (ranks + ranks_per_node - 1) / ranks_per_node, ranks, clock_text(seconds), mebibytes, path);
+}
+
+constexpr std::size_t stacked_width = 12;
+
+// A name over several lines, none longer than a number's column where its words allow.
+std::string stacked(const std::string& name) {
+  std::string out;
+  std::size_t line = 0;
+  std::size_t at = 0;
+  while (at < name.size()) {
+    const std::size_t end = std::min(name.find('_', at), name.size() - 1) + 1;  // keeps the underscore
+    if (line > 0 && line + end - at > stacked_width) {
+      out += '\n';
+      line = 0;
+    }
+    out += name.substr(at, end - at);
+    line += end - at;
+    at = end;
+  }
+  return out;
+}
+
+// The predictions that are one number for each point.
+struct Predictions {
+  std::vector<VariableSpec> specs;
+  std::map<std::string, std::vector<double>> values;  // of one cell
+
+  [[nodiscard]] double at(const VariableSpec& spec, const std::vector<std::int64_t>& counts,
+                          std::int64_t samples) const {
+    const auto found = values.find(spec.name);
+    std::size_t place = 0;
+    if (spec.per_sample) {
+      place = static_cast<std::size_t>(std::find(counts.begin(), counts.end(), samples) - counts.begin());
+    }
+    if (found == values.end() || place >= found->second.size()) return std::numeric_limits<double>::quiet_NaN();
+    return found->second[place];
+  }
+};
+
+std::vector<VariableSpec> scalar_predictions(const Sweep& sweep) {
+  std::vector<VariableSpec> specs;
+  std::set<std::string> names;
+  for (const MeasureRequest& request : sweep.file.measures) {
+    TaskParameters parameters = sweep.cells.front().parameters;
+    parameters.options = request.options;
+    parameters.words = request.words;
+    for (const VariableSpec& spec : request.measure->variables(parameters)) {
+      if (spec.prediction && spec.dims.empty() && names.insert(spec.name).second) specs.push_back(spec);
+    }
+  }
+  return specs;
+}
+
+Predictions predictions_of(const Sweep& sweep, std::size_t cell, const std::vector<VariableSpec>& specs) {
+  Predictions predictions{specs, {}};
+  for (const MeasureRequest& request : sweep.file.measures) {
+    TaskParameters parameters = sweep.cells[cell].parameters;
+    parameters.options = request.options;
+    parameters.words = request.words;
+    parameters.times.resize(1);  // curves are not shown
+    for (VariableValues& variable : request.measure->predict(parameters)) {
+      predictions.values[variable.name] = std::move(variable.values);
+    }
+  }
+  return predictions;
+}
+
+std::string number_text(double value) { return std::isnan(value) ? "-" : fmt::format("{:.5g}", value); }
+
+}  // namespace
+
+RunPrediction predict_run(const Sweep& sweep, int ranks, const MachineRates& rates) {
+  if (!rates.valid()) throw std::invalid_argument("predict_run: rates must be above zero");
+  const TreeShape shape(ranks);
+  const PlacementRules rules = placement_rules(sweep.file.resources);
+  RunPrediction run;
+  run.tasks = sweep.tasks.size();
+
+  std::vector<std::vector<Cost>> costs(static_cast<std::size_t>(shape.levels()));
+  for (const SweepTask& task : sweep.tasks) {
+    const Cost cost = task.measure().cost(sweep.parameters(task), {.counts = task.counts, .count_free = true});
+    const Placement placement = place(task_load(cost), shape, rules);
+    if (!placement.problem.empty()) {
+      run.misfits.push_back(sweep.label(task) + ": " + placement.problem);
+      continue;
+    }
+    costs[static_cast<std::size_t>(placement.level)].push_back(cost);
+    run.flops += cost.flops;
+    run.exponentials += cost.exponentials;
+    run.normals += cost.normals;
+  }
+
+  Schedule schedule(shape, rates);
+  for (int level = 0; level < shape.levels(); ++level) {
+    const auto& here = costs[static_cast<std::size_t>(level)];
+    if (here.empty()) continue;
+    const int size = shape.smallest_group(level);
+    PlannedLevel planned{.level = level, .groups = shape.groups(level), .ranks = size, .tasks = here.size()};
+    std::vector<const Cost*> queue;
+    for (const Cost& cost : here) {
+      planned.bytes_per_rank = std::max(planned.bytes_per_rank, cost.rank_bytes + cost.divided_bytes / size);
+      planned.seconds += task_seconds(cost, rates, size);
+      queue.push_back(&cost);
+    }
+    std::stable_sort(queue.begin(), queue.end(),
+                     [&](const Cost* a, const Cost* b) { return task_seconds(*a, rates) > task_seconds(*b, rates); });
+    schedule.run(level, queue);
+    run.bytes_per_rank = std::max(run.bytes_per_rank, planned.bytes_per_rank);
+    run.levels.push_back(planned);
+  }
+  run.wall_seconds = schedule.seconds() + run_overhead_seconds;
+  run.core_hours = run.wall_seconds * ranks / 3600.0;
+  return run;
+}
+
+std::string clock_text(double seconds) {
+  const auto whole = static_cast<std::int64_t>(std::ceil(seconds));
+  return fmt::format("{:02}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+}
+
+std::string rounded_duration(double seconds) {
+  if (seconds < 1.0) return fmt::format("{:.0f} ms", seconds * 1e3);
+  if (seconds < 120.0) return fmt::format("{:.{}f} s", seconds, seconds < 10.0 ? 1 : 0);
+  if (seconds < 2.0 * 3600.0) return fmt::format("{:.0f} min", seconds / 60.0);
+  if (seconds < 48.0 * 3600.0) return fmt::format("{:.1f} h", seconds / 3600.0);
+  return fmt::format("{:.1f} days", seconds / 86400.0);
+}
+
+std::string plan_text(const Sweep& sweep, int ranks, const MachineRates& rates) {
+  const RunPrediction run = predict_run(sweep, ranks, rates);
+  std::string text = fmt::format("Sweep {} ({})\n\n", sweep.file.name, sweep.file.path);
+  text += grid_text(sweep);
+  text += tasks_text(sweep, run);
+  text += misfits_text(run);
+  text += fmt::format("\nPredicted for {} {}:\n", ranks, ranks == 1 ? "rank" : "ranks");
+  text += fmt::format("  floating-point work   {:.3g} in matrix products\n", run.flops);
+  text += fmt::format("  exponentials          {:.3g}\n", run.exponentials);
+  text += fmt::format("  random numbers        {:.3g}\n", run.normals);
+  text += fmt::format("  memory per rank       {}, allowed: {}\n", bytes_text(run.bytes_per_rank),
+                      bytes_text(static_cast<double>(sweep.file.resources.memory_per_rank)));
+  text += fmt::format("  wall time             {}\n", rounded_duration(run.wall_seconds));
+  text += fmt::format("  core-hours            {:.3g}\n", run.core_hours);
+  text += fmt::format("One rank of this machine does, in a second: {:.3g} floating-point operations,\n", rates.flops);
+  text += fmt::format("{:.3g} exponentials, {:.3g} random numbers; {} go into every task.\n", rates.exponentials,
+                      rates.normals, rounded_duration(rates.task_overhead));
+  text += fmt::format("\nOn a cluster ({} ranks on a node at most, {:g} times the predicted time):\n", ranks_per_node,
+                      time_margin);
+  return text + "  " + batch_line(sweep.file.path, ranks, run) + "\n";
+}
+
+std::string theory_text(const Sweep& sweep) {
+  const std::vector<VariableSpec> specs = sweep.cells.empty() ? std::vector<VariableSpec>{} : scalar_predictions(sweep);
+  if (specs.empty()) return "No predictions are known for the measures of this sweep.\n";
+
+  struct Row {
+    std::vector<std::string> cells;
+    std::vector<std::string> numbers;
+    std::string line;
+  };
+  std::vector<Row> rows;
+  std::map<std::size_t, Predictions> known;
+  for_shown_points(
+      sweep,
+      [&](std::size_t p) {
+        const GridPoint& point = sweep.points[p];
+        auto found = known.find(point.cell);
+        if (found == known.end()) found = known.emplace(point.cell, predictions_of(sweep, point.cell, specs)).first;
+        Row row;
+        row.cells = axis_cells(sweep, point);
+        row.cells.insert(row.cells.begin(), std::to_string(p));
+        const auto& counts = sweep.cells[point.cell].parameters.samples;
+        for (const VariableSpec& spec : specs) {
+          row.numbers.push_back(number_text(found->second.at(spec, counts, point.samples)));
+        }
+        rows.push_back(std::move(row));
+      },
+      [&](std::size_t first, std::size_t last, std::size_t count) {
+        rows.push_back({{}, {}, skipped_text(first, last, count)});
+      });
+
+  const std::string units(sweep.file.process.time_units());
+  std::string text = fmt::format("Sweep {}: predictions, times on the clock of {}{}\n", sweep.file.name,
+                                 sweep.file.process.name(), units == "1" ? "" : fmt::format(" ({})", units));
+  // As many numbers beside the point's values as fit, then the next table.
+  std::vector<std::string> point_headings = axis_headings(sweep);
+  point_headings.insert(point_headings.begin(), "point");
+  std::size_t left = 0;
+  for (std::size_t c = 0; c < point_headings.size(); ++c) {
+    std::size_t width = point_headings[c].size();
+    for (const Row& row : rows) width = std::max(width, c < row.cells.size() ? row.cells[c].size() : 0);
+    left += TextTable::gap + width;
+  }
+  constexpr std::size_t column_width = TextTable::gap + stacked_width;
+  const std::size_t together =
+      left + column_width < TextTable::max_width ? (TextTable::max_width - left) / column_width : 2;
+  for (std::size_t first = 0; first < specs.size(); first += together) {
+    const std::size_t end = std::min(first + together, specs.size());
+    std::vector<std::string> headings = point_headings;
+    for (std::size_t s = first; s < end; ++s) headings.push_back(stacked(specs[s].name));
+    TextTable table(headings);
+    for (const Row& row : rows) {
+      if (!row.line.empty()) {
+        table.add_line(row.line);
+        continue;
+      }
+      std::vector<std::string> cells = row.cells;
+      for (std::size_t s = first; s < end; ++s) cells.push_back(row.numbers[s]);
+      table.add_row(std::move(cells));
+    }
+    text += "\n" + table.text();
+  }
+  return text + "\n\"-\": no prediction is known, or the transition does not exist there.\n";
+}
+
+}  // namespace diffphase
