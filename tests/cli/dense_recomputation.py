@@ -4,7 +4,8 @@
 
 Shares nothing with the program but the published definition of its random numbers: Philox4x64-10 keyed by the
 name-based UUID of a text, Box-Muller. All else is written down from the formulas: full matrices of distances, softmax,
-eigenvalues by LAPACK, roots by Brent's method. Two ranks, each of the four processes, every kind of centroids.
+eigenvalues by LAPACK, roots by Brent's method. Two ranks, each of the four processes, every kind of centroids, and
+labelled rows from a file.
 """
 
 import argparse
@@ -125,16 +126,17 @@ def identity_value(value):
     return str(value) if isinstance(value, int) else number_text(value)
 
 
-DEFAULTS = {"classes": 1, "centroids": "random", "sigma": 1.0, "separation": 1.0, "class_fraction": 0.5}
+DEFAULTS = {"classes": 1, "centroids": "random", "sigma": 1.0, "separation": 1.0, "class_fraction": 0.5,
+            "scaling": "raw"}
 
 
-def ensemble_hash(point):
-    keys = {f"ensemble.{k}": identity_value(v) for k, v in point.items() if DEFAULTS.get(k) != v}
-    keys["ensemble.kind"] = '"gaussian-mixture"'
+def ensemble_hash(kind, table, point):
+    keys = {f"{table}.{k}": identity_value(v) for k, v in point.items() if DEFAULTS.get(k) != v}
+    keys["ensemble.kind"] = f'"{kind}"'
     return hash_text("".join(f"{k}={v}\n" for k, v in sorted(keys.items())))
 
 
-class Ensemble:
+class MixtureData:
     """One draw of the centroids and the rows drawn from them."""
 
     def __init__(self, point, realization):
@@ -142,7 +144,7 @@ class Ensemble:
         branches = point.get("branches", [0, 1])
         self.classes = K = point.get("classes", branches[0] * branches[1])
         self.superclass = np.arange(K) // branches[1]
-        self.hash = ensemble_hash(point)
+        self.hash = ensemble_hash("gaussian-mixture", "ensemble", point)
         self.realization = realization
         self.sigma = np.array(point.get("class_sigma", [point.get("sigma", 1.0)] * K))
         weights = np.array(point.get("weights", [1.0] * K))
@@ -155,6 +157,10 @@ class Ensemble:
 
     def stream(self, purpose):
         return Stream(self.hash, self.realization, purpose)
+
+    def starts(self, n):
+        """Row of the training set of n rows at which each probe starts."""
+        return np.arange(PROBES) % n
 
     def make_centroids(self, point, d, K, branches):
         separation = point.get("separation", 1.0)
@@ -188,6 +194,32 @@ class Ensemble:
         if uniform:
             return (u * self.classes).astype(int)
         return np.searchsorted(np.cumsum(self.weights)[:-1], u, side="right")
+
+
+class FileData:
+    """Labelled rows that were written to a file, scaled."""
+
+    def __init__(self, point, realization, folder):
+        self.hash = ensemble_hash("file", "dataset", point)
+        self.realization = realization
+        self.rows = np.load(folder / point["file"]).astype(float)
+        if point["scaling"] == "standardised":
+            self.rows = (self.rows - self.rows.mean()) / self.rows.std()
+        self.labels = np.load(folder / point["labels"])
+        self.noise = Stream(self.hash, realization, "noise").normals(PROBES, self.rows.shape[1])
+
+    def starts(self, n):
+        stream = Stream(self.hash, self.realization, f"starts {n}")
+        return np.array([int(stream.uniform(probe, 0) * n) for probe in range(PROBES)])
+
+
+def write_rows(folder):
+    """Three clouds of points in nine dimensions, stored as float, and their labels."""
+    generator = np.random.default_rng(SEED)
+    labels = generator.integers(0, 3, max(SAMPLES))
+    rows = 2.0 + 3.0 * generator.standard_normal((3, 9))[labels] + generator.standard_normal((len(labels), 9))
+    np.save(folder / "rows.npy", rows.astype(np.float32))
+    np.save(folder / "labels.npy", labels)
 
 
 # ---------------------------------------------------------------------------------------------------- posterior
@@ -300,24 +332,38 @@ def speciation(ensemble, process, times):
     return results
 
 
-def spectral(ensemble, process, n):
-    rows = ensemble.rows[:n] - ensemble.rows[:n].mean(0)
+def labelled_speciation(data, process, times, n):
+    """The same for the labels of a training set: responsibilities of its points, summed by label."""
+    classes = data.labels[:n, None] == np.arange(data.labels.max() + 1)
+    agreement = np.stack([((np.exp(point_posterior(data, process, t, n)) @ classes) ** 2).sum(1) for t in times], 1)
+    results = {}
+    add_curve(results, "class_agreement", agreement)
+    add_time(results, "speciation_time", process, times, agreement, speciation_level(classes.mean(0)))
+    return results
+
+
+def point_posterior(data, process, t, n):
+    """log w of the first n rows at each probe."""
+    a, b = process.signal_noise(t)
+    x = a * data.rows[data.starts(n)] + b * data.noise
+    return log_responsibilities(x, a * data.rows[:n], np.full(n, b**2), np.full(n, 1.0 / n))
+
+
+def spectral(data, process, n):
+    rows = data.rows[:n] - data.rows[:n].mean(0)
     largest = np.linalg.eigvalsh(rows.T @ rows / n)[-1]
     return {"covariance_eigenvalue": largest, "speciation_time_spectral": process.time_at(largest - 1.0)}
 
 
-def collapse(ensemble, process, times, n):
+def collapse(data, process, times, n):
     shape = (PROBES, len(times))
     participation, entropy, parent, largest = (np.empty(shape) for _ in range(4))
-    parents = np.arange(PROBES) % n
     for i, t in enumerate(times):
-        a, b = process.signal_noise(t)
-        x = a * ensemble.rows[parents] + b * ensemble.noise
-        logs = log_responsibilities(x, a * ensemble.rows[:n], np.full(n, b**2), np.full(n, 1.0 / n))
+        logs = point_posterior(data, process, t, n)
         w = np.exp(logs)
         participation[:, i] = (w**2).sum(1)
         entropy[:, i] = -(w * logs).sum(1) / math.log(n)
-        parent[:, i] = w[np.arange(PROBES), parents]
+        parent[:, i] = w[np.arange(PROBES), data.starts(n)]
         largest[:, i] = w.max(1)
     results = {}
     add_curve(results, "participation", participation)
@@ -341,6 +387,8 @@ SWEEPS = [
     {"process": "ddpm-linear", "time": (20.0, 950.0), "ranks": 2, "partition": "component",
      "ensemble": {"dimension": [8, 20], "classes": 3, "centroids": "simplex", "class_sigma": [0.5, 1.0, 1.25],
                   "separation": 1.5}},
+    {"process": "ornstein-uhlenbeck", "time": (0.02, 5.0), "ranks": 2, "partition": "component",
+     "file": {"file": "rows.npy", "labels": "labels.npy", "scaling": ["raw", "standardised"]}},
 ]
 TIMES = 14
 
@@ -353,22 +401,24 @@ def toml(value):
 
 def sweep_text(sweep):
     first, last = sweep["time"]
+    keys = {table: [f"{k} = {toml(v)}" for k, v in sweep.get(table, {}).items()] for table in ("ensemble", "file")}
+    kind = "gaussian-mixture" if "ensemble" in sweep else "file"
     lines = ['name = "dense"', f"seed = {SEED}", f"realizations = {REALIZATIONS}", "[process]",
              f'kind = "{sweep["process"]}"', f"time = {{ from = {first}, to = {last}, count = {TIMES} }}", "[ensemble]",
-             'kind = "gaussian-mixture"', *(f"{k} = {toml(v)}" for k, v in sweep["ensemble"].items()), "[dataset]",
-             f"samples = {SAMPLES}", "[measure]", f"speciation = {{ probes = {PROBES} }}",
+             f'kind = "{kind}"', *keys["ensemble"], "[dataset]", *keys["file"], f"samples = {SAMPLES}",
+             "[measure]", f"speciation = {{ probes = {PROBES} }}",
              f'collapse = {{ probes = {PROBES}, partition = "{sweep["partition"]}" }}', "[resources]",
              f'ranks_per_task = {sweep["ranks"]}']
     return "\n".join(lines) + "\n"
 
 
-def points(ensemble):
+def points(table):
     """The points of the sweep's one axis (vectors are values), with the axis."""
-    axes = {k: v for k, v in ensemble.items()
+    axes = {k: v for k, v in table.items()
             if isinstance(v, list) and k not in ("weights", "branches", "class_sigma")}
     assert len(axes) == 1
     (axis, values), = axes.items()
-    return axis, [{**ensemble, axis: value} for value in values]
+    return axis, [{**table, axis: value} for value in values]
 
 
 class Comparison:
@@ -392,6 +442,10 @@ class Comparison:
             self.worst[name] = math.inf
         self.compared[name] = self.compared.get(name, 0) + measured.size
 
+    def add_all(self, results, **at):
+        for name, value in results.items():
+            self.add(name, value, **at)
+
     def failures(self):
         """Names that deviate, and measured variables that were not compared in full."""
         allowed = {"covariance_residual"}
@@ -404,7 +458,8 @@ class Comparison:
 
 
 def check(sweep, arguments, scratch):
-    folder = pathlib.Path(scratch) / sweep["process"]
+    name = f'{sweep["process"]}, {"mixture" if "ensemble" in sweep else "file"}'
+    folder = pathlib.Path(scratch) / name.replace(", ", "-")
     file = folder.with_suffix(".toml")
     file.write_text(sweep_text(sweep), encoding="utf-8")
     command = [arguments.mpiexec, "-n", "2", arguments.program, "run", str(file), "-o", str(folder)]
@@ -413,29 +468,32 @@ def check(sweep, arguments, scratch):
     if done.returncode != 0:
         return [f"{' '.join(command)}: exit code {done.returncode}\n{done.stdout}"]
     process = Process(sweep["process"])
-    axis, grid = points(sweep["ensemble"])
+    axis, grid = points(sweep.get("ensemble") or sweep["file"])
     with h5netcdf.File(folder / "results.h5", "r") as results:
         times = np.asarray(results.variables["time"][...])
         expected_times = np.geomspace(*sweep["time"], TIMES)
         compare = Comparison(results.variables, axis)
         for i, point in enumerate(grid):
             for realization in range(REALIZATIONS):
-                ensemble = Ensemble(point, realization)
                 at = {"point": i, "realization": realization}
-                for name, value in speciation(ensemble, process, times).items():
-                    compare.add(name, value, **at)
+                if "file" in sweep:
+                    data = FileData(point, realization, pathlib.Path(scratch))
+                else:
+                    data = MixtureData(point, realization)
+                    compare.add_all(speciation(data, process, times), **at)
                 for k, n in enumerate(SAMPLES):
-                    of_count = {**spectral(ensemble, process, n), **collapse(ensemble, process, times, n)}
-                    for name, value in of_count.items():
-                        compare.add(name, value, samples=k, **at)
+                    compare.add_all(spectral(data, process, n), samples=k, **at)
+                    compare.add_all(collapse(data, process, times, n), samples=k, **at)
+                    if "file" in sweep:
+                        compare.add_all(labelled_speciation(data, process, times, n), samples=k, **at)
         failures = compare.failures()
         if not np.allclose(times, expected_times, rtol=1e-13):
             failures.append("time is not the grid of the sweep file")
     count = sum(compare.compared.values())
     worst = max(compare.worst, key=compare.worst.get)
-    print(f"{sweep['process']}: {count} numbers of {len(compare.worst)} variables, "
+    print(f"{name}: {count} numbers of {len(compare.worst)} variables, "
           f"largest deviation {compare.worst[worst]:.1e} ({worst})", flush=True)
-    return [f"{sweep['process']}: {failure}" for failure in failures]
+    return [f"{name}: {failure}" for failure in failures]
 
 
 def main():
@@ -447,6 +505,7 @@ def main():
                       OMPI_MCA_rmaps_base_oversubscribe="1")
     failures = []
     with tempfile.TemporaryDirectory(prefix="dense_recomputation_") as scratch:
+        write_rows(pathlib.Path(scratch))
         for sweep in SWEEPS:
             failures += check(sweep, arguments, scratch)
     for failure in failures:
