@@ -134,7 +134,7 @@ class MixtureSpeciation {
           draw_probes(group_, mixture_, starts.noise(), layout, first, std::min(ProbeBlock::size, probes - first),
                       [](std::int64_t p) { return p; });
       Reduction reduction(plan, mixture_.dimension(), block);
-      source.visit(group_, block, mixture_.classes(), [&](const ProductTile& tile) { reduction.consume(tile); });
+      source.visit(group_, block, mixture_.classes(), reduction.consumer());
       reduction.merge_over(group_);
       if (group_.comm().is_root()) record(reduction, first, block.probes);
     }
@@ -234,7 +234,7 @@ void measure_labelled_file(const TaskParameters& task, const TaskRequest& reques
       const ProbeBlock block =
           fetch_probes(group, slab, starts.noise(), first, size, [&](std::int64_t p) { return starts.row(p, count); });
       Reduction reduction(plan, task.dimension(), block);
-      source.visit(group, block, count, [&](const ProductTile& tile) { reduction.consume(tile); });
+      source.visit(group, block, count, reduction.consumer());
       reduction.merge_over(group);
       for (std::int64_t p = 0; keeps && p < size; ++p) {
         for (std::size_t t = 0; t < task.times.size(); ++t)
