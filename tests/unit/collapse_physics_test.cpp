@@ -164,11 +164,10 @@ TEST(PublishedExcessEntropy, AgreesWithTheMeasuredEntropyAtEveryTime) {
 class TrainingSetProbes {
  public:
   TrainingSetProbes(const TaskParameters& task, std::int64_t rounds)
-      : slab_(make_training_set(group_, task, Partition::component, task.samples.front())),
+      : slab_(draw_training_set(GaussianMixture(task.mixture.value(), task.seed, task.ensemble, task.realization),
+                                SlabLayout{.rows = task.samples.front(), .columns = task.dimension()})),
         source_(group_, slab_),
         task_(task) {
-    slab_.layout.rows = task.samples.front();
-    slab_.values.resize(static_cast<std::size_t>(slab_.layout.rows * slab_.layout.columns));
     const ProbeStarts starts(task);
     const ReductionPlan plan{.times = task.times, .process = task.process, .counts = task.samples, .law = {}};
     const std::int64_t probes = rounds * task.samples.front();
@@ -177,7 +176,7 @@ class TrainingSetProbes {
       ProbeBlock block = fetch_probes(group_, slab_, starts.noise(), first, size,
                                       [&](std::int64_t p) { return starts.row(p, task.samples.front()); });
       Reduction reduction(plan, task.dimension(), block);
-      source_.visit(group_, block, task.samples.front(), [&](const ProductTile& tile) { reduction.consume(tile); });
+      source_.visit(group_, block, task.samples.front(), reduction.consumer());
       reduction.merge_over(group_);
       for (std::int64_t p = 0; p < size; ++p) {
         for (std::size_t t = 0; t < task.times.size(); ++t) summaries_.push_back(reduction.summary(0, p, t));
