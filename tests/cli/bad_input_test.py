@@ -1,6 +1,6 @@
 """Bad input ends with exit code 2, one message that names the culprit, and nothing written.
 
-    python3 tests/cli/bad_input_test.py --program BUILD/drivers/diffphase [-v] [BadInput.test_unknown_key]
+    python3 tests/cli/bad_input_test.py --program BUILD/drivers/diffphase [BadInput.test_unknown_key]
 """
 
 from __future__ import annotations
@@ -295,4 +295,4 @@ class BadInput(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    program.main()
+    program.main(workers=6)  # mpirun spends most of its time waiting

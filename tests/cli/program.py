@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import unittest
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,11 +86,33 @@ def write_idx(path: Path, array: np.ndarray) -> None:
     path.write_bytes(gzip.compress(contents, mtime=0) if path.suffix == ".gz" else contents)
 
 
-def main() -> None:
-    """unittest.main with the option --program."""
+def flattened(suite: unittest.TestSuite) -> list[unittest.TestCase]:
+    return [case for item in suite for case in (flattened(item) if isinstance(item, unittest.TestSuite) else [item])]
+
+
+def run_one(case: unittest.TestCase) -> unittest.TestResult:
+    result = unittest.TestResult()
+    case.run(result)
+    words = "FAILED" if not result.wasSuccessful() else f"skipped: {result.skipped[0][1]}" if result.skipped else "ok"
+    print(f"{case.id().removeprefix('__main__.')}: {words}", flush=True)
+    return result
+
+
+def main(workers: int = 1) -> None:
+    """unittest.main with the option --program; `workers` tests at once."""
     global program
-    parser = argparse.ArgumentParser(add_help=False)
+    parser = argparse.ArgumentParser()
     parser.add_argument("--program", type=Path, required=True, help="the built diffphase")
-    options, rest = parser.parse_known_args()
+    parser.add_argument("tests", nargs="*", help="names such as BadInput.test_unknown_key; default: all")
+    options = parser.parse_args()
     program = options.program.resolve()
-    unittest.main(module="__main__", argv=[sys.argv[0], *rest])
+    module = sys.modules["__main__"]
+    loader = unittest.defaultTestLoader
+    suite = loader.loadTestsFromNames(options.tests, module) if options.tests else loader.loadTestsFromModule(module)
+    with ThreadPoolExecutor(workers) as pool:
+        results = list(pool.map(run_one, flattened(suite)))
+    problems = [problem for result in results for problem in result.failures + result.errors]
+    for case, text in problems:
+        print(f"\n{case}\n{text}")
+    print(f"{len(results)} tests, {len(problems)} problems")
+    sys.exit(1 if problems or not results else 0)
