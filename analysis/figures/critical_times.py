@@ -83,8 +83,9 @@ def list_time(panel: Panel, results: Results, name: str, curve: Curve, height: f
     if name in results.data:
         average = results.average(name)
         value, error = float(at(average.mean, curve.point)), float(at(average.error, curve.point))
-        panel.errorbar(value, height, xerr=np.nan_to_num(error), color=curve.color, marker=curve.marker, markersize=4,
-                       elinewidth=0.8, zorder=3)
+        if np.isfinite(value):
+            panel.errorbar(value, height, xerr=np.nan_to_num(error), color=curve.color, marker=curve.marker,
+                           markersize=4, elinewidth=0.8, zorder=3)
 
 
 def draw_times(panel: Panel, results: Results, row: list[str], axis: Axis, abscissa: Abscissa) -> str:
