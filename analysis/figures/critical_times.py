@@ -119,8 +119,8 @@ def draw_definitions(panel: Panel, results: Results, row: list[str], axis: Axis,
         points = [base | {axis.name: int(i)} for i in order]
         curves.append(Curve(points[0], DEFINITIONS[name], OKABE_ITO[k], MARKERS[k]))
         plot_series(panel, results, name, Series(curves[-1], abscissa.values[order], points))
-    finish(panel, results, abscissa, "$t_S$, by definition", fixed_label(axes, base, {axis.name}), curves,
-           [("theory", "-", "")])
+    styles = [("theory", "-", "")] if any(results.has(f"{name}_theory") for name in row) else []
+    finish(panel, results, abscissa, "$t_S$, by definition", fixed_label(axes, base, {axis.name}), curves, styles)
     return ""
 
 
