@@ -20,7 +20,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[2]
 
 # What mpirun says by itself when a process returns another code than 0.
-MPIRUN_TEXT = re.compile(r"-{60,}\n(Primary job|mpirun detected|prterun detected).*?\n-{60,}\n", re.DOTALL)
+MPIRUN_TEXT = re.compile(r"-{60,}\n(Primary job|\w+ detected).*?\n-{60,}\n", re.DOTALL)
 
 program = Path("diffphase")
 
