@@ -115,4 +115,5 @@ def main(workers: int = 1) -> None:
     for case, text in problems:
         print(f"\n{case}\n{text}")
     print(f"{len(results)} tests, {len(problems)} problems")
-    sys.exit(1 if problems or not results else 0)
+    all_skipped = bool(results) and all(result.skipped for result in results)
+    sys.exit(1 if problems or not results else 77 if all_skipped else 0)

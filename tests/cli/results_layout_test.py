@@ -248,7 +248,7 @@ class Layout(unittest.TestCase):
             expected.add(f"{name}_status")
         if self.case.predicted:
             clones = {"clone_class_agreement", "clone_participation"}
-            none = clones | {"covariance_eigenvalue", "parent_weight", "largest_weight"}
+            none = clones | {"parent_weight", "largest_weight"}
             expected |= {f"{name}_theory" for name in self.case.variables - none}
             expected.add("speciation_time_spectral_theory_asymptotic")
             if "collapse_time" in self.case.variables:
@@ -267,7 +267,7 @@ class Layout(unittest.TestCase):
             self.assertEqual(variable.attrs["units"], TASK_TABLES[name])
             return
         prediction = "_theory" in name or name in ("collapse_time_shift", "collapse_window")
-        by_count = base in self.case.by_count and not (prediction and base == "speciation_time_spectral")
+        by_count = base in self.case.by_count and name != "speciation_time_spectral_theory_asymptotic"
         dims = [axis for axis in self.case.axes if axis != "samples" or by_count]
         dims += [] if prediction else ["realization"]
         dims += ["time"] if base in CURVES else []
