@@ -1,7 +1,14 @@
 #include "command_line.hpp"
 
-#include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <optional>
+#include <sstream>
+
+#include "parallel/communicator.hpp"
+#include "parallel/mpi_environment.hpp"
 #include "results/provenance.hpp"
 
 namespace diffphase {
@@ -37,9 +44,18 @@ CLI::Option* add_sweep(CLI::App& command, std::string& file, std::vector<std::st
   return command.add_option("sweep", file, "sweep file (TOML)");
 }
 
+// Whether mpirun or srun started this process as one of several ranks.
+bool is_one_of_several_ranks() {
+  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"}) {
+    const char* size = std::getenv(name);
+    if (size != nullptr && std::atoi(size) > 1) return true;
+  }
+  return false;
+}
+
 }  // namespace
 
-std::variant<CommandLine, int> parse_command_line(int argc, char** argv) {
+std::variant<CommandLine, CommandLineEnd> parse_command_line(int argc, char** argv) {
   CommandLine line;
   RunOptions& run = line.run;
   std::string stop_after;
@@ -49,6 +65,11 @@ std::variant<CommandLine, int> parse_command_line(int argc, char** argv) {
   CLI::App app{"Phase transitions of generative diffusion, over parameter grids and MPI ranks."};
   app.set_version_flag("--version", "diffphase " + program_version() + " (" + git_revision() + ")");
   app.require_subcommand(1);
+  app.failure_message([argc, argv](const CLI::App* command, const CLI::Error& error) {
+    const bool no_command = argc > 1 && command->get_subcommands().empty() && command->get_parent() == nullptr;
+    const std::string problem = no_command ? fmt::format("{}: no such command", argv[1]) : error.what();
+    return fmt::format("diffphase: error: {} (diffphase --help lists what there is)\n", problem);
+  });
 
   auto* run_command = app.add_subcommand("run", "compute what is left of a sweep; under mpirun or srun on many ranks");
   add_sweep(*run_command, run.sweep_file, run.overrides)->required();
@@ -62,7 +83,7 @@ std::variant<CommandLine, int> parse_command_line(int argc, char** argv) {
 
   auto* plan_command = app.add_subcommand("plan", "grid, tasks, memory and predicted time of a sweep");
   auto* plan_sweep = add_sweep(*plan_command, line.plan.sweep_file, line.plan.overrides);
-  plan_command->add_option("--ranks", line.plan.ranks, "number of ranks to plan for")->check(CLI::PositiveNumber);
+  plan_command->add_option("--ranks", line.plan.ranks, "number of ranks to plan for")->check(CLI::Range(1, 1000000));
   auto* defaults_flag = plan_command->add_flag("--defaults", line.plan.defaults, "every key with default and meaning");
 
   auto* theory_command = app.add_subcommand("theory", "predicted critical times of a sweep");
@@ -81,7 +102,10 @@ std::variant<CommandLine, int> parse_command_line(int argc, char** argv) {
       throw CLI::RequiredError("plan: a sweep file or --defaults");
     }
   } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? exit_complete : exit_bad_input;
+    std::ostringstream output;
+    std::ostringstream error;
+    const int code = app.exit(e, output, error) == 0 ? exit_complete : exit_bad_input;
+    return CommandLineEnd{.code = code, .output = output.str(), .error = error.str()};
   }
   line.command = run_command->parsed()      ? CommandLine::Command::run
                  : plan_command->parsed()   ? CommandLine::Command::plan
@@ -92,6 +116,16 @@ std::variant<CommandLine, int> parse_command_line(int argc, char** argv) {
   run.verbosity = quiet ? Verbosity::quiet : verbose ? Verbosity::verbose : Verbosity::normal;
   for (int i = 0; i < argc; ++i) run.command_line += (i == 0 ? "" : " ") + std::string(argv[i]);
   return line;
+}
+
+int tell(int argc, char** argv, const CommandLineEnd& end) {
+  std::optional<MpiEnvironment> environment;
+  if (is_one_of_several_ranks()) environment.emplace(argc, argv);
+  if (!environment || Communicator::world().is_root()) {
+    fmt::print("{}", end.output);
+    fmt::print(stderr, "{}", end.error);
+  }
+  return end.code;
 }
 
 }  // namespace diffphase

@@ -29,8 +29,17 @@ struct CommandLine {
   bool watch = false;
 };
 
-/// Parses the arguments; the exit code instead where there is nothing to do (--help, --version: 0; errors: 2, after one
-/// message on standard error).
-[[nodiscard]] std::variant<CommandLine, int> parse_command_line(int argc, char** argv);
+/// A command line with nothing to do: --help and --version (code 0), errors (code 2).
+struct CommandLineEnd {
+  int code = 0;
+  std::string output;  ///< for standard output
+  std::string error;   ///< for standard error
+};
+
+/// Parses the arguments; prints nothing.
+[[nodiscard]] std::variant<CommandLine, CommandLineEnd> parse_command_line(int argc, char** argv);
+
+/// Prints it once, whatever the number of ranks; returns the code. May start and end MPI.
+int tell(int argc, char** argv, const CommandLineEnd& end);
 
 }  // namespace diffphase

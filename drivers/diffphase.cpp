@@ -86,8 +86,8 @@ int execute(int argc, char** argv, const CommandLine& line) {
 
 int main(int argc, char** argv) {
   const auto parsed = diffphase::parse_command_line(argc, argv);
-  if (const int* code = std::get_if<int>(&parsed)) return *code;
   try {
+    if (const auto* end = std::get_if<diffphase::CommandLineEnd>(&parsed)) return diffphase::tell(argc, argv, *end);
     return diffphase::execute(argc, argv, std::get<diffphase::CommandLine>(parsed));
   } catch (const std::exception& e) {
     fmt::print(stderr, "diffphase: error: {}\n", e.what());

@@ -83,8 +83,9 @@ def list_time(panel: Panel, results: Results, name: str, curve: Curve, height: f
     if name in results.data:
         average = results.average(name)
         value, error = float(at(average.mean, curve.point)), float(at(average.error, curve.point))
-        panel.errorbar(value, height, xerr=np.nan_to_num(error), color=curve.color, marker=curve.marker, markersize=4,
-                       elinewidth=0.8, zorder=3)
+        if np.isfinite(value):
+            panel.errorbar(value, height, xerr=np.nan_to_num(error), color=curve.color, marker=curve.marker,
+                           markersize=4, elinewidth=0.8, zorder=3)
 
 
 def draw_times(panel: Panel, results: Results, row: list[str], axis: Axis, abscissa: Abscissa) -> str:
@@ -118,8 +119,8 @@ def draw_definitions(panel: Panel, results: Results, row: list[str], axis: Axis,
         points = [base | {axis.name: int(i)} for i in order]
         curves.append(Curve(points[0], DEFINITIONS[name], OKABE_ITO[k], MARKERS[k]))
         plot_series(panel, results, name, Series(curves[-1], abscissa.values[order], points))
-    finish(panel, results, abscissa, "$t_S$, by definition", fixed_label(axes, base, {axis.name}), curves,
-           [("theory", "-", "")])
+    styles = [("theory", "-", "")] if any(results.has(f"{name}_theory") for name in row) else []
+    finish(panel, results, abscissa, "$t_S$, by definition", fixed_label(axes, base, {axis.name}), curves, styles)
     return ""
 
 

@@ -176,7 +176,8 @@ def place_numeral(panel: Panel, x: np.ndarray, lower: np.ndarray, upper: np.ndar
 def draw_boundary(panel: Panel, x: np.ndarray, boundary: Boundary, name: str, categorical: bool) -> None:
     color, marker, _ = BOUNDARIES[name]
     if categorical:
-        panel.hlines(boundary.theory, x - 0.5, x + 0.5, color=color, linewidth=1.4, zorder=2)
+        known = np.isfinite(boundary.theory)
+        panel.hlines(boundary.theory[known], x[known] - 0.5, x[known] + 0.5, color=color, linewidth=1.4, zorder=2)
     else:
         panel.plot(x, boundary.theory, color=color, linewidth=1.4, zorder=2)
     plot_measured(panel, x, boundary.measured, boundary.error, Curve({}, "", color, marker), size=4.5, clip=False)

@@ -67,7 +67,7 @@ std::size_t ByteStream::read_up_to(std::span<std::byte> out) {
   return done;
 }
 
-void ByteStream::read(std::span<std::byte> out, const char* what) {
+void ByteStream::read(std::span<std::byte> out, const std::string& what) {
   const std::size_t got = read_up_to(out);
   if (got < out.size()) {
     fail(path_, fmt::format("is truncated: {} needs {} more bytes than it has", what, out.size() - got));

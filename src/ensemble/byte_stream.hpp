@@ -27,7 +27,7 @@ class ByteStream {
   std::size_t read_up_to(std::span<std::byte> out);
 
   /// Fills `out`. `what` names what is being read, for the message when the bytes end before.
-  void read(std::span<std::byte> out, const char* what);
+  void read(std::span<std::byte> out, const std::string& what);
 
   [[nodiscard]] bool at_end();
   void rewind();

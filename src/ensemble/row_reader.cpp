@@ -68,7 +68,7 @@ class PackedReader : public RowReader {
     for (std::size_t done = 0; done < out.size(); done += piece) {
       const std::span<double> part = out.subspan(done, std::min(piece, out.size() - done));
       const std::span<std::byte> raw = std::span(raw_).first(part.size() * width);
-      stream_.read(raw, "the array of shape its header declares");
+      stream_.read(raw, "the array of the shape " + info().shape_text() + ", which its header declares,");
       convert(info().type, raw, swap_, part);
     }
   }

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -204,12 +205,27 @@ void replace_file(const fs::path& path, std::string_view text) {
   replace_file(path, [text](PosixFile& file) { file.write_all(text); });
 }
 
+namespace {
+
+// Of a folder and those above it, the first that exists and is no folder.
+std::optional<std::string> what_is_in_the_way(const fs::path& folder) {
+  fs::path above;
+  for (const fs::path& part : folder) {
+    above /= part;
+    std::error_code ignored;
+    if (fs::exists(above, ignored) && !fs::is_directory(above, ignored)) return above.string() + " is not a folder";
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 void ensure_directory(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
   if (!fs::is_directory(folder)) {
     throw BadInput(fmt::format("cannot create the folder {}: {}", folder.string(),
-                               error ? error.message() : "there is something else of that name"));
+                               what_is_in_the_way(folder).value_or(error.message())));
   }
   if (::access(folder.c_str(), R_OK | W_OK | X_OK) != 0) {
     const int code = errno;

@@ -51,6 +51,7 @@ struct VariableSpec {
   bool per_sample = false;
   bool prediction = false;        ///< theory: no realization, filled by predict()
   std::vector<std::string> dims;  ///< after realization; "time" or one of the measure's own dims
+  double tolerance = 0.0;         ///< of a prediction that only approximates: deviations below it are expected
   Kind kind = Kind::number;       ///< status: values are those of RootStatus (transition/critical_time.hpp)
 };
 

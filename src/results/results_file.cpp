@@ -224,6 +224,7 @@ void write_variable(hid_t file, const ResultsVariable& variable, const Sizes& si
   write_unless_empty(dataset.get(), "units", variable.units);
   write_unless_empty(dataset.get(), "long_name", variable.long_name);
   write_unless_empty(dataset.get(), "source", variable.source);
+  if (variable.tolerance > 0.0) write_attribute(dataset.get(), "tolerance", variable.tolerance);
   if (std::holds_alternative<std::vector<double>>(variable.values)) {
     write_attribute(dataset.get(), "_FillValue", std::numeric_limits<double>::quiet_NaN());
   }

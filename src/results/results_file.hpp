@@ -33,6 +33,7 @@ struct ResultsVariable {
   std::string source;                      ///< paper and equation; may be empty
   std::vector<std::string> flag_meanings;  ///< of int8 values 0, 1, ...: words without blanks
   bool auxiliary = false;                  ///< labels and the like: xarray lists it as a coordinate
+  double tolerance = 0.0;                  ///< of predictions that approximate: an attribute where above 0
 };
 
 using ResultsAttribute = std::variant<std::string, double, std::int64_t>;

@@ -42,6 +42,12 @@ std::vector<std::int8_t> as_statuses(const std::vector<double>& values) {
   return statuses;
 }
 
+// A variable whose predictions have several sources, because centroids are an axis, names them all.
+void merge(VariableSpec& spec, const VariableSpec& other) {
+  if (spec.source.find(other.source) == std::string::npos) spec.source += " | " + other.source;
+  spec.tolerance = std::max(spec.tolerance, other.tolerance);
+}
+
 }  // namespace
 
 Aggregator::Aggregator(const Sweep& sweep) : sweep_(sweep) {
@@ -55,11 +61,15 @@ Aggregator::Aggregator(const Sweep& sweep) : sweep_(sweep) {
 }
 
 void Aggregator::find_slots() {
-  std::set<std::string> known;
+  std::map<std::string, std::size_t> known;
   for (const SweepTask& task : sweep_.tasks) {
     if (task.realization != 0) continue;
     for (VariableSpec& spec : task.measure().variables(sweep_.parameters(task))) {
-      if (!known.insert(spec.name).second) continue;
+      const auto [place, is_new] = known.try_emplace(spec.name, slots_.size());
+      if (!is_new) {
+        merge(slots_[place->second].spec, spec);
+        continue;
+      }
       Slot slot{.measure = &task.measure(), .spec = std::move(spec), .axes = {}, .inner = 1};
       for (std::size_t a = 0; a < sweep_.axes.size(); ++a) {
         if (slot.spec.per_sample || sweep_.samples_axis != a) slot.axes.push_back(a);
@@ -150,6 +160,7 @@ ResultsVariable Aggregator::variable(const Slot& slot, const JournalState& journ
   variable.units = slot.spec.units == "time" ? std::string(sweep_.file.process.time_units()) : slot.spec.units;
   variable.long_name = slot.spec.long_name;
   variable.source = slot.spec.source;
+  variable.tolerance = slot.spec.tolerance;
   if (slot.spec.kind == VariableSpec::Kind::status) {
     variable.values = as_statuses(values);
     variable.flag_meanings = words(root_status_meanings());
@@ -208,8 +219,12 @@ void Aggregator::add_attributes(ResultsFile& file) const {
   file.attributes["seed"] = static_cast<std::int64_t>(sweep.seed);
   file.attributes["process_kind"] = sweep.process.name();
   file.attributes["ensemble_kind"] = sweep.kind;
+  std::set<std::string> varied;  // also by a [[point]], where the key's own value is that of the other points
+  for (const Axis& axis : sweep_.axes) {
+    for (const AxisColumn& column : axis.columns) varied.insert(column.key);
+  }
   for (const SweepEntry& entry : sweep.entries) {
-    if (entry.axis) continue;
+    if (entry.axis || varied.contains(entry.key)) continue;
     const std::string name = axis_name(entry.key);
     const SweepValue& value = entry.values.front();
     if (const auto* integer = std::get_if<std::int64_t>(&value)) {
@@ -223,8 +238,16 @@ void Aggregator::add_attributes(ResultsFile& file) const {
     }
   }
   for (const MeasureRequest& request : sweep.measures) {
-    for (const auto& [key, value] : request.options) {
-      file.attributes[std::string(request.measure->name()) + "_" + key] = value;
+    const std::string prefix = std::string(request.measure->name()) + "_";
+    for (const MeasureOption& option : request.measure->options()) {
+      ResultsAttribute& attribute = file.attributes[prefix + option.name];
+      if (!option.words.empty()) {
+        attribute = request.words.at(option.name);
+      } else if (option.integer) {
+        attribute = static_cast<std::int64_t>(request.options.at(option.name));
+      } else {
+        attribute = request.options.at(option.name);
+      }
     }
   }
 }

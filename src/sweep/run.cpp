@@ -4,10 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <cstdio>
-#include <cstring>
 #include <map>
 #include <memory>
 #include <numeric>
@@ -44,7 +42,7 @@ using Summaries = std::map<std::string, DatasetSummary>;
 
 // Key of a data file among the summaries: everything that changes what inspect_dataset sees.
 std::string summary_key(const DatasetFile& file) {
-  std::string key = file.path + "\n" + file.labels + "\n" + std::to_string(file.pad);
+  std::string key = fmt::format("{}\n{}\n{}\n{}", file.path, file.labels, file.pad, static_cast<int>(file.scaling));
   for (const std::int64_t label : file.select_classes) key += "," + std::to_string(label);
   return key;
 }
@@ -73,18 +71,6 @@ Shard shard_of(const RunOptions& options) {
     throw BadInput("--shard " + options.shard + ": expected I/M");
   }
   return shard;
-}
-
-std::string read_text(const std::string& path) {
-  std::FILE* file = std::fopen(path.c_str(), "rb");
-  if (file == nullptr) throw BadInput(fmt::format("{}: {}", path, std::strerror(errno)));
-  std::string text;
-  char buffer[1 << 16];
-  for (std::size_t got = 0; (got = std::fread(buffer, 1, sizeof buffer, file)) > 0;) text.append(buffer, got);
-  const bool failed = std::ferror(file) != 0;
-  std::fclose(file);
-  if (failed) throw BadInput(path + ": cannot be read; it must be a sweep file");
-  return text;
 }
 
 std::string encode_summaries(const Summaries& summaries) {
@@ -458,7 +444,7 @@ int run_sweep(const Communicator& world, const RunOptions& options, const std::v
   std::unique_ptr<RunBook> book;
   Summaries summaries;
   const int code = on_root(world, [&] {
-    text = read_text(options.sweep_file);
+    text = read_sweep_text(options.sweep_file);
     Plan plan = make_plan(options, text, summaries, measures);
     summary_bytes = encode_summaries(summaries);
     book = std::make_unique<RunBook>(options, std::move(plan), world.size());
@@ -500,7 +486,7 @@ int collect_results(const std::filesystem::path& folder, const std::string& comm
     RunOptions options;
     options.sweep_file = path;
     Summaries summaries;
-    const Plan plan = make_plan(options, read_text(path), summaries, measures);
+    const Plan plan = make_plan(options, read_sweep_text(path), summaries, measures);
     const JournalHeader header{.seed = plan.whole.file.seed,
                                .numerics_version = numerics_version,
                                .program_version = program_version(),

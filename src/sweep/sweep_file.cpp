@@ -447,7 +447,9 @@ std::string effective_text(const SweepFile& file, ConfigNode root, std::span<con
   return text + (needs_folder ? folder_line(file.folder) : "") + to_toml(root);
 }
 
-std::string read_text(const std::string& path) {
+}  // namespace
+
+std::string read_sweep_text(const std::string& path) {
   std::ifstream stream(path, std::ios::binary);
   std::string text;
   const bool folder = std::filesystem::is_directory(path);
@@ -458,8 +460,6 @@ std::string read_text(const std::string& path) {
   }
   return text;
 }
-
-}  // namespace
 
 SweepFile parse_sweep_text(const std::string& text, const std::string& path, std::span<const std::string> overrides,
                            std::span<const Measure* const> measures) {
@@ -494,7 +494,7 @@ SweepFile parse_sweep_text(const std::string& text, const std::string& path, std
 
 SweepFile parse_sweep_file(const std::string& path, std::span<const std::string> overrides,
                            std::span<const Measure* const> measures) {
-  return parse_sweep_text(read_text(path), path, overrides, measures);
+  return parse_sweep_text(read_sweep_text(path), path, overrides, measures);
 }
 
 }  // namespace diffphase

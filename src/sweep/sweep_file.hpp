@@ -75,7 +75,11 @@ struct SweepFile {
 [[nodiscard]] SweepFile parse_sweep_file(const std::string& path, std::span<const std::string> overrides,
                                          std::span<const Measure* const> measures);
 
-/// The same for a text; `path` is what messages call it and, up to the last '/', where relative paths start.
+/// The text of a sweep file. Throws BadInput for a file that cannot be read.
+[[nodiscard]] std::string read_sweep_text(const std::string& path);
+
+/// The same as parse_sweep_file for a text; `path` is what messages call it and, up to the last '/', where relative
+/// paths start.
 [[nodiscard]] SweepFile parse_sweep_text(const std::string& text, const std::string& path,
                                          std::span<const std::string> overrides,
                                          std::span<const Measure* const> measures);

@@ -446,7 +446,7 @@ const KeySpec& key_spec(std::string_view key) {
 }
 
 bool is_for_later_version(std::string_view key) {
-  static constexpr std::array<std::string_view, 13> later{"guidance",
+  static constexpr std::array<std::string_view, 12> later{"guidance",
                                                           "ensemble.blocks",
                                                           "ensemble.factor",
                                                           "ensemble.normalisation",
@@ -457,8 +457,7 @@ bool is_for_later_version(std::string_view key) {
                                                           "measure.gap",
                                                           "measure.dimension",
                                                           "measure.lost_directions",
-                                                          "measure.guidance",
-                                                          "measure.clones"};
+                                                          "measure.guidance"};
   return std::ranges::find(later, key) != later.end();
 }
 

@@ -64,7 +64,8 @@ ResultsFile some_results() {
        .units = "1",
        .long_name = "class agreement",
        .source = "a paper, equation (3)",
-       .flag_meanings = {}},
+       .flag_meanings = {},
+       .tolerance = 0.05},
       {.name = "square",
        .dims = {"time", "dimension"},
        .values = std::vector<double>{1, 2, 3, 4},
@@ -128,7 +129,7 @@ expected = np.arange(12.0).reshape(2, 3, 2)
 expected[1, 0, 1] = np.nan
 assert np.array_equal(data.agreement, expected, equal_nan=True)
 assert data.agreement.dtype == np.float64
-assert data.agreement.attrs == dict(units='1', long_name='class agreement', source='a paper, equation (3)')
+assert data.agreement.attrs == dict(units='1', long_name='class agreement', source='a paper, equation (3)', tolerance=0.05)
 assert np.isnan(data.agreement.encoding['_FillValue'])
 assert data.square.dims == ('time', 'dimension')
 assert list(data.dimension.values) == [256, 1024] and data.dimension.dtype == np.int64

@@ -1,0 +1,298 @@
+"""Bad input ends with exit code 2, one message that names the culprit, and nothing written.
+
+    python3 tests/cli/bad_input_test.py --program BUILD/drivers/diffphase [BadInput.test_unknown_key]
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import tempfile
+import unittest
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+import program
+
+MIXTURE = """name = "bad-input"
+[process]
+kind = "ornstein-uhlenbeck"
+time = { from = 0.1, to = 3.0, count = 6, spacing = "log" }
+[ensemble]
+kind = "gaussian-mixture"
+dimension = 16
+classes = 2
+centroids = "opposite"
+[dataset]
+samples = 50
+[measure]
+speciation = { probes = 8 }
+collapse = { probes = 8 }
+"""
+
+DATA = """name = "bad-input"
+[process]
+kind = "ornstein-uhlenbeck"
+time = { from = 0.1, to = 3.0, count = 6, spacing = "log" }
+[ensemble]
+kind = "file"
+[dataset]
+file = "data"
+[measure]
+collapse = { probes = 8 }
+"""
+
+LABELLED = DATA.replace('file = "data"\n', 'file = "data"\nlabels = "labels"\n')
+
+
+def edited(old: str, new: str, text: str = MIXTURE) -> str:
+    """The text with one line changed."""
+    assert text.count(old) == 1, (old, text)
+    return text.replace(old, new)
+
+
+def line_of(text: str, piece: str) -> int:
+    return text[:text.index(piece)].count("\n") + 1
+
+
+class BadInput(unittest.TestCase):
+    longMessage = True
+
+    def setUp(self) -> None:
+        scratch = tempfile.TemporaryDirectory(prefix="bad_input_")
+        self.addCleanup(scratch.cleanup)
+        self.folder = Path(scratch.name)
+
+    def write(self, name: str, contents: bytes) -> None:
+        (self.folder / name).write_bytes(contents)
+
+    def refused(self, *pieces: str, sweep: str | bytes | None = MIXTURE, arguments: list[str] | None = None,
+                file: str = "sweep.toml", output: str = "out", at_once: bool = True) -> None:
+        """Runs the sweep on 1 and on 2 ranks, both at once; every piece must be in the one message of each."""
+        if sweep is not None:
+            self.write("sweep.toml", sweep if isinstance(sweep, bytes) else sweep.encode())
+        before = program.tree_state(self.folder)
+        command = ["run", file, "-o", output, *(arguments or [])]
+        with ThreadPoolExecutor(2 if at_once else 1) as pool:
+            outcomes = list(pool.map(lambda ranks: program.diffphase(command, self.folder, ranks), (1, 2)))
+        for ranks, outcome in enumerate(outcomes, start=1):
+            with self.subTest(ranks=ranks):
+                self.check_message(outcome, *pieces)
+        self.assertEqual(program.tree_state(self.folder), before, "something was written")
+
+    def check_message(self, outcome: program.Outcome, *pieces: str) -> None:
+        if os.environ.get("SHOW_MESSAGES"):
+            print(f"{self._testMethodName}: {outcome.errors}")
+        self.assertEqual(outcome.code, 2, outcome.errors)
+        self.assertEqual(outcome.output, "")
+        self.assertEqual(len(outcome.errors.splitlines()), 1, outcome.errors)
+        self.assertRegex(outcome.errors, r"^(\[\d\d:\d\d:\d\d\] |diffphase: )error: ")
+        for piece in pieces:
+            self.assertIn(piece, outcome.errors)
+
+    def refused_at(self, old: str, new: str, *pieces: str, text: str = MIXTURE) -> None:
+        """The same for a sweep with one line changed, which the message must name."""
+        sweep = edited(old, new, text)
+        self.refused(f"sweep.toml, line {line_of(sweep, new)}:", *pieces, sweep=sweep)
+
+    # The sweep file's keys and values.
+
+    def test_unknown_key(self) -> None:
+        self.refused_at("dimension = 16", "dimensoin = 16", "ensemble.dimensoin", '"dimension"')
+
+    def test_unknown_key_at_the_top(self) -> None:
+        self.refused("sweep.toml, line 1:", "realisations = 3", '"realizations"', sweep="realisations = 3\n" + MIXTURE)
+
+    def test_unknown_measure(self) -> None:
+        self.refused_at("collapse = {", "colapse = {", "measure.colapse", '"collapse"')
+
+    def test_unknown_option_of_a_measure(self) -> None:
+        self.refused_at("collapse = { probes", "collapse = { probse", "measure.collapse.probse", '"probes"')
+
+    def test_wrong_type(self) -> None:
+        self.refused_at("dimension = 16", 'dimension = "large"', 'ensemble.dimension = "large"', "an integer from 1",
+                        "not a string")
+
+    def test_fraction_for_an_integer(self) -> None:
+        self.refused_at("dimension = 16", "dimension = 16.5", "ensemble.dimension = 16.5", "an integer from 1")
+
+    def test_unknown_word(self) -> None:
+        self.refused_at('centroids = "opposite"', 'centroids = "oposite"', 'ensemble.centroids = "oposite"',
+                        'did you mean "opposite"', '"simplex"')
+
+    def test_empty_list(self) -> None:
+        self.refused_at("samples = 50", "samples = []", "dataset.samples", "the list is empty", "an integer from 1")
+
+    def test_negative_dimension(self) -> None:
+        self.refused_at("dimension = 16", "dimension = -4", "ensemble.dimension = -4", "an integer from 1")
+
+    def test_negative_dimension_in_a_list(self) -> None:
+        self.refused_at("dimension = 16", "dimension = [16, -4]", "ensemble.dimension = -4", "an integer from 1")
+
+    def test_three_opposite_classes(self) -> None:
+        self.refused_at("classes = 2", "classes = 3", "classes = 3", "opposite", "2")
+
+    def test_time_from_zero(self) -> None:
+        self.refused_at("time = { from = 0.1", "time = { from = 0", "process.time.from = 0", "above 0")
+
+    def test_time_list_from_zero(self) -> None:
+        self.refused_at('time = { from = 0.1, to = 3.0, count = 6, spacing = "log" }', "time = [0.0, 1.0]",
+                        "process.time = 0", "above 0")
+
+    def test_missing_key(self) -> None:
+        self.refused("sweep.toml", "ensemble.dimension is missing", sweep=edited("dimension = 16\n", ""))
+
+    def test_value_twice(self) -> None:
+        self.refused_at("dimension = 16", "dimension = [16, 16]", "ensemble.dimension", "twice")
+
+    # The command line.
+
+    def test_bad_points(self) -> None:
+        self.refused("--points first", "2:5,9", arguments=["--points", "first"])
+
+    def test_points_beyond_the_grid(self) -> None:
+        self.refused("--points 0:7", "0:0", arguments=["--points", "0:7"])
+
+    def test_bad_shard(self) -> None:
+        self.refused("--shard 3/2", "1 <= I <= M", arguments=["--shard", "3/2"])
+
+    def test_shard_without_slash(self) -> None:
+        self.refused("--shard half", "I/M", arguments=["--shard", "half"])
+
+    def test_bad_stop_after(self) -> None:
+        self.refused("--stop-after", "soon", "55m", arguments=["--stop-after", "soon"])
+
+    def test_set_of_an_unknown_key(self) -> None:
+        self.refused("--set measure.collapse.prob=4", "measure.collapse.prob", '"probes"',
+                     arguments=["--set", "measure.collapse.prob=4"])
+
+    def test_set_of_a_bad_value(self) -> None:
+        self.refused("--set ensemble.dimension=0", "an integer from 1", arguments=["--set", "ensemble.dimension=0"])
+
+    def test_set_without_equals(self) -> None:
+        self.refused("--set realizations", "key=value", arguments=["--set", "realizations"])
+
+    def test_unknown_option(self) -> None:
+        self.refused("--fast", arguments=["--fast"])
+
+    def test_no_sweep_file(self) -> None:
+        self.check_message(program.diffphase(["run"], self.folder), "sweep is required")
+
+    def test_unknown_command(self) -> None:
+        self.check_message(program.diffphase(["plam", "sweep.toml"], self.folder, ranks=2), "plam: no such command")
+
+    def test_other_commands(self) -> None:
+        (self.folder / "empty").mkdir()
+        self.write("sweep.toml", edited("dimension = 16", "dimensoin = 16").encode())
+        for command in ("plan", "theory"):
+            self.check_message(program.diffphase([command, "sweep.toml"], self.folder), "line 7", "ensemble.dimensoin")
+        for command in ("status", "collect"):
+            self.check_message(program.diffphase([command, "nowhere"], self.folder), "nowhere")
+            self.check_message(program.diffphase([command, "empty"], self.folder), "empty", "sweep.toml")
+        self.assertEqual(program.tree_state(self.folder / "empty"), {})
+
+    # The sweep file itself.
+
+    def test_missing_sweep_file(self) -> None:
+        self.refused("nowhere.toml", "No such file", sweep=None, file="nowhere.toml")
+
+    def test_folder_as_sweep_file(self) -> None:
+        (self.folder / "folder").mkdir()
+        self.refused("folder", "is a folder", sweep=None, file="folder")
+
+    def test_binary_sweep_file(self) -> None:
+        self.refused("sweep.toml", "line 1", "not TOML", sweep=bytes(range(256)) * 64)
+
+    def test_empty_sweep_file(self) -> None:
+        self.refused("sweep.toml", "name is missing", sweep="")
+
+    def test_half_a_sweep_file(self) -> None:
+        self.refused("sweep.toml", "line 4", "not TOML", sweep=MIXTURE[:MIXTURE.index(", count")])
+
+    # Data files.
+
+    def test_missing_data_file(self) -> None:
+        self.refused("sweep.toml, line 8", str(self.folder / "data"), "No such file", sweep=DATA)
+
+    def test_folder_as_data_file(self) -> None:
+        (self.folder / "data").mkdir()
+        self.refused(str(self.folder / "data"), "directory", sweep=DATA)
+
+    def test_truncated_gzip(self) -> None:
+        images = np.random.default_rng(1).integers(0, 256, (40, 6, 6), dtype=np.uint8)
+        self.write("data", gzip.compress(program.idx_bytes(images))[:-200])
+        self.refused("data", "gzip", "truncated", sweep=DATA)
+
+    def test_truncated_idx(self) -> None:
+        self.write("data", program.idx_bytes(np.zeros((40, 6, 6), np.uint8))[:-1])
+        self.refused("data", "truncated", "[40, 6, 6]", sweep=DATA)
+
+    def test_idx_with_a_wrong_magic(self) -> None:
+        contents = bytearray(program.idx_bytes(np.zeros((40, 6, 6), np.uint8)))
+        contents[2] = 0x07
+        self.write("data", bytes(contents))
+        self.refused("data", "magic", "0x07", "0x08", sweep=DATA)
+
+    def test_no_known_format(self) -> None:
+        self.write("data", b"1,2,3\n4,5,6\n")
+        self.refused("data", "31 2c 32 2c", "IDX", "NPY", "HDF5", sweep=DATA)
+
+    def test_npy_of_rank_0(self) -> None:
+        np.save(self.folder / "data.npy", np.float64(3.0))
+        self.refused("data.npy", "rank 0", sweep=edited('"data"', '"data.npy"', DATA))
+
+    def test_npy_of_a_wrong_type(self) -> None:
+        for array, name in ((np.zeros((8, 4), np.complex128), "<c16"), (np.zeros((8, 4), np.int64), "int64")):
+            np.save(self.folder / "data.npy", array)
+            self.refused("data.npy", name, sweep=edited('"data"', '"data.npy"', DATA))
+
+    def test_labels_of_another_length(self) -> None:
+        self.write("data", program.idx_bytes(np.zeros((40, 6, 6), np.uint8)))
+        self.write("labels", program.idx_bytes(np.zeros(39, np.uint8)))
+        self.refused(str(self.folder / "labels"), "39 labels", "40 rows", sweep=LABELLED)
+
+    def test_class_without_rows(self) -> None:
+        self.write("data", program.idx_bytes(np.zeros((40, 6, 6), np.uint8)))
+        self.write("labels", program.idx_bytes(np.arange(40, dtype=np.uint8) % 3))
+        self.refused("labels", "select_classes", "label 7", "0, 1, 2",
+                     sweep=edited('labels = "labels"', 'labels = "labels"\nselect_classes = [1, 7]', LABELLED))
+
+    def test_not_finite(self) -> None:
+        for value, name in ((np.nan, "nan"), (np.inf, "inf"), (-np.inf, "-inf")):
+            array = np.zeros((8, 4))
+            array[5, 2] = value
+            np.save(self.folder / "data.npy", array)
+            self.refused("data.npy", "row 5, column 2", f"holds {name}", "finite",
+                         sweep=edited('"data"', '"data.npy"', DATA))
+
+    def test_more_samples_than_rows(self) -> None:
+        self.write("data", program.idx_bytes(np.zeros((40, 6, 6), np.uint8)))
+        self.refused("dataset.samples = 41", "40 rows", sweep=edited('file = "data"', 'file = "data"\nsamples = 41', DATA))
+
+    # The folder of the run.
+
+    def test_output_that_cannot_be_made(self) -> None:
+        self.refused("/proc/diffphase", output="/proc/diffphase")
+
+    def test_output_that_cannot_be_written(self) -> None:
+        self.refused("/proc", output="/proc")
+
+    def test_file_in_place_of_the_output(self) -> None:
+        self.write("out", b"something of value\n")
+        self.refused("cannot create the folder out: out is not a folder")
+
+    def test_file_above_the_output(self) -> None:
+        self.write("runs", b"something of value\n")
+        self.refused("cannot create the folder runs/out: runs is not a folder", output="runs/out")
+
+    def test_journal_of_another_seed(self) -> None:
+        self.write("sweep.toml", MIXTURE.encode())
+        first = program.diffphase(["run", "sweep.toml", "-o", "out", "--set", "seed=5"], self.folder)
+        self.assertEqual(first.code, 0, first.errors)
+        self.refused("out/journal/", "seed 5", "seed 1", "-o", at_once=False)
+
+
+if __name__ == "__main__":
+    program.main(workers=6)  # mpirun spends most of its time waiting
