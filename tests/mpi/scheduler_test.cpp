@@ -223,7 +223,7 @@ class Schedule {
 
   SchedulerHooks hooks() {
     SchedulerHooks hooks;
-    hooks.begin = [this](std::size_t task, int ranks) { on_begin(task, ranks); };
+    hooks.begin = [this](std::size_t task, RankRange group) { on_begin(task, group.size); };
     hooks.end = [this](std::size_t task, const TaskReport& report) { on_end(task, report); };
     hooks.tick = [this] { EXPECT_EQ(rank(), 0); };
     hooks.stop_wanted = [this] { return stop_wanted(); };
@@ -462,7 +462,7 @@ TEST(Scheduler, LargestFirstWithinALevelOnOneGroup) {
   const Communicator world = Communicator::world();
   const GroupTree tree(world);
   std::vector<std::size_t> begun;
-  Scheduler scheduler(tree, {.begin = [&](std::size_t task, int) { begun.push_back(task); }});
+  Scheduler scheduler(tree, {.begin = [&](std::size_t task, RankRange /*group*/) { begun.push_back(task); }});
   const std::vector<int> levels{0, 0, 0, 0};
   const auto summary = scheduler.run(levels, std::vector<std::size_t>{2, 0, 3, 1},
                                      [](std::size_t, const TaskGroup&) { return std::string("x"); });
