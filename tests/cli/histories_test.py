@@ -20,7 +20,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 # pylint: disable=wrong-import-position
-from program import Program, send
+from started_program import Program, send
 import compare_results
 import journals
 
@@ -133,10 +133,10 @@ class History:
         points = f"{first}:{self.rng.randint(first, last)},{self.rng.randint(0, last)}"
         self.check(self.start("--points", points).end(), RUN_CODES)
 
-    def _started(self, *options, ranks=None):
+    def _started(self, ranks=None, certainly=False):
         before = len(journals.files(self.folder))
-        running = self.start(*options, ranks=ranks)
-        if self.rng.random() < 0.8:
+        running = self.start(ranks=ranks)
+        if certainly or self.rng.random() < 0.8:
             running.wait_for(lambda: len(journals.files(self.folder)) > before)
         time.sleep(self.rng.uniform(0.0, 0.25))
         return running
@@ -158,10 +158,10 @@ class History:
         running.end()
 
     def stop_signal(self):
-        running = self._started(ranks=self.rng.choice([1, 2, 3]))
+        # A signal to a rank that has not begun its own code yet ends it by default.
+        running = self._started(ranks=self.rng.choice([1, 2, 3]), certainly=True)
         if running.alive():
             running.process.send_signal(signal.SIGUSR1)
-        # Before the ranks have begun their own code a signal ends them by default.
         self.check(running.end(), RUN_CODES | {75})
 
     def stop_file(self):

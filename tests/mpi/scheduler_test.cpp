@@ -546,6 +546,31 @@ TEST(Scheduler, LevelsThatDifferBetweenRanksAreRefused) {
   EXPECT_THROW(scheduler.run(std::vector<int>{world.rank() % 2}, std::vector<std::size_t>{0}, body), GroupError);
 }
 
+// A group never holds more than one task that may not wait.
+TEST(Scheduler, TasksThatMayNotWaitAreNotHandedOutAhead) {
+  const HangAlarm alarm(60);
+  const Communicator world = Communicator::world();
+  const GroupTree tree(world);
+  std::map<int, int> held;
+  std::vector<int> holder(40, -1);
+  SchedulerHooks hooks;
+  hooks.begin = [&](std::size_t task, RankRange group) {
+    EXPECT_EQ(++held[group.first], 1) << "task " << task << " for rank " << group.first;
+    holder[task] = group.first;
+  };
+  hooks.end = [&](std::size_t task, const TaskReport&) { --held[holder[task]]; };
+  hooks.may_wait = [](std::size_t) { return false; };
+  Scheduler scheduler(tree, hooks);
+  const std::vector<int> levels(holder.size(), tree.shape().levels() - 1);
+  std::vector<std::size_t> order(levels.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  const RunSummary summary = scheduler.run(levels, order, [](std::size_t, const TaskGroup& group) {
+    group.agree();
+    return std::string("x");
+  });
+  EXPECT_EQ(summary.done, levels.size());
+}
+
 // A busy leader must not sit on tasks that an idle one could take: as many tasks as ranks, none of which ends
 // before every rank has one, and a rank that asks late.
 TEST(Scheduler, NearTheEndTasksWaitForAnIdleGroup) {

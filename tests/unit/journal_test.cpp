@@ -330,6 +330,66 @@ TEST(JournalState, AttemptsThatEndedTheProgramAddUp) {
   EXPECT_TRUE(read_journals(folder.path()).task(task_number(0)).exhausted(2));
 }
 
+BeginRecord handed_to(std::int64_t leader, int task) {
+  BeginRecord record = begin_record(task);
+  record.leader = leader;
+  return record;
+}
+
+TEST(JournalState, OfWhatAGroupWasHandedOnlyTheFirstIsBlamed) {
+  const TemporaryFolder folder;
+  Journal journal(folder.path(), "1", header);
+  JournalState state(folder.path(), header);
+  const auto blamed = [&] {
+    state.refresh();
+    std::vector<int> tasks;
+    for (int task = 0; task < 4; ++task) {
+      if (state.task(task_number(task)).unended_attempts() == 1) tasks.push_back(task);
+    }
+    return tasks;
+  };
+  journal.begin(handed_to(0, 0));
+  journal.begin(handed_to(2, 1));
+  journal.begin(handed_to(0, 2));
+  journal.begin(handed_to(2, 3));
+  EXPECT_THAT(blamed(), ElementsAre(0, 1));
+  EXPECT_TRUE(state.task(task_number(2)).suspect());
+  EXPECT_EQ(state.task(task_number(2)).attempt_count(), 0);
+  journal.done(done_record(0, {1}, 1.0));
+  EXPECT_THAT(blamed(), ElementsAre(1, 2));
+  EXPECT_FALSE(state.task(task_number(0)).suspect());
+  journal.abandoned({task_number(3)});
+  EXPECT_THAT(blamed(), ElementsAre(1, 2));
+  EXPECT_FALSE(state.task(task_number(3)).suspect());
+  EXPECT_EQ(print(read_journals(folder.path())), print(state));
+}
+
+TEST(JournalState, NobodyIsBlamedWhereTheEndOfTheJournalIsLost) {
+  const TemporaryFolder folder;
+  Journal journal(folder.path(), "1", header);
+  journal.begin(begin_record(0));
+  const std::uint64_t begun = fs::file_size(journal.path());
+  journal.done(done_record(0, {1}, 1.0));
+  fs::resize_file(journal.path(), begun + 5);
+  const JournalState state = read_journals(folder.path());
+  EXPECT_FALSE(state.task(task_number(0)).exhausted(1));
+  EXPECT_TRUE(state.task(task_number(0)).suspect());
+  fs::resize_file(journal.path(), begun);
+  EXPECT_TRUE(read_journals(folder.path()).task(task_number(0)).exhausted(1));
+}
+
+TEST(JournalState, ATaskThatFitsNowhereWasNotAttempted) {
+  const TemporaryFolder folder;
+  Journal journal(folder.path(), "1", header);
+  journal.failed({.identity = task_number(0), .message = "too large", .seconds = 0.0, .ranks = never_handed_out});
+  const JournalState state = read_journals(folder.path());
+  const TaskHistory& task = state.task(task_number(0));
+  EXPECT_FALSE(task.exhausted(1));
+  EXPECT_EQ(task.attempt_count(), 0);
+  EXPECT_EQ(task.failed_attempts(), 1);
+  EXPECT_THAT(task.failures(), ElementsAre("too large"));
+}
+
 void write_empty_journal(const fs::path& run, const std::string& stem, const JournalHeader& written) {
   const Journal journal(run, stem, written);
 }

@@ -47,6 +47,29 @@ TEST(StopRequest, NothingAsksByItself) {
   EXPECT_EQ(stop.reason(), "");
 }
 
+TEST(HeldSignals, ReachTheStopRequestAndAreDroppedBehindIt) {
+  const HeldSignals held;
+  raise(SIGUSR1);
+  {
+    StopRequest stop({});
+    EXPECT_TRUE(stop.wanted());
+    EXPECT_EQ(stop.reason(), "signal SIGUSR1");
+  }
+  raise(SIGTERM);  // or this test ends here
+}
+
+TEST_F(StopFile, CanBeNamedLater) {
+  touch(1);
+  FakeClock fake;
+  StopRequest stop({}, fake.clock());
+  stop.watch(file());
+  fake.now += 2.0;
+  EXPECT_FALSE(stop.wanted());
+  touch(2);
+  fake.now += 2.0;
+  EXPECT_TRUE(stop.wanted());
+}
+
 TEST(StopRequest, OneSignalSetsTheFlag) {
   for (const auto& [number, name] :
        {std::pair{SIGUSR1, "signal SIGUSR1"}, {SIGTERM, "signal SIGTERM"}, {SIGINT, "signal SIGINT"}}) {
