@@ -6,6 +6,7 @@
 #include <limits>
 #include <stdexcept>
 #include <unordered_map>
+#include <utility>
 
 namespace diffphase {
 
@@ -26,38 +27,6 @@ std::int32_t narrow_label(std::int64_t label) {
   }
   return static_cast<std::int32_t>(label);
 }
-
-// The columns of the centroids that a slab needs. Random centroids cost as much as the noise of a row, so
-// they are made once and kept, as long as they are few.
-class CentroidColumns {
- public:
-  CentroidColumns(const GaussianMixture& mixture, const SlabLayout& layout)
-      : mixture_(mixture),
-        first_column_(layout.first_column()),
-        columns_(layout.local_columns()),
-        keeps_(mixture.parameters().centroids == CentroidKind::random && columns_ > 0 &&
-               mixture.classes() <= kept_centroid_numbers / columns_) {}
-
-  void copy(std::int64_t c, std::span<double> out) {
-    if (!keeps_) {
-      mixture_.centroid(c, first_column_, out);
-      return;
-    }
-    auto [kept, is_new] = kept_.try_emplace(c);
-    if (is_new) {
-      kept->second.resize(static_cast<std::size_t>(columns_));
-      mixture_.centroid(c, first_column_, kept->second);
-    }
-    std::copy(kept->second.begin(), kept->second.end(), out.begin());
-  }
-
- private:
-  const GaussianMixture& mixture_;
-  std::int64_t first_column_;
-  std::int64_t columns_;
-  bool keeps_;
-  std::unordered_map<std::int64_t, std::vector<double>> kept_;
-};
 
 }  // namespace
 
@@ -80,6 +49,16 @@ std::int64_t SlabLayout::local_row(std::int64_t row) const {
 std::int64_t SlabLayout::global_row(std::int64_t local) const {
   if (partition == Partition::dimension) return local;
   return (local / block * ranks + rank) * block + local % block;
+}
+
+std::int64_t SlabLayout::most_local_rows() const {
+  if (partition == Partition::dimension) return rows;
+  const std::int64_t blocks = (rows + block - 1) / block;
+  return std::min(rows, (blocks + ranks - 1) / ranks * block);
+}
+
+std::int64_t SlabLayout::most_local_columns() const {
+  return partition == Partition::component ? columns : (columns + ranks - 1) / ranks;
 }
 
 std::int64_t SlabLayout::first_column() const {
@@ -109,20 +88,68 @@ DataSlab zero_slab(const SlabLayout& layout) {
   return slab;
 }
 
-DataSlab draw_training_set(const GaussianMixture& mixture, const SlabLayout& layout) {
-  require_columns(layout, mixture);
-  DataSlab slab = zero_slab(layout);
-  slab.labels.resize(static_cast<std::size_t>(layout.local_rows()));
-  CentroidColumns centroids(mixture, layout);
-  for (std::int64_t local = 0; local < layout.local_rows(); ++local) {
-    const std::int64_t row = layout.global_row(local);
-    const std::int64_t c = mixture.label(row);
-    slab.labels[static_cast<std::size_t>(local)] = narrow_label(c);
-    const std::span<double> out = slab.row(local);
-    centroids.copy(c, out);
-    mixture.add_noise(row, c, layout.first_column(), out);
+// The columns of the centroids that a slab needs. Random centroids cost as much as the noise of a row, so
+// they are made once and kept, as long as they are few.
+class TrainingSetDraw::CentroidColumns {
+ public:
+  CentroidColumns(const GaussianMixture& mixture, const SlabLayout& layout)
+      : mixture_(mixture),
+        first_column_(layout.first_column()),
+        columns_(layout.local_columns()),
+        keeps_(mixture.parameters().centroids == CentroidKind::random && columns_ > 0 &&
+               mixture.classes() <= kept_centroid_numbers / columns_) {}
+
+  void copy(std::int64_t c, std::span<double> out) {
+    if (!keeps_) {
+      mixture_.centroid(c, first_column_, out);
+      return;
+    }
+    auto [kept, is_new] = kept_.try_emplace(c);
+    if (is_new) {
+      kept->second.resize(static_cast<std::size_t>(columns_));
+      mixture_.centroid(c, first_column_, kept->second);
+    }
+    std::copy(kept->second.begin(), kept->second.end(), out.begin());
   }
-  return slab;
+
+ private:
+  const GaussianMixture& mixture_;
+  std::int64_t first_column_;
+  std::int64_t columns_;
+  bool keeps_;
+  std::unordered_map<std::int64_t, std::vector<double>> kept_;
+};
+
+TrainingSetDraw::TrainingSetDraw(const GaussianMixture& mixture, const SlabLayout& layout) : mixture_(mixture) {
+  require_columns(layout, mixture);
+  slab_ = zero_slab(layout);
+  slab_.labels.resize(static_cast<std::size_t>(layout.local_rows()));
+  centroids_ = std::make_unique<CentroidColumns>(mixture, layout);
+  rows_per_step_ = std::max<std::int64_t>(1, numbers_per_draw / std::max<std::int64_t>(1, layout.most_local_columns()));
+  steps_ = (layout.most_local_rows() + rows_per_step_ - 1) / rows_per_step_;
+}
+
+TrainingSetDraw::~TrainingSetDraw() = default;
+
+void TrainingSetDraw::step() {
+  const SlabLayout& layout = slab_.layout;
+  const std::int64_t end = std::min(layout.local_rows(), next_row_ + rows_per_step_);
+  for (; next_row_ < end; ++next_row_) {
+    const std::int64_t row = layout.global_row(next_row_);
+    const std::int64_t c = mixture_.label(row);
+    slab_.labels[static_cast<std::size_t>(next_row_)] = narrow_label(c);
+    const std::span<double> out = slab_.row(next_row_);
+    centroids_->copy(c, out);
+    mixture_.add_noise(row, c, layout.first_column(), out);
+  }
+}
+
+DataSlab TrainingSetDraw::take() { return std::move(slab_); }
+
+DataSlab draw_training_set(const GaussianMixture& mixture, const SlabLayout& layout) {
+  TrainingSetDraw draw(mixture, layout);
+  for (std::int64_t i = 0; i < draw.steps(); ++i) draw.step();
+  return draw.take();
 }
 
 DataSlab centroid_matrix(const GaussianMixture& mixture, const SlabLayout& layout) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
@@ -29,6 +30,9 @@ struct SlabLayout {
   [[nodiscard]] std::int64_t local_rows() const;
   [[nodiscard]] std::int64_t local_row(std::int64_t row) const;  ///< of a row that this rank holds
   [[nodiscard]] std::int64_t global_row(std::int64_t local) const;
+  /// Upper bounds of local_rows() and local_columns() over the ranks.
+  [[nodiscard]] std::int64_t most_local_rows() const;
+  [[nodiscard]] std::int64_t most_local_columns() const;
   [[nodiscard]] std::int64_t first_column() const;
   [[nodiscard]] std::int64_t local_columns() const;
 };
@@ -47,7 +51,36 @@ struct DataSlab {
 /// A slab of zeros without labels. Local.
 [[nodiscard]] DataSlab zero_slab(const SlabLayout& layout);
 
-/// Rows [0, layout.rows) of the mixture's training set. Local, not collective.
+/// Random numbers that a rank draws between two chances to communicate: about half a second's worth.
+inline constexpr std::int64_t numbers_per_draw = 8'000'000;
+
+/// Draws rows [0, layout.rows) of the mixture's training set in steps of about numbers_per_draw numbers. All ranks of a
+/// layout have the same number of steps, so that they can agree between them. Local, not collective.
+class TrainingSetDraw {
+ public:
+  /// `mixture` must outlive it. Throws std::logic_error if the dimensions differ.
+  TrainingSetDraw(const GaussianMixture& mixture, const SlabLayout& layout);
+  TrainingSetDraw(const TrainingSetDraw&) = delete;
+  TrainingSetDraw& operator=(const TrainingSetDraw&) = delete;
+  ~TrainingSetDraw();
+
+  [[nodiscard]] std::int64_t steps() const { return steps_; }
+  void step();
+  /// The slab, after the last step.
+  [[nodiscard]] DataSlab take();
+
+ private:
+  class CentroidColumns;
+
+  const GaussianMixture& mixture_;
+  DataSlab slab_;
+  std::unique_ptr<CentroidColumns> centroids_;
+  std::int64_t rows_per_step_ = 1;
+  std::int64_t steps_ = 0;
+  std::int64_t next_row_ = 0;
+};
+
+/// All steps of a TrainingSetDraw. Local, not collective.
 [[nodiscard]] DataSlab draw_training_set(const GaussianMixture& mixture, const SlabLayout& layout);
 
 /// The centroid matrix, one row per class (layout.rows = classes), labels = superclass where hierarchical.

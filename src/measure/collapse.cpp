@@ -154,7 +154,7 @@ MeasureResult CollapseMeasure::run(const TaskParameters& task, const TaskRequest
       const ProbeBlock block = fetch_probes(group, slab, starts.noise(), first, size, row_of);
       const ReductionPlan plan{.times = task.times, .process = task.process, .counts = together, .law = {}};
       Reduction reduction(plan, task.dimension(), block);
-      source.visit(group, block, together.back(), [&](const ProductTile& tile) { reduction.consume(tile); });
+      source.visit(group, block, together.back(), reduction.consumer());
       reduction.merge_over(group);
       if (!keeps) continue;
       for (std::size_t c = 0; c < together.size(); ++c) {

@@ -32,6 +32,8 @@ class VariableCollector {
   /// `name`, `name`_stderr and `name`_status, and a warning where the grid does not contain the crossing.
   void append_time(const std::string& name, const CriticalTime& time, const std::vector<double>& grid);
 
+  void warn(std::string warning) { result_.warnings.push_back(std::move(warning)); }
+
   [[nodiscard]] MeasureResult take() { return std::move(result_); }
 
  private:

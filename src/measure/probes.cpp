@@ -1,6 +1,7 @@
 #include "measure/probes.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <string>
 
 namespace diffphase {
@@ -36,18 +37,32 @@ std::vector<std::vector<std::int64_t>> ProbeStarts::groups(std::span<const std::
   return groups;
 }
 
+namespace {
+
+// Calls `fill(p)` for every probe, with agreement points where that takes long.
+void fill_probes(const TaskGroup& group, const SlabLayout& layout, std::int64_t probes,
+                 const std::function<void(std::int64_t)>& fill) {
+  const std::int64_t together =
+      std::max<std::int64_t>(1, numbers_per_draw / std::max<std::int64_t>(1, 2 * layout.most_local_columns()));
+  for (std::int64_t first = 0; first < probes; first += together) {
+    group.run_guarded([&] {
+      for (std::int64_t p = first; p < std::min(probes, first + together); ++p) fill(p);
+    });
+  }
+}
+
+}  // namespace
+
 ProbeBlock draw_probes(const TaskGroup& group, const GaussianMixture& mixture, const RandomStream& noise,
                        const SlabLayout& layout, std::int64_t first, std::int64_t probes,
                        const std::function<std::int64_t(std::int64_t)>& row_of) {
   ProbeBlock block(probes, layout.local_columns());
-  group.run_guarded([&] {
-    for (std::int64_t p = 0; p < probes; ++p) {
-      const std::int64_t row = row_of(first + p);
-      mixture.sample(row, layout.first_column(), block.start(p));
-      noise.normals(static_cast<std::uint64_t>(first + p), static_cast<std::uint64_t>(layout.first_column()),
-                    block.noise(p));
-      block.parents[static_cast<std::size_t>(p)] = mixture.label(row);
-    }
+  fill_probes(group, layout, probes, [&](std::int64_t p) {
+    const std::int64_t row = row_of(first + p);
+    mixture.sample(row, layout.first_column(), block.start(p));
+    noise.normals(static_cast<std::uint64_t>(first + p), static_cast<std::uint64_t>(layout.first_column()),
+                  block.noise(p));
+    block.parents[static_cast<std::size_t>(p)] = mixture.label(row);
   });
   block.measure(group, layout.partition);
   return block;
@@ -56,17 +71,13 @@ ProbeBlock draw_probes(const TaskGroup& group, const GaussianMixture& mixture, c
 ProbeBlock fetch_probes(const TaskGroup& group, const DataSlab& slab, const RandomStream& noise, std::int64_t first,
                         std::int64_t probes, const std::function<std::int64_t(std::int64_t)>& row_of) {
   ProbeBlock block(probes, slab.layout.local_columns());
-  std::vector<std::int64_t> rows;
-  for (std::int64_t p = 0; p < probes; ++p) rows.push_back(row_of(first + p));
+  for (std::int64_t p = 0; p < probes; ++p) block.parents[static_cast<std::size_t>(p)] = row_of(first + p);
+  block.starts_at_parent = true;
   const auto starts = std::span(block.points).first(static_cast<std::size_t>(probes * block.columns));
-  fetch_rows(group, slab, rows, starts);
-  group.run_guarded([&] {
-    for (std::int64_t p = 0; p < probes; ++p) {
-      noise.normals(static_cast<std::uint64_t>(first + p), static_cast<std::uint64_t>(slab.layout.first_column()),
-                    block.noise(p));
-    }
-    block.parents = rows;
-    block.starts_at_parent = true;
+  fetch_rows(group, slab, block.parents, starts);
+  fill_probes(group, slab.layout, probes, [&](std::int64_t p) {
+    noise.normals(static_cast<std::uint64_t>(first + p), static_cast<std::uint64_t>(slab.layout.first_column()),
+                  block.noise(p));
   });
   block.measure(group, slab.layout.partition);
   return block;
@@ -84,11 +95,11 @@ DataSlab make_training_set(const TaskGroup& group, const TaskParameters& task, P
     layout.rows = std::min(layout.rows, task.file_summary.rows);
     return read_dataset(group, *task.file, task.file_summary, layout);
   }
-  DataSlab slab;
-  group.run_guarded([&] {
-    slab = draw_training_set(GaussianMixture(*task.mixture, task.seed, task.ensemble, task.realization), layout);
-  });
-  return slab;
+  const GaussianMixture mixture(*task.mixture, task.seed, task.ensemble, task.realization);
+  std::unique_ptr<TrainingSetDraw> draw;
+  group.run_guarded([&] { draw = std::make_unique<TrainingSetDraw>(mixture, layout); });
+  for (std::int64_t i = 0; i < draw->steps(); ++i) group.run_guarded([&] { draw->step(); });
+  return draw->take();
 }
 
 }  // namespace diffphase

@@ -1,5 +1,7 @@
 #include "measure/speciation.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -10,6 +12,8 @@
 #include "spectrum/centre_stability.hpp"
 #include "spectrum/covariance.hpp"
 #include "theory/biroli2024.hpp"
+#include "theory/spiked_covariance.hpp"
+#include "transition/centre_instability.hpp"
 #include "transition/critical_time.hpp"
 
 namespace diffphase {
@@ -78,22 +82,47 @@ VariableSpec curvature_spec() {
                      "time at which the score Jacobian has a zero eigenvalue at the centre", "c(t) = 1", false);
 }
 
-// The ensemble's predictions do not depend on the sample count, also where the measured spectral time does.
+// The covariance is that of a training set where one is drawn, whose large-size law is the ensemble's.
+std::vector<VariableSpec> spectral_prediction_specs(const TaskParameters& task, const Biroli2024& theory) {
+  const bool drawn = draws_training_set(task);
+  return {prediction_spec(eigenvalue_spec(drawn),
+                          drawn ? SpikedCovariance::source() : theory.source("covariance_eigenvalue")),
+          prediction_spec(spectral_spec(drawn),
+                          drawn ? SpikedCovariance::source() : theory.source("speciation_time_spectral")),
+          prediction_spec(spectral_spec(false),
+                          theory.source(drawn ? "speciation_time_spectral" : "speciation_time_spectral_asymptotic"),
+                          "_theory_asymptotic")};
+}
+
 std::vector<VariableSpec> prediction_specs(const TaskParameters& task) {
   const Biroli2024 theory(*task.mixture);
-  std::vector<VariableSpec> specs{
-      prediction_spec(agreement_spec(false), theory.source("class_agreement")),
-      prediction_spec(speciation_spec(false), theory.source("speciation_time")),
-      prediction_spec(drift_spec(), theory.source("drift_instability_time")),
-      prediction_spec(curvature_spec(), theory.source("curvature_instability_time")),
-      prediction_spec(spectral_spec(false), theory.source("speciation_time_spectral")),
-      prediction_spec(spectral_spec(false), theory.source("speciation_time_spectral_asymptotic"),
-                      "_theory_asymptotic")};
+  std::vector<VariableSpec> specs{prediction_spec(agreement_spec(false), theory.source("class_agreement")),
+                                  prediction_spec(speciation_spec(false), theory.source("speciation_time")),
+                                  prediction_spec(drift_spec(), theory.source("drift_instability_time")),
+                                  prediction_spec(curvature_spec(), theory.source("curvature_instability_time"))};
+  for (const auto& spec : spectral_prediction_specs(task, theory)) specs.push_back(spec);
   if (has_superclasses(task)) {
     specs.push_back(prediction_spec(superclass_agreement_spec(), theory.source("superclass_agreement")));
     specs.push_back(prediction_spec(superclass_speciation_spec(), theory.source("superclass_speciation_time")));
   }
   return specs;
+}
+
+void predict_spectral_time(const TaskParameters& task, const Biroli2024& theory, VariableCollector& collector) {
+  const double ensemble_time = theory.speciation_time_spectral(task.process);
+  if (!draws_training_set(task)) {
+    collector.append("covariance_eigenvalue_theory", theory.covariance_eigenvalue());
+    collector.append("speciation_time_spectral_theory", ensemble_time);
+    collector.append("speciation_time_spectral_theory_asymptotic",
+                     theory.speciation_time_spectral_asymptotic(task.process));
+    return;
+  }
+  for (const std::int64_t count : task.samples) {
+    const SpikedCovariance covariance(*task.mixture, count);
+    collector.append("covariance_eigenvalue_theory", covariance.mean_eigenvalue());
+    collector.append("speciation_time_spectral_theory", covariance.mean_time(task.process));
+  }
+  collector.append("speciation_time_spectral_theory_asymptotic", ensemble_time);
 }
 
 // The rescaled agreement of two equal classes at c = 1 between its limits `at_infinity` and 1.
@@ -134,7 +163,7 @@ class MixtureSpeciation {
           draw_probes(group_, mixture_, starts.noise(), layout, first, std::min(ProbeBlock::size, probes - first),
                       [](std::int64_t p) { return p; });
       Reduction reduction(plan, mixture_.dimension(), block);
-      source.visit(group_, block, mixture_.classes(), [&](const ProductTile& tile) { reduction.consume(tile); });
+      source.visit(group_, block, mixture_.classes(), reduction.consumer());
       reduction.merge_over(group_);
       if (group_.comm().is_root()) record(reduction, first, block.probes);
     }
@@ -166,8 +195,8 @@ class MixtureSpeciation {
       const CentreStability centre(group_, mixture_);
       group_.run_guarded([&] {
         if (mixture_.classes() > 1) {
-          drift = task_.process.time_at(instability_noise(centre, 0.5));
-          curvature = task_.process.time_at(instability_noise(centre, 0.0));
+          drift = task_.process.time_at(centre_instability(centre, 0.5));
+          curvature = task_.process.time_at(centre_instability(centre, 0.0));
         }
         double within = 0.0;
         for (std::int64_t c = 0; c < mixture_.classes(); ++c) {
@@ -234,7 +263,7 @@ void measure_labelled_file(const TaskParameters& task, const TaskRequest& reques
       const ProbeBlock block =
           fetch_probes(group, slab, starts.noise(), first, size, [&](std::int64_t p) { return starts.row(p, count); });
       Reduction reduction(plan, task.dimension(), block);
-      source.visit(group, block, count, [&](const ProductTile& tile) { reduction.consume(tile); });
+      source.visit(group, block, count, reduction.consumer());
       reduction.merge_over(group);
       for (std::int64_t p = 0; keeps && p < size; ++p) {
         for (std::size_t t = 0; t < task.times.size(); ++t)
@@ -261,6 +290,10 @@ void measure_spectral_time(const TaskParameters& task, const TaskRequest& reques
   for (const std::int64_t count : request.counts) {
     const LargestEigenvalue largest = largest_covariance_eigenvalue(group, slab, count);
     if (!group.comm().is_root()) continue;
+    if (!largest.converged) {
+      collector.warn(fmt::format("covariance_eigenvalue of {} samples did not converge ({}, {} restarts): NaN", count,
+                                 largest.stop_reason, largest.iterations));
+    }
     collector.append("covariance_eigenvalue", largest.value);
     collector.append("covariance_residual", largest.residual);
     collector.append("speciation_time_spectral", task.process.time_at(largest.value - 1.0));
@@ -377,9 +410,7 @@ std::vector<VariableValues> SpeciationMeasure::predict(const TaskParameters& tas
   }
   collector.append("drift_instability_time_theory", theory.drift_instability_time(task.process));
   collector.append("curvature_instability_time_theory", theory.curvature_instability_time(task.process));
-  collector.append("speciation_time_spectral_theory", theory.speciation_time_spectral(task.process));
-  collector.append("speciation_time_spectral_theory_asymptotic",
-                   theory.speciation_time_spectral_asymptotic(task.process));
+  predict_spectral_time(task, theory, collector);
   return collector.take().variables;
 }
 

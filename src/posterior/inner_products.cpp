@@ -17,8 +17,9 @@ double dot(std::span<const double> a, std::span<const double> b) {
   return cblas_ddot(static_cast<blasint>(a.size()), a.data(), 1, b.data(), 1);
 }
 
-std::int64_t blocks_between_agreements(std::int64_t probes, std::int64_t columns) {
-  const double per_block = 2.0 * static_cast<double>(probes * columns * SlabLayout::block);
+std::int64_t blocks_between_agreements(std::int64_t probes, std::int64_t columns, double work_per_product) {
+  const double per_block =
+      static_cast<double>(probes * SlabLayout::block) * (2.0 * static_cast<double>(columns) + work_per_product);
   return std::max<std::int64_t>(1, static_cast<std::int64_t>(work_between_agreements / std::max(1.0, per_block)));
 }
 
@@ -77,22 +78,22 @@ void StoredSource::multiply(const ProbeBlock& probes, std::int64_t first_local_r
 }
 
 void StoredSource::visit(const TaskGroup& group, const ProbeBlock& probes, std::int64_t components,
-                         const std::function<void(const ProductTile&)>& consume) const {
+                         const TileConsumer& consumer) const {
   if (components > slab_.layout.rows) throw std::logic_error("visit: more components than the slab has rows");
   if (slab_.layout.partition == Partition::component) {
-    visit_own_rows(group, probes, components, consume);
+    visit_own_rows(group, probes, components, consumer);
   } else {
-    visit_own_columns(group, probes, components, consume);
+    visit_own_columns(group, probes, components, consumer);
   }
 }
 
 void StoredSource::visit_own_rows(const TaskGroup& group, const ProbeBlock& probes, std::int64_t components,
-                                  const std::function<void(const ProductTile&)>& consume) const {
+                                  const TileConsumer& consumer) const {
   constexpr std::int64_t block = SlabLayout::block;
   const SlabLayout& layout = slab_.layout;
   const std::int64_t blocks = (components + block - 1) / block;
   const std::int64_t rounds = (blocks + layout.ranks - 1) / layout.ranks;
-  const std::int64_t chunk = blocks_between_agreements(probes.probes, layout.columns);
+  const std::int64_t chunk = blocks_between_agreements(probes.probes, layout.columns, consumer.work_per_product);
   std::vector<double> products;
 
   const auto consume_block = [&](std::int64_t index) {
@@ -103,13 +104,13 @@ void StoredSource::visit_own_rows(const TaskGroup& group, const ProbeBlock& prob
     const std::int64_t local = layout.local_row(first);
     const std::int64_t rows = std::min(block, layout.rows - first);
     multiply(probes, local, rows, products.data());
-    consume({.first = first,
-             .components = std::min(rows, components - first),
-             .stride = block,
-             .start_products = products.data(),
-             .noise_products = products.data() + probes.probes * block,
-             .half_norm2 = half_norm2_.data() + local,
-             .labels = slab_.labels.empty() ? nullptr : slab_.labels.data() + local});
+    consumer.consume({.first = first,
+                      .components = std::min(rows, components - first),
+                      .stride = block,
+                      .start_products = products.data(),
+                      .noise_products = products.data() + probes.probes * block,
+                      .half_norm2 = half_norm2_.data() + local,
+                      .labels = slab_.labels.empty() ? nullptr : slab_.labels.data() + local});
   };
 
   for (std::int64_t round = 0; round < rounds; round += chunk) {
@@ -123,11 +124,12 @@ void StoredSource::visit_own_rows(const TaskGroup& group, const ProbeBlock& prob
 }
 
 void StoredSource::visit_own_columns(const TaskGroup& group, const ProbeBlock& probes, std::int64_t components,
-                                     const std::function<void(const ProductTile&)>& consume) const {
+                                     const TileConsumer& consumer) const {
   constexpr std::int64_t block = SlabLayout::block;
   const SlabLayout& layout = slab_.layout;
   const std::int64_t blocks = (components + block - 1) / block;
-  const std::int64_t chunk = blocks_between_agreements(probes.probes, layout.local_columns() + 1);
+  const std::int64_t chunk =
+      blocks_between_agreements(probes.probes, layout.most_local_columns(), consumer.work_per_product);
   const std::int64_t rows2 = 2 * probes.probes;
   const auto boundary = [&](int rank) { return block * rank / layout.ranks; };
   const std::int64_t own_first = boundary(layout.rank);
@@ -159,13 +161,13 @@ void StoredSource::visit_own_columns(const TaskGroup& group, const ProbeBlock& p
     const std::int64_t share_first = first + own_first;
     const std::int64_t count = std::min(own, components - share_first);
     if (count <= 0) return;
-    consume({.first = share_first,
-             .components = count,
-             .stride = own,
-             .start_products = own_products.data(),
-             .noise_products = own_products.data() + probes.probes * own,
-             .half_norm2 = half_norm2_.data() + share_first,
-             .labels = slab_.labels.empty() ? nullptr : slab_.labels.data() + share_first});
+    consumer.consume({.first = share_first,
+                      .components = count,
+                      .stride = own,
+                      .start_products = own_products.data(),
+                      .noise_products = own_products.data() + probes.probes * own,
+                      .half_norm2 = half_norm2_.data() + share_first,
+                      .labels = slab_.labels.empty() ? nullptr : slab_.labels.data() + share_first});
   };
 
   // An exception of `consume` waits for the next agreement point: the sums before it must be reached by every

@@ -44,6 +44,12 @@ struct ProductTile {
   const std::int32_t* labels = nullptr;    ///< [component]; null if unlabelled
 };
 
+/// What is done with a tile, and what that costs: the distance of agreement points follows from it.
+struct TileConsumer {
+  std::function<void(const ProductTile&)> consume;
+  double work_per_product = 0.0;  ///< multiply-adds, or what takes as long, per (probe, component)
+};
+
 /// Where inner products come from. `visit` hands every component in [0, components) to exactly one rank of
 /// the group, in tiles that never straddle a multiple of SlabLayout::block, ascending on each rank.
 class InnerProductSource {
@@ -55,9 +61,9 @@ class InnerProductSource {
 
   [[nodiscard]] virtual std::int64_t dimension() const = 0;
 
-  /// Collective over the group, with agreement points; `consume` is local and must not communicate.
+  /// Collective over the group, with agreement points; `consumer` is local and must not communicate.
   virtual void visit(const TaskGroup& group, const ProbeBlock& probes, std::int64_t components,
-                     const std::function<void(const ProductTile&)>& consume) const = 0;
+                     const TileConsumer& consumer) const = 0;
 };
 
 /// Inner products with the rows of a stored matrix, by one matrix product per block of rows. Component
@@ -71,13 +77,13 @@ class StoredSource : public InnerProductSource {
 
   [[nodiscard]] std::int64_t dimension() const override { return slab_.layout.columns; }
   void visit(const TaskGroup& group, const ProbeBlock& probes, std::int64_t components,
-             const std::function<void(const ProductTile&)>& consume) const override;
+             const TileConsumer& consumer) const override;
 
  private:
   void visit_own_rows(const TaskGroup& group, const ProbeBlock& probes, std::int64_t components,
-                      const std::function<void(const ProductTile&)>& consume) const;
+                      const TileConsumer& consumer) const;
   void visit_own_columns(const TaskGroup& group, const ProbeBlock& probes, std::int64_t components,
-                         const std::function<void(const ProductTile&)>& consume) const;
+                         const TileConsumer& consumer) const;
   void multiply(const ProbeBlock& probes, std::int64_t first_local_row, std::int64_t rows, double* products) const;
 
   const DataSlab& slab_;

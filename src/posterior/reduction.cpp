@@ -61,6 +61,13 @@ void Reduction::consume(const ProductTile& tile) {
   if (next_count_ < plan_.counts.size()) add_segment(tile, tile.components, running_);
 }
 
+TileConsumer Reduction::consumer() {
+  // An exponential and the sums it enters take about as long as this many multiply-adds of a matrix product.
+  constexpr double work_per_time = 20.0;
+  return {.consume = [this](const ProductTile& tile) { consume(tile); },
+          .work_per_product = work_per_time * static_cast<double>(plan_.times.size())};
+}
+
 void Reduction::prepare_general_law(const ProductTile& tile) {
   const auto stride = static_cast<std::size_t>(SlabLayout::block);
   for (std::size_t t = 0; t < plan_.times.size(); ++t) {

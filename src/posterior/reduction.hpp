@@ -34,6 +34,8 @@ class Reduction {
 
   /// Adds a tile; tiles come in ascending order. Local.
   void consume(const ProductTile& tile);
+  /// The reduction as what a source hands its tiles to; must not outlive it.
+  [[nodiscard]] TileConsumer consumer();
 
   /// Merges the sums of all ranks, in rank order, on rank 0. Call once, after the last tile. Collective.
   void merge_over(const TaskGroup& group);

@@ -3,17 +3,13 @@
 #include <cblas.h>
 
 #include <algorithm>
-#include <boost/math/tools/toms748_solve.hpp>
 #include <cmath>
-#include <limits>
 #include <stdexcept>
+#include <utility>
 
 #include "ensemble/data_slab.hpp"
 #include "posterior/logits.hpp"
-
-// LAPACK: eigenvalues (and vectors) of a symmetric matrix.
-extern "C" void dsyev_(const char* job, const char* triangle, const int* n, double* matrix, const int* stride,
-                       double* eigenvalues, double* work, const int* work_size, int* info);
+#include "spectrum/dense_eigenvalues.hpp"
 
 namespace diffphase {
 
@@ -70,14 +66,7 @@ double CentreStability::largest_eigenvalue_of(const std::vector<double>& p, cons
       matrix[c * k + e] = std::sqrt(p[c] * p[e]) * (matrix[c * k + e] - with_mean[c] - with_mean[e] + mean_norm2);
     }
   }
-  const int n = static_cast<int>(k);
-  const int work_size = 34 * n;
-  int info = 0;
-  std::vector<double> eigenvalues(k);
-  std::vector<double> work(static_cast<std::size_t>(work_size));
-  dsyev_("N", "U", &n, matrix.data(), &n, eigenvalues.data(), work.data(), &work_size, &info);
-  if (info != 0) throw std::runtime_error("LAPACK syev failed for the centroid Gram matrix");
-  return eigenvalues.back();
+  return dense_largest_eigenvalue(std::move(matrix));
 }
 
 double CentreStability::centroid_eigenvalue() const {
@@ -110,27 +99,6 @@ double CentreStability::largest_jacobian_eigenvalue(double tau) const {
     isotropic += p[c] * inverse_variance[c];
   }
   return -isotropic + signal2 * largest_eigenvalue_of(p, inverse_variance);
-}
-
-double instability_noise(const CentreStability& centre, double offset) {
-  const auto excess = [&](double log_tau) { return centre.largest_jacobian_eigenvalue(std::exp(log_tau)) + offset; };
-  // Above this noise the centroid term is below a quarter of the isotropic one; the scan goes down from
-  // there.
-  constexpr double step = 0.25;
-  const double start = std::log(4.0 * centre.centroid_eigenvalue() + 16.0) + 2.0;
-  constexpr double end = -30.0;
-  double upper = excess(start);
-  for (double x = start; x > end && upper < 0.0; x -= step) {
-    const double lower = excess(x - step);
-    if (lower >= 0.0) {
-      std::uintmax_t iterations = 60;
-      const auto root = boost::math::tools::toms748_solve(excess, x - step, x, lower, upper,
-                                                          boost::math::tools::eps_tolerance<double>(48), iterations);
-      return std::exp(0.5 * (root.first + root.second));
-    }
-    upper = lower;
-  }
-  return std::numeric_limits<double>::quiet_NaN();
 }
 
 }  // namespace diffphase

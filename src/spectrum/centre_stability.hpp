@@ -41,9 +41,4 @@ class CentreStability {
   std::vector<double> gram_;  // (mu_c - m) . (mu_e - m)
 };
 
-/// b^2/a^2 at which `largest eigenvalue of J = -offset`, offset = 1/2: the Jacobian 1 + 2J of the reverse
-/// drift x + 2S has a zero eigenvalue; offset = 0: the score Jacobian itself has one. The largest such value:
-/// the first instability as noise is removed. NaN where there is none. Local.
-[[nodiscard]] double instability_noise(const CentreStability& centre, double offset);
-
 }  // namespace diffphase

@@ -78,11 +78,12 @@ PassSeconds time_pass(const TaskGroup& group, const StoredSource& source, const 
   Reduction reduction(plan, dimension, block);
   PassSeconds seconds;
   const double start = steady_seconds();
-  source.visit(group, block, rows, [&](const ProductTile& tile) {
+  const auto timed = [&](const ProductTile& tile) {
     const double before = steady_seconds();
     reduction.consume(tile);
     seconds.reduction += steady_seconds() - before;
-  });
+  };
+  source.visit(group, block, rows, {.consume = timed});
   seconds.products = steady_seconds() - start - seconds.reduction;
   return seconds;
 }

@@ -167,7 +167,7 @@ std::string tasks_text(const Sweep& sweep, const RunPrediction& run) {
   TextTable by_level({"groups", "ranks\nin each", "tasks", "memory\nper rank", "time, one\nafter another"});
   for (const PlannedLevel& level : run.levels) {
     by_level.add_row({std::to_string(level.groups), std::to_string(level.ranks), std::to_string(level.tasks),
-                      bytes_text(level.bytes_per_rank), duration_text(level.seconds)});
+                      bytes_text(level.bytes_per_rank), rounded_duration(level.seconds)});
   }
   return text + "\n" + by_level.text();
 }
@@ -211,15 +211,16 @@ std::string batch_line(const std::string& path, int ranks, const RunPrediction& 
                      (ranks + ranks_per_node - 1) / ranks_per_node, ranks, clock_text(seconds), mebibytes, path);
 }
 
+constexpr std::size_t stacked_width = 12;
+
 // A name over several lines, none longer than a number's column where its words allow.
 std::string stacked(const std::string& name) {
-  constexpr std::size_t width = 12;
   std::string out;
   std::size_t line = 0;
   std::size_t at = 0;
   while (at < name.size()) {
     const std::size_t end = std::min(name.find('_', at), name.size() - 1) + 1;  // keeps the underscore
-    if (line > 0 && line + end - at > width) {
+    if (line > 0 && line + end - at > stacked_width) {
       out += '\n';
       line = 0;
     }
@@ -328,7 +329,7 @@ std::string clock_text(double seconds) {
   return fmt::format("{:02}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
 }
 
-std::string duration_text(double seconds) {
+std::string rounded_duration(double seconds) {
   if (seconds < 1.0) return fmt::format("{:.0f} ms", seconds * 1e3);
   if (seconds < 120.0) return fmt::format("{:.{}f} s", seconds, seconds < 10.0 ? 1 : 0);
   if (seconds < 2.0 * 3600.0) return fmt::format("{:.0f} min", seconds / 60.0);
@@ -348,11 +349,11 @@ std::string plan_text(const Sweep& sweep, int ranks, const MachineRates& rates) 
   text += fmt::format("  random numbers        {:.3g}\n", run.normals);
   text += fmt::format("  memory per rank       {}, allowed: {}\n", bytes_text(run.bytes_per_rank),
                       bytes_text(static_cast<double>(sweep.file.resources.memory_per_rank)));
-  text += fmt::format("  wall time             {}\n", duration_text(run.wall_seconds));
+  text += fmt::format("  wall time             {}\n", rounded_duration(run.wall_seconds));
   text += fmt::format("  core-hours            {:.3g}\n", run.core_hours);
   text += fmt::format("One rank of this machine does, in a second: {:.3g} floating-point operations,\n", rates.flops);
   text += fmt::format("{:.3g} exponentials, {:.3g} random numbers; {} go into every task.\n", rates.exponentials,
-                      rates.normals, duration_text(rates.task_overhead));
+                      rates.normals, rounded_duration(rates.task_overhead));
   text += fmt::format("\nOn a cluster ({} ranks on a node at most, {:g} times the predicted time):\n", ranks_per_node,
                       time_margin);
   return text + "  " + batch_line(sweep.file.path, ranks, run) + "\n";
@@ -394,9 +395,15 @@ std::string theory_text(const Sweep& sweep) {
   // As many numbers beside the point's values as fit, then the next table.
   std::vector<std::string> point_headings = axis_headings(sweep);
   point_headings.insert(point_headings.begin(), "point");
-  constexpr std::size_t column_width = 15;
-  const std::size_t left = std::min<std::size_t>(point_headings.size() * 13, TextTable::max_width - 2 * column_width);
-  const std::size_t together = std::max<std::size_t>((TextTable::max_width - left) / column_width, 1);
+  std::size_t left = 0;
+  for (std::size_t c = 0; c < point_headings.size(); ++c) {
+    std::size_t width = point_headings[c].size();
+    for (const Row& row : rows) width = std::max(width, c < row.cells.size() ? row.cells[c].size() : 0);
+    left += TextTable::gap + width;
+  }
+  constexpr std::size_t column_width = TextTable::gap + stacked_width;
+  const std::size_t together =
+      left + column_width < TextTable::max_width ? (TextTable::max_width - left) / column_width : 2;
   for (std::size_t first = 0; first < specs.size(); first += together) {
     const std::size_t end = std::min(first + together, specs.size());
     std::vector<std::string> headings = point_headings;

@@ -47,7 +47,7 @@ struct RunPrediction {
 /// "1:02:03" (hours, minutes, seconds), as batch systems take it.
 [[nodiscard]] std::string clock_text(double seconds);
 /// "850 ms", "3.2 s", "12 min", "5.1 h", "3.4 days".
-[[nodiscard]] std::string duration_text(double seconds);
+[[nodiscard]] std::string rounded_duration(double seconds);
 
 /// Text of `diffphase plan`: grid, tasks, memory, work, predicted time and a batch line. At most 100 columns, but for
 /// the batch line where the sweep file's path is long.

@@ -20,6 +20,8 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t recent_completions = 100;  // that the rate is taken from
 constexpr std::size_t longest_message = 300;
+// A start may take its name this much earlier than its lock.
+constexpr std::chrono::minutes lock_delay{2};
 
 fs::path sweep_path(const fs::path& run) { return run / "sweep.toml"; }
 
@@ -54,7 +56,7 @@ double percent(std::size_t part, std::size_t whole) {
   return whole == 0 ? 100.0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole);
 }
 
-std::string ago(double seconds) { return duration_text(std::max(seconds, 0.0)) + " ago"; }
+std::string ago(double seconds) { return rounded_duration(std::max(seconds, 0.0)) + " ago"; }
 
 }  // namespace
 
@@ -100,14 +102,25 @@ void StatusReport::refresh() {
   read_sweep();
   owners_ = live_locks(run_, environment_);
   journals_.refresh();
+  find_live_journals();
   count_tasks();
   estimate();
 }
 
-bool StatusReport::is_live(const std::string& stem) const {
-  return std::any_of(owners_.begin(), owners_.end(), [&](const LockOwner& owner) {
-    return stem.ends_with(fmt::format("-{}-{}", owner.process.host, owner.process.pid));
-  });
+// Of each owner, the journal that it writes now: an earlier process of that host may have had the same number.
+void StatusReport::find_live_journals() {
+  live_stems_.clear();
+  for (const LockOwner& owner : owners_) {
+    const std::string ending = fmt::format("-{}-{}", owner.process.host, owner.process.pid);
+    const std::string earliest = compact_iso8601(owner.since - lock_delay);
+    std::string latest;
+    for (const auto& [identity, history] : journals_.tasks()) {
+      for (const auto& [origin, attempt] : history.attempts()) {
+        if (origin.first.ends_with(ending) && origin.first >= earliest) latest = std::max(latest, origin.first);
+      }
+    }
+    if (!latest.empty()) live_stems_.insert(latest);
+  }
 }
 
 void StatusReport::count_tasks() {
@@ -123,7 +136,7 @@ void StatusReport::count_tasks() {
     }
     const auto* last = last_attempt(history);
     const bool running =
-        last != nullptr && last->second.outcome == Attempt::Outcome::open && is_live(last->first.first);
+        last != nullptr && last->second.outcome == Attempt::Outcome::open && live_stems_.contains(last->first.first);
     const bool failed =
         last != nullptr && !running &&
         (last->second.outcome == Attempt::Outcome::failed || history.exhausted(sweep_->file.resources.max_attempts));
@@ -161,7 +174,7 @@ void StatusReport::estimate() {
   for (const auto& [identity, history] : journals_.tasks()) {
     const auto work = work_.find(identity);
     for (const auto& [origin, attempt] : history.attempts()) {
-      const bool counts = owners_.empty() ? origin.first == latest : is_live(origin.first);
+      const bool counts = owners_.empty() ? origin.first == latest : live_stems_.contains(origin.first);
       if (attempt.outcome != Attempt::Outcome::done || !counts || attempt.begun <= 0.0) continue;
       recent.push_back({ended(attempt), attempt.begun, work == work_.end() ? 0.0 : work->second});
     }
@@ -218,7 +231,7 @@ std::string StatusReport::text() const {
                         owners_.empty() ? ", when it last ran" : "");
   }
   if (seconds_left_ && counts_.left() > 0) {
-    text += fmt::format("  time left   about {}{}\n", duration_text(*seconds_left_),
+    text += fmt::format("  time left   about {}{}\n", rounded_duration(*seconds_left_),
                         owners_.empty() ? ", at that rate" : "");
   }
   for (const LockOwner& owner : owners_) {

@@ -7,6 +7,7 @@
 #include <iosfwd>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -72,9 +73,9 @@ class StatusReport {
 
  private:
   void read_sweep();
+  void find_live_journals();
   void count_tasks();
   void estimate();
-  [[nodiscard]] bool is_live(const std::string& stem) const;
   [[nodiscard]] std::string next_step() const;
 
   std::filesystem::path run_;
@@ -87,6 +88,8 @@ class StatusReport {
   std::map<Hash128, double> work_;  // of the tasks, in seconds at nominal rates; empty if the data are not known
   JournalState journals_;
   std::vector<LockOwner> owners_;
+
+  std::set<std::string> live_stems_;  // journals that are being written
 
   TaskCounts counts_;
   std::vector<TaskFailure> failures_;

@@ -9,7 +9,6 @@
 namespace diffphase {
 namespace {
 
-constexpr std::size_t gap = 2;
 constexpr std::size_t least_width = 6;
 
 std::vector<std::string> lines_of(const std::string& text) {
@@ -26,14 +25,14 @@ std::string cut(const std::string& cell, std::size_t width) {
 std::string joined(const std::vector<std::string>& cells, const std::vector<std::size_t>& widths) {
   std::string line;
   for (std::size_t c = 0; c < cells.size(); ++c) {
-    line += fmt::format("{:{}}{:>{}}", "", gap, cut(cells[c], widths[c]), widths[c]);
+    line += fmt::format("{:{}}{:>{}}", "", TextTable::gap, cut(cells[c], widths[c]), widths[c]);
   }
   line.erase(line.find_last_not_of(' ') + 1);
   return line.substr(0, TextTable::max_width) + "\n";
 }
 
 void shrink(std::vector<std::size_t>& widths) {
-  const auto total = [&] { return std::accumulate(widths.begin(), widths.end(), widths.size() * gap); };
+  const auto total = [&] { return std::accumulate(widths.begin(), widths.end(), widths.size() * TextTable::gap); };
   while (total() > TextTable::max_width) {
     const auto widest = std::max_element(widths.begin(), widths.end());
     if (*widest <= least_width) return;
@@ -69,7 +68,8 @@ std::string TextTable::text() const {
     text += joined(cells, widths);
   }
   for (const auto& row : rows_) {
-    text += row.size() == widths.size() ? joined(row, widths) : fmt::format("{:{}}{}\n", "", gap, row.front());
+    text +=
+        row.size() == widths.size() ? joined(row, widths) : fmt::format("{:{}}{}\n", "", TextTable::gap, row.front());
   }
   return text;
 }

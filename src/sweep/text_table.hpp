@@ -10,6 +10,7 @@ namespace diffphase {
 class TextTable {
  public:
   static constexpr std::size_t max_width = 100;
+  static constexpr std::size_t gap = 2;  ///< blanks in front of each column
 
   /// Headings may have several lines, separated by '\n'; they stand at the bottom of the heading.
   explicit TextTable(std::vector<std::string> headings) : headings_(std::move(headings)) {}

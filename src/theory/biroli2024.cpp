@@ -244,18 +244,15 @@ double Biroli2024::centroid_eigenvalue() const {
   return square_distance_ / static_cast<double>(mixture_.classes) * (mixture_.branches[0] > 1 ? branch + own : own);
 }
 
-double Biroli2024::spectral_time(double centroid_eigenvalue, const NoisingProcess& process) const {
-  const double tau = mean_square_sigma_ + centroid_eigenvalue - 1.0;
-  return tau > 0.0 ? process.time_at(tau) : nan;
-}
+double Biroli2024::covariance_eigenvalue() const { return mean_square_sigma_ + centroid_eigenvalue(); }
 
 double Biroli2024::speciation_time_spectral(const NoisingProcess& process) const {
-  return spectral_time(centroid_eigenvalue(), process);
+  return process.time_at(covariance_eigenvalue() - 1.0);
 }
 
 double Biroli2024::speciation_time_spectral_asymptotic(const NoisingProcess& process) const {
-  const bool random = mixture_.centroids == CentroidKind::random && mixture_.classes > 1;
-  return spectral_time(random ? random_centroid_eigenvalue(true) : centroid_eigenvalue(), process);
+  if (mixture_.centroids != CentroidKind::random || mixture_.classes == 1) return speciation_time_spectral(process);
+  return process.time_at(mean_square_sigma_ + random_centroid_eigenvalue(true) - 1.0);
 }
 
 bool Biroli2024::centre_known() const {
@@ -354,7 +351,8 @@ std::string Biroli2024::source(std::string_view prediction) const {
     return paper + ", agreement threshold of two equal classes; " + derived + ": the same level of the rescaled phi" +
            note;
   }
-  if (prediction == "speciation_time_spectral" || prediction == "speciation_time_spectral_asymptotic") {
+  if (prediction == "covariance_eigenvalue" || prediction == "speciation_time_spectral" ||
+      prediction == "speciation_time_spectral_asymptotic") {
     std::string text = paper + ", speciation criterion Lambda e^(-2 t_S) = 1, Lambda of the mixture in closed form";
     if (!random) return text;
     if (prediction == "speciation_time_spectral_asymptotic") return text + " (Marchenko-Pastur edge)";

@@ -47,10 +47,12 @@ class Biroli2024 {
   [[nodiscard]] double speciation_time(const NoisingProcess& process) const;
   [[nodiscard]] double superclass_speciation_time(const NoisingProcess& process) const;
 
-  /// Lambda a^2 = a^2 + b^2, Lambda the largest eigenvalue of the data covariance in closed form (any sigma
-  /// per class, hierarchical only with equal weights). Random centroids: equal weights only; two classes at
-  /// the mean distance, more at the mean of the Tracy-Widom law of a Wishart matrix with K - 1 degrees of
-  /// freedom; the asymptotic variant is the Marchenko-Pastur edge, and equals the other for other centroids.
+  /// Lambda a^2 = a^2 + b^2, Lambda the largest eigenvalue of the covariance of the ensemble, an infinite
+  /// training set, in closed form (any sigma per class, hierarchical only with equal weights). Random
+  /// centroids: equal weights only; two classes at the mean distance, more at the mean of the Tracy-Widom law
+  /// of a Wishart matrix with K - 1 degrees of freedom; the asymptotic variant is the Marchenko-Pastur edge,
+  /// and equals the other for other centroids. For training sets: SpikedCovariance.
+  [[nodiscard]] double covariance_eigenvalue() const;
   [[nodiscard]] double speciation_time_spectral(const NoisingProcess& process) const;
   [[nodiscard]] double speciation_time_spectral_asymptotic(const NoisingProcess& process) const;
 
@@ -87,7 +89,6 @@ class Biroli2024 {
   [[nodiscard]] HierarchicalAverages two_levels(double square_c) const;
   [[nodiscard]] double centroid_eigenvalue() const;
   [[nodiscard]] double random_centroid_eigenvalue(bool asymptotic) const;
-  [[nodiscard]] double spectral_time(double centroid_eigenvalue, const NoisingProcess& process) const;
   [[nodiscard]] double centre_variance(double tau) const;
   [[nodiscard]] bool centre_known() const;
   [[nodiscard]] double collapse_tau(double log_samples) const;

@@ -1,7 +1,8 @@
 #pragma once
 
 #include <functional>
-#include <span>
+
+#include "spectrum/centre_stability.hpp"
 
 namespace diffphase {
 
@@ -28,11 +29,8 @@ using CentroidVariance = std::function<double(double tau)>;
 /// sigma^2. Arguments as above.
 [[nodiscard]] double drift_instability(const CentroidVariance& lambda, double bound, double sigma);
 
-/// lambda for actual centroids: largest eigenvalue of their covariance under p_c ~ w_c exp(-|mu_c - m|^2 / (2
-/// s)), s = tau + sigma^2 > 0, m = sum_c w_c mu_c. gram: K x K, row-major, of mu_c - m (symmetric); weights:
-/// K, positive, sum
-/// 1. O(K^3). Throws std::invalid_argument for other shapes, std::runtime_error if LAPACK fails.
-[[nodiscard]] double posterior_centroid_variance(std::span<const double> gram, std::span<const double> weights,
-                                                 double noise_variance);
+/// The same for actual centroids: largest tau at which the largest eigenvalue of J is -offset, offset = 1/2 for
+/// the drift, 0 for J itself; the first instability as noise is removed. NaN if there is none. Local.
+[[nodiscard]] double centre_instability(const CentreStability& centre, double offset);
 
 }  // namespace diffphase

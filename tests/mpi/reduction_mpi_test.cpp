@@ -28,7 +28,7 @@ std::vector<PosteriorSummary> reduce(const Communicator& comm, Partition partiti
   const ReductionPlan plan{
       .times = {0.05, 0.3, 1.0, 2.0}, .process = NoisingProcess(), .counts = counts, .law = {}, .label_groups = 3};
   Reduction reduction(plan, d, probes);
-  source.visit(group, probes, counts.back(), [&](const ProductTile& tile) { reduction.consume(tile); });
+  source.visit(group, probes, counts.back(), reduction.consumer());
   reduction.merge_over(group);
   std::vector<PosteriorSummary> all;
   if (!comm.is_root()) return all;
@@ -94,9 +94,10 @@ TEST(ReductionOverRanks, AnErrorInOneConsumerEndsThePassEverywhere) {
     probes.measure(group, partition);
     const int failing = world.size() - 1;
     try {
-      source.visit(group, probes, n, [&](const ProductTile& tile) {
+      const auto failing_consumer = [&](const ProductTile& /*tile*/) {
         if (world.rank() == failing) throw std::runtime_error("planted");
-      });
+      };
+      source.visit(group, probes, n, {.consume = failing_consumer});
       ADD_FAILURE() << "no exception";
     } catch (const GroupError& e) {
       EXPECT_STREQ(e.what(), "planted");

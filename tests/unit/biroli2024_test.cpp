@@ -7,12 +7,14 @@
 #include <cmath>
 #include <ctime>
 #include <fstream>
+#include <functional>
 #include <limits>
 #include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "spectrum/dense_eigenvalues.hpp"
 #include "transition/centre_instability.hpp"
 
 namespace diffphase {
@@ -226,7 +228,31 @@ std::vector<std::vector<double>> explicit_centroids(const MixtureParameters& m) 
   return rows;
 }
 
-TEST(InstabilityTimes, AgreeWithTheGramMatrixOfTheCentroids) {
+/// Largest eigenvalue of the covariance of `rows` with weights w_c exp(-|rows_c|^2/(2 s)), normalised; the rows
+/// are about their mean with the weights w_c.
+double posterior_variance(const std::vector<std::vector<double>>& rows, const std::vector<double>& weights, double s) {
+  std::vector<double> p(weights);
+  double total = 0.0;
+  for (std::size_t c = 0; c < p.size(); ++c) {
+    total += p[c] *= std::exp(-std::inner_product(rows[c].begin(), rows[c].end(), rows[c].begin(), 0.0) / (2.0 * s));
+  }
+  const std::size_t size = rows[0].size();
+  std::vector<double> mean(size, 0.0);
+  for (std::size_t c = 0; c < p.size(); ++c) {
+    for (std::size_t i = 0; i < size; ++i) mean[i] += p[c] / total * rows[c][i];
+  }
+  std::vector<double> covariance(size * size, 0.0);
+  for (std::size_t c = 0; c < p.size(); ++c) {
+    for (std::size_t i = 0; i < size; ++i) {
+      for (std::size_t j = 0; j < size; ++j) {
+        covariance[i * size + j] += p[c] / total * (rows[c][i] - mean[i]) * (rows[c][j] - mean[j]);
+      }
+    }
+  }
+  return dense_largest_eigenvalue(covariance);
+}
+
+TEST(InstabilityTimes, AgreeWithTheCovarianceOfTheCentroids) {
   const std::vector<MixtureParameters> cases{
       weighted(mixture(300, 2, CentroidKind::opposite, 1.0, 0.7), {0.7, 0.3}),
       mixture(300, 5, CentroidKind::orthogonal),
@@ -236,7 +262,7 @@ TEST(InstabilityTimes, AgreeWithTheGramMatrixOfTheCentroids) {
       hierarchy(300, 3, 4, 0.3),
       hierarchy(300, 1, 4, 0.3)};
   for (const auto& m : cases) {
-    const auto rows = explicit_centroids(m);
+    auto rows = explicit_centroids(m);
     const std::size_t classes = rows.size();
     const std::vector<double> weights =
         m.weights.empty() ? std::vector<double>(classes, 1.0 / static_cast<double>(classes)) : m.weights;
@@ -244,17 +270,12 @@ TEST(InstabilityTimes, AgreeWithTheGramMatrixOfTheCentroids) {
     for (std::size_t c = 0; c < classes; ++c) {
       for (std::size_t i = 0; i < centre.size(); ++i) centre[i] += weights[c] * rows[c][i];
     }
-    std::vector<double> gram(classes * classes, 0.0);
     double largest = 0.0;
-    for (std::size_t a = 0; a < classes; ++a) {
-      for (std::size_t b = 0; b < classes; ++b) {
-        for (std::size_t i = 0; i < centre.size(); ++i) {
-          gram[a * classes + b] += (rows[a][i] - centre[i]) * (rows[b][i] - centre[i]);
-        }
-      }
-      largest = std::max(largest, gram[a * classes + a]);
+    for (auto& row : rows) {
+      std::transform(row.begin(), row.end(), centre.begin(), row.begin(), std::minus<>());
+      largest = std::max(largest, std::inner_product(row.begin(), row.end(), row.begin(), 0.0));
     }
-    const auto lambda = [&](double tau) { return posterior_centroid_variance(gram, weights, tau + m.sigma * m.sigma); };
+    const auto lambda = [&](double tau) { return posterior_variance(rows, weights, tau + m.sigma * m.sigma); };
     const Biroli2024 theory(m);
     const double curvature = curvature_instability(lambda, largest, m.sigma);
     const double drift = drift_instability(lambda, largest, m.sigma);
@@ -268,7 +289,7 @@ TEST(InstabilityTimes, AgreeWithTheGramMatrixOfTheCentroids) {
     } else {
       EXPECT_NEAR(theory.drift_instability_time(ve) / drift, 1.0, 1e-9);
     }
-    const double prior = posterior_centroid_variance(gram, weights, 1e300);
+    const double prior = posterior_variance(rows, weights, 1e300);
     EXPECT_NEAR(theory.speciation_time_spectral(ou), 0.5 * std::log(m.sigma * m.sigma + prior), 1e-11);
   }
 }
@@ -411,8 +432,9 @@ TEST(Source, NamesPaperOrDerivation) {
   const Biroli2024 random(mixture(64, 8, CentroidKind::random));
   for (const auto* name :
        {"class_agreement", "superclass_agreement", "superclass_speciation_time", "class_information", "speciation_time",
-        "speciation_time_spectral", "speciation_time_spectral_asymptotic", "drift_instability_time",
-        "curvature_instability_time", "collapse_time", "collapse_time_asymptotic", "participation", "weight_entropy"}) {
+        "covariance_eigenvalue", "speciation_time_spectral", "speciation_time_spectral_asymptotic",
+        "drift_instability_time", "curvature_instability_time", "collapse_time", "collapse_time_asymptotic",
+        "participation", "weight_entropy"}) {
     const std::string source = random.source(name);
     EXPECT_TRUE(source.find("Biroli") != std::string::npos || source.find("derivation") != std::string::npos) << name;
   }

@@ -32,6 +32,34 @@ TEST(RandomStream, StreamsDifferInEveryArgument) {
   EXPECT_NE(reference, RandomStream(1, a, 0, "noise").uniform(0, 1));
 }
 
+// Made by a separate implementation of Philox4x64-10 (which gives the known answers of Random123), of name-based UUIDs
+// and of Box-Muller. A change here is a new numerics_version.
+TEST(RandomStream, FirstNumbersOfEveryStreamAreTheListedOnes) {
+  struct Listed {
+    const char* purpose;
+    std::uint64_t first;  // row 0, column 0
+    std::uint64_t later;  // row 3, column 6
+    double normal;        // row 0, column 0
+  };
+  const std::vector<Listed> listed{
+      {"centroids", 0xa8abe0aef60fba52ULL, 0x55155ff8175a3827ULL, 1.462717106642665},
+      {"class", 0x3718e57eb25127bbULL, 0xc8023c14e891b96fULL, -0.45113687451293211},
+      {"training", 0x4a5959b497ed42adULL, 0xf74dba016936e173ULL, 0.82567525129633923},
+      {"noise", 0xa4c9febe35299af0ULL, 0xad3157e930009bf4ULL, -0.71042726324466821},
+      {"starts 1000", 0x133dc49f719c6709ULL, 0x30fb3ba0134a9513ULL, 0.26794096935670864},
+  };
+  const Hash128 ensemble = hash_text("ensemble.dimension=16");
+  EXPECT_EQ(ensemble.hex(), "59baa73010b95f01b5d98de0248e627c");
+  for (const Listed& expected : listed) {
+    const RandomStream stream(1, ensemble, 0, expected.purpose);
+    EXPECT_EQ(stream.bits(0, 0), expected.first) << expected.purpose;
+    EXPECT_EQ(stream.bits(3, 6), expected.later) << expected.purpose;
+    double normal = 0.0;
+    stream.normals(0, 0, std::span(&normal, 1));
+    EXPECT_NEAR(normal, expected.normal, 4e-16 * std::abs(expected.normal)) << expected.purpose;
+  }
+}
+
 TEST(RandomStream, MomentsOfNormalsAreThoseOfTheNormalLaw) {
   const RandomStream stream(11, hash_text("moments"), 0, "noise");
   const std::size_t columns = 1000;

@@ -136,7 +136,7 @@ struct Problem {
     plan.counts = std::move(counts);
     Reduction reduction(plan, slab.layout.columns, probes);
     const StoredSource source(group, slab);
-    source.visit(group, probes, plan.counts.back(), [&](const ProductTile& tile) { reduction.consume(tile); });
+    source.visit(group, probes, plan.counts.back(), reduction.consumer());
     reduction.merge_over(group);
     return reduction;
   }

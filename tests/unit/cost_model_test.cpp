@@ -1,0 +1,178 @@
+#include "sweep/cost_model.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdlib>
+#include <fstream>
+#include <limits>
+#include <optional>
+#include <stdexcept>
+
+#include "files/posix_file.hpp"
+#include "sweep/calibration.hpp"
+#include "temporary_folder.hpp"
+
+namespace diffphase {
+namespace {
+
+namespace fs = std::filesystem;
+
+const Cost example_cost{.flops = 4e11, .exponentials = 5e9, .normals = 1e8, .divided_bytes = 1e9, .rank_bytes = 1e7};
+const MachineRates example_rates{.flops = 2e10, .exponentials = 1e9, .normals = 5e7, .task_overhead = 0.25};
+
+TEST(CostModel, SecondsAreTheSumOfEachKindOfWorkAndTheOverhead) {
+  EXPECT_DOUBLE_EQ(task_seconds(example_cost, example_rates), 20.0 + 5.0 + 2.0 + 0.25);
+  EXPECT_DOUBLE_EQ(task_seconds(example_cost, example_rates, 3), 27.0 / 3.0 + 0.25);
+  EXPECT_DOUBLE_EQ(task_seconds(Cost{}, example_rates, 64), 0.25);
+}
+
+TEST(CostModel, MoreRanksAreNeverLongerAndMoreWorkIsNeverShorter) {
+  double before = std::numeric_limits<double>::infinity();
+  for (const int ranks : {1, 2, 3, 5, 8, 64, 1000, 100000}) {
+    const double seconds = task_seconds(example_cost, example_rates, ranks);
+    EXPECT_LE(seconds, before);
+    EXPECT_GE(seconds, example_rates.task_overhead);
+    before = seconds;
+    for (double Cost::*work : {&Cost::flops, &Cost::exponentials, &Cost::normals}) {
+      Cost more = example_cost;
+      more.*work *= 2.0;
+      EXPECT_GT(task_seconds(more, example_rates, ranks), seconds);
+    }
+  }
+}
+
+TEST(CostModel, RatesThatNoMachineHasAreNotValid) {
+  EXPECT_TRUE(MachineRates{}.valid());
+  for (double MachineRates::*rate : {&MachineRates::flops, &MachineRates::exponentials, &MachineRates::normals}) {
+    for (const double wrong : {0.0, -1.0, std::numeric_limits<double>::infinity(), std::nan("")}) {
+      MachineRates rates;
+      rates.*rate = wrong;
+      EXPECT_FALSE(rates.valid());
+    }
+  }
+  EXPECT_FALSE((MachineRates{.task_overhead = -1.0}.valid()));
+  EXPECT_THROW((void)task_seconds(example_cost, example_rates, 0), std::invalid_argument);
+}
+
+TEST(CostModel, PlacementFollowsTheResourcesOfTheSweepFile) {
+  Resources resources;
+  resources.memory_per_rank = std::int64_t{3} << 30;
+  resources.ranks_per_task = 12;
+  EXPECT_EQ(placement_rules(resources).memory_per_rank, 3.0 * 1024 * 1024 * 1024);
+  EXPECT_EQ(placement_rules(resources).ranks_per_task, 12);
+}
+
+// A cache folder of the test's own.
+class Calibration : public testing::Test {
+ protected:
+  Calibration() {
+    ::unsetenv("XDG_CACHE_HOME");
+    ::setenv("HOME", home.path().c_str(), 1);
+  }
+  ~Calibration() override {
+    restore("XDG_CACHE_HOME", old_cache_);
+    restore("HOME", old_home_);
+  }
+
+  MachineRates calibrate() {
+    return calibrated_rates(
+        [this] {
+          ++measured;
+          return example_rates;
+        },
+        [this] { return now; });
+  }
+
+  TemporaryFolder home;
+  WallTime now = from_unix_seconds(1.7e9);
+  int measured = 0;
+
+ private:
+  static std::optional<std::string> value(const char* name) {
+    const char* text = std::getenv(name);
+    return text == nullptr ? std::nullopt : std::optional<std::string>(text);
+  }
+  static void restore(const char* name, const std::optional<std::string>& text) {
+    if (text) {
+      ::setenv(name, text->c_str(), 1);
+    } else {
+      ::unsetenv(name);
+    }
+  }
+
+  std::optional<std::string> old_cache_ = value("XDG_CACHE_HOME");
+  std::optional<std::string> old_home_ = value("HOME");
+};
+
+TEST_F(Calibration, IsDoneOnceAndReadBack) {
+  for (int i = 0; i < 3; ++i) {
+    const MachineRates rates = calibrate();
+    EXPECT_DOUBLE_EQ(rates.flops, example_rates.flops);
+    EXPECT_DOUBLE_EQ(rates.exponentials, example_rates.exponentials);
+    EXPECT_DOUBLE_EQ(rates.normals, example_rates.normals);
+    EXPECT_DOUBLE_EQ(rates.task_overhead, example_rates.task_overhead);
+  }
+  EXPECT_EQ(measured, 1);
+  EXPECT_EQ(calibration_path().parent_path(), home / ".cache/diffphase");
+  EXPECT_TRUE(fs::exists(calibration_path()));
+}
+
+TEST_F(Calibration, IsKeptInTheCacheFolderThatTheEnvironmentNames) {
+  const TemporaryFolder cache;
+  ::setenv("XDG_CACHE_HOME", cache.path().c_str(), 1);
+  (void)calibrate();
+  EXPECT_EQ(calibration_path().parent_path(), cache / "diffphase");
+  EXPECT_TRUE(fs::exists(calibration_path()));
+  EXPECT_EQ(home.entries(), 0);
+}
+
+TEST_F(Calibration, IsDoneAgainWhenItIsOldOrFromTheFuture) {
+  (void)calibrate();
+  now += std::chrono::hours(24 * 29);
+  (void)calibrate();
+  EXPECT_EQ(measured, 1);
+  now += std::chrono::hours(24 * 2);
+  (void)calibrate();
+  EXPECT_EQ(measured, 2);
+  now -= std::chrono::hours(24);
+  (void)calibrate();
+  EXPECT_EQ(measured, 3);
+}
+
+TEST_F(Calibration, IsDoneAgainWhenItCannotBeRead) {
+  (void)calibrate();
+  const std::string good = read_text(calibration_path());
+  for (const std::string& bad :
+       {std::string(), good.substr(0, good.size() / 2), std::string("flops_per_second = many\n"),
+        good + "flops_per_second = -3\n", std::string(1000, '\xff'), std::string("\n\n = \n")}) {
+    std::ofstream(calibration_path(), std::ios::trunc) << bad;
+    EXPECT_FALSE(read_calibration(calibration_path(), now)) << bad;
+    const int before = measured;
+    EXPECT_DOUBLE_EQ(calibrate().flops, example_rates.flops);
+    EXPECT_EQ(measured, before + 1);
+    EXPECT_TRUE(read_calibration(calibration_path(), now));
+  }
+}
+
+TEST_F(Calibration, GoesOnWhereItCannotBeKept) {
+  std::ofstream(home / ".cache") << "a file where the folder should be";
+  EXPECT_DOUBLE_EQ(calibrate().flops, example_rates.flops);
+  ::unsetenv("HOME");
+  EXPECT_TRUE(calibration_path().empty());
+  EXPECT_DOUBLE_EQ(calibrate().flops, example_rates.flops);
+  EXPECT_EQ(measured, 2);
+}
+
+TEST_F(Calibration, MeasuresRatesThatAMachineCanHave) {
+  const MachineRates rates = measure_rates();
+  EXPECT_TRUE(rates.valid());
+  for (const double rate : {rates.flops, rates.exponentials, rates.normals}) {
+    EXPECT_GT(rate, 1e4);
+    EXPECT_LT(rate, 1e13);
+  }
+  EXPECT_LT(rates.task_overhead, 10.0);
+}
+
+}  // namespace
+}  // namespace diffphase
