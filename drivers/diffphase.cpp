@@ -36,7 +36,7 @@ Sweep load_sweep(const PlanOptions& options) {
 }
 
 int run(int argc, char** argv, const RunOptions& options) {
-  const HeldSignals held;         // a stop that is asked for while MPI starts or ends is not lost
+  hold_stop_signals();            // a stop that is asked for while MPI starts is not lost
   std::signal(SIGXFSZ, SIG_IGN);  // a file at its limit is a full disk, with a message
   const MpiEnvironment environment(argc, argv);
   const Communicator world = Communicator::world();

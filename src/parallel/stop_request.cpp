@@ -89,17 +89,9 @@ std::optional<std::filesystem::file_time_type> time_of(const std::filesystem::pa
 
 }  // namespace
 
-HeldSignals::HeldSignals() {
+void hold_stop_signals() {
   const sigset_t signals = handled_set();
-  pthread_sigmask(SIG_BLOCK, &signals, &previous_);
-}
-
-HeldSignals::~HeldSignals() {
-  const sigset_t signals = handled_set();
-  const timespec at_once{};
-  while (sigtimedwait(&signals, nullptr, &at_once) > 0) {
-  }
-  pthread_sigmask(SIG_SETMASK, &previous_, nullptr);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 }
 
 StopRequest::StopRequest(Settings settings, Clock clock)

@@ -10,20 +10,10 @@
 
 namespace diffphase {
 
-/// Holds SIGUSR1, SIGTERM and SIGINT back from construction on, in this thread and those that it starts: one that
-/// arrives before there is a StopRequest reaches that, one that arrives after it is dropped, so that a program that
-/// is about to return an exit code returns it. Local.
-class HeldSignals {
- public:
-  HeldSignals();
-  HeldSignals(const HeldSignals&) = delete;
-  HeldSignals& operator=(const HeldSignals&) = delete;
-  /// Drops what has arrived and lets signals through again.
-  ~HeldSignals();
-
- private:
-  sigset_t previous_{};
-};
+/// Holds SIGUSR1, SIGTERM and SIGINT back from now on, in this thread and those that it starts, but while there is a
+/// StopRequest: one that arrives earlier reaches that, one that arrives later changes nothing any more, so that a
+/// program which is about to return an exit code returns it. To be called at the start of a program.
+void hold_stop_signals();
 
 /// What asks a run to stop: SIGUSR1, SIGTERM or SIGINT to this process, a deadline, or a stop file.
 ///

@@ -47,15 +47,23 @@ TEST(StopRequest, NothingAsksByItself) {
   EXPECT_EQ(stop.reason(), "");
 }
 
-TEST(HeldSignals, ReachTheStopRequestAndAreDroppedBehindIt) {
-  const HeldSignals held;
-  raise(SIGUSR1);
-  {
-    StopRequest stop({});
-    EXPECT_TRUE(stop.wanted());
-    EXPECT_EQ(stop.reason(), "signal SIGUSR1");
+TEST(StopRequest, GetsTheSignalsThatWereHeldAndHoldsThemAgainBehindIt) {
+  const pid_t child = fork();
+  if (child == 0) {
+    hold_stop_signals();
+    raise(SIGUSR1);
+    bool as_expected = false;
+    {
+      StopRequest stop({});
+      as_expected = stop.wanted() && stop.reason() == "signal SIGUSR1";
+    }
+    raise(SIGTERM);
+    _exit(as_expected ? 7 : 8);
   }
-  raise(SIGTERM);  // or this test ends here
+  int status = 0;
+  waitpid(child, &status, 0);
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 7);
 }
 
 TEST_F(StopFile, CanBeNamedLater) {
