@@ -130,7 +130,8 @@ def kills_test(program, scratch, kills, rng):
                 break
         killed.complete(rng.choice([0, 1, 2, 3]))
         killed.require_same(clean)
-    print(f"{sum(done.values())} kills ({done}) over {run} runs: results identical to those of one clean run", flush=True)
+    print(f"{sum(done.values())} kills ({done}) over {run} runs: results identical to those of one clean run",
+          flush=True)
 
 
 def stop_by(folder, running, how):

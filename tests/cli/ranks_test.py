@@ -84,7 +84,8 @@ def ranks_and_groups(runs):
         require_groups(path, ranks, per_task)
         require_identical(reference, path, f"{ranks} ranks, {per_task} per task")
         require_identical(by_group.setdefault(size, path), path, f"{ranks} ranks, {per_task} per task", bits=True)
-    print(f"{len(GROUPS)} combinations of ranks and ranks per task, groups of {sorted(by_group)}: identical", flush=True)
+    print(f"{len(GROUPS)} combinations of ranks and ranks per task, groups of {sorted(by_group)}: identical",
+          flush=True)
 
 
 def partitions(runs):
