@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdio>
 #include <exception>
 #include <iostream>
@@ -35,6 +36,8 @@ Sweep load_sweep(const PlanOptions& options) {
 }
 
 int run(int argc, char** argv, const RunOptions& options) {
+  hold_stop_signals();            // a stop that is asked for while MPI starts is not lost
+  std::signal(SIGXFSZ, SIG_IGN);  // a file at its limit is a full disk, with a message
   const MpiEnvironment environment(argc, argv);
   const Communicator world = Communicator::world();
   return run_sweep(world, options, measures());

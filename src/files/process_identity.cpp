@@ -20,6 +20,17 @@ std::string host_name() {
   return file_name_part(name.data());
 }
 
+// What Linux tells of a process, from its third field, the state, on; a space is before each.
+std::optional<std::string> status_fields(std::int64_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string line;
+  if (!std::getline(file, line)) return std::nullopt;
+  // The second field, the program's name in parentheses, may hold anything.
+  const std::size_t name_end = line.rfind(')');
+  if (name_end == std::string::npos) return std::nullopt;
+  return line.substr(name_end + 1);
+}
+
 }  // namespace
 
 std::string file_name_part(std::string text) {
@@ -42,17 +53,16 @@ ProcessIdentity this_process() {
   return self;
 }
 
-bool process_exists(std::int64_t pid) { return pid > 0 && (::kill(static_cast<pid_t>(pid), 0) == 0 || errno == EPERM); }
+bool process_exists(std::int64_t pid) {
+  if (pid <= 0 || (::kill(static_cast<pid_t>(pid), 0) != 0 && errno != EPERM)) return false;
+  const auto state = status_fields(pid);
+  return !state || state->find_first_of("ZX") != 1;  // not one that has ended and that nobody has waited for
+}
 
 std::optional<std::int64_t> process_start_ticks(std::int64_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
-  std::string line;
-  if (!std::getline(file, line)) return std::nullopt;
-  // The second field, the program's name in parentheses, may hold anything; count from its end. Field 22 is
-  // wanted.
-  const std::size_t name_end = line.rfind(')');
-  if (name_end == std::string::npos) return std::nullopt;
-  std::istringstream fields(line.substr(name_end + 1));
+  const auto line = status_fields(pid);
+  if (!line) return std::nullopt;
+  std::istringstream fields(*line);
   std::string skipped;
   for (int field = 3; field < 22; ++field) fields >> skipped;
   std::int64_t ticks = 0;

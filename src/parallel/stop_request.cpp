@@ -47,6 +47,13 @@ void on_signal(int signal_number) {
   _exit(exit_code_stopped);
 }
 
+sigset_t handled_set() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal_number : handled) sigaddset(&set, signal_number);
+  return set;
+}
+
 void install_handlers() {
   if (installed.exchange(true)) throw std::logic_error("StopRequest: there is one already");
   first_signal.store(0);
@@ -82,13 +89,29 @@ std::optional<std::filesystem::file_time_type> time_of(const std::filesystem::pa
 
 }  // namespace
 
-StopRequest::StopRequest(Settings settings, Clock clock)
-    : settings_(std::move(settings)), clock_(std::move(clock)), start_(clock_()), next_file_check_(start_) {
-  if (!settings_.file.empty()) old_file_ = time_of(settings_.file);
-  install_handlers();
+void hold_stop_signals() {
+  const sigset_t signals = handled_set();
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
 }
 
-StopRequest::~StopRequest() { restore_handlers(); }
+StopRequest::StopRequest(Settings settings, Clock clock)
+    : settings_(std::move(settings)), clock_(std::move(clock)), start_(clock_()), next_file_check_(start_) {
+  watch(std::exchange(settings_.file, {}));
+  install_handlers();
+  const sigset_t signals = handled_set();
+  pthread_sigmask(SIG_UNBLOCK, &signals, &previous_mask_);
+}
+
+StopRequest::~StopRequest() {
+  pthread_sigmask(SIG_SETMASK, &previous_mask_, nullptr);
+  restore_handlers();
+}
+
+void StopRequest::watch(std::filesystem::path file) {
+  settings_.file = std::move(file);
+  old_file_.reset();
+  if (!settings_.file.empty()) old_file_ = time_of(settings_.file);
+}
 
 bool StopRequest::wanted() {
   if (reason_.empty()) reason_ = look();

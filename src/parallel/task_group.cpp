@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <exception>
+#include <new>
 #include <utility>
 
 namespace diffphase {
@@ -11,6 +12,8 @@ namespace diffphase {
 std::string current_error() {
   try {
     throw;
+  } catch (const std::bad_alloc&) {
+    return "out of memory";
   } catch (const std::exception& e) {
     return *e.what() == '\0' ? "unnamed error" : e.what();
   } catch (...) {

@@ -65,6 +65,7 @@ BeginRecord get_begin(ArchiveReader& archive, const Hash128& identity) {
   record.identity = identity;
   record.attempt = archive.integer();
   record.ranks = archive.integer();
+  record.leader = archive.integer();
   record.time = archive.real();
   archive.expect_end();
   return record;
@@ -212,6 +213,7 @@ void Journal::begin(const BeginRecord& record) {
   put(archive, RecordKind::begin, record.identity);
   archive.integer(record.attempt);
   archive.integer(record.ranks);
+  archive.integer(record.leader);
   archive.real(record.time);
   append(archive.bytes());
   poll();
@@ -260,6 +262,19 @@ void Journal::close() {
   file_.close();
 }
 
+namespace {
+
+bool has_end(const Attempt& attempt) {
+  return attempt.outcome != Attempt::Outcome::open && attempt.outcome != Attempt::Outcome::unknown;
+}
+
+bool counts_as_attempt(const Attempt& attempt) {
+  return attempt.outcome != Attempt::Outcome::abandoned && attempt.outcome != Attempt::Outcome::unknown &&
+         attempt.ranks != never_handed_out;
+}
+
+}  // namespace
+
 bool TaskHistory::complete(std::span<const std::int64_t> counts, bool count_free) const {
   return (count_free_known_ || !count_free) &&
          std::all_of(counts.begin(), counts.end(), [this](std::int64_t n) { return counts_.count(n) != 0; });
@@ -287,7 +302,7 @@ const std::vector<double>* TaskHistory::value(const std::string& variable) const
 
 std::int64_t TaskHistory::attempt_count() const {
   return std::count_if(attempts_.begin(), attempts_.end(),
-                       [](const auto& entry) { return entry.second.outcome != Attempt::Outcome::abandoned; });
+                       [](const auto& entry) { return counts_as_attempt(entry.second); });
 }
 
 std::vector<const Attempt*> TaskHistory::since_success() const {
@@ -314,8 +329,15 @@ std::int64_t TaskHistory::unended_attempts() const {
                        [](const Attempt* attempt) { return attempt->outcome == Attempt::Outcome::open; });
 }
 
+bool TaskHistory::suspect() const {
+  const auto recent = since_success();
+  return std::any_of(recent.begin(), recent.end(), [](const Attempt* attempt) { return !has_end(*attempt); });
+}
+
 bool TaskHistory::exhausted(std::int64_t max_attempts) const {
-  return failed_attempts() + unended_attempts() >= max_attempts;
+  const auto recent = since_success();
+  return std::count_if(recent.begin(), recent.end(),
+                       [](const Attempt* attempt) { return counts_as_attempt(*attempt); }) >= max_attempts;
 }
 
 std::vector<std::string> TaskHistory::failures() const {
@@ -336,7 +358,7 @@ double TaskHistory::seconds() const {
 std::int64_t TaskHistory::ranks() const {
   std::int64_t latest = 0;
   for (const auto& [origin, attempt] : attempts_) {
-    if (attempt.outcome != Attempt::Outcome::abandoned) latest = attempt.ranks;
+    if (counts_as_attempt(attempt)) latest = attempt.ranks;
   }
   return latest;
 }
@@ -351,20 +373,22 @@ void TaskHistory::begin(const RecordOrigin& origin, const BeginRecord& record) {
   attempts_[origin] = Attempt{.begun = record.time, .ranks = record.ranks, .message = {}};
 }
 
-// Completes the latest open attempt of the same journal; a record without one stands for itself.
-void TaskHistory::end(const RecordOrigin& origin, const Attempt& ended) {
+// Completes the latest attempt of the same journal that has no end and returns where that is; a record without one
+// stands for itself.
+RecordOrigin TaskHistory::end(const RecordOrigin& origin, const Attempt& ended) {
   auto entry = attempts_.lower_bound(origin);
   while (entry != attempts_.begin() && std::prev(entry)->first.first == origin.first) {
     --entry;
-    if (entry->second.outcome != Attempt::Outcome::open) continue;
+    if (has_end(entry->second)) continue;
     const double begun = entry->second.begun;
     const std::int64_t ranks = entry->second.ranks;
     entry->second = ended;
     entry->second.begun = begun;
     if (ended.outcome == Attempt::Outcome::abandoned) entry->second.ranks = ranks;
-    return;
+    return entry->first;
   }
   attempts_[origin] = ended;
+  return origin;
 }
 
 void TaskHistory::learn_count(const RecordOrigin& origin, const DoneRecord& record, std::size_t index) {
@@ -454,6 +478,31 @@ void JournalState::read(const std::string& stem, Source& source) {
     source.problem = fmt::format("{}, byte {}: {}; nothing from there on is used, its tasks are computed again",
                                  source.path.string(), source.read, reason);
   }
+  blame(source);
+}
+
+// A group works through what it was handed in order: of what has no end only the first was running. Where the end of
+// the journal is lost, nobody knows.
+void JournalState::blame(const Source& source) {
+  for (const auto& [leader, hand_outs] : source.unended) {
+    for (const HandOut& hand_out : hand_outs) {
+      const bool running = &hand_out == &hand_outs.front() && source.problem.empty();
+      tasks_[hand_out.identity].set_outcome(hand_out.origin,
+                                            running ? Attempt::Outcome::open : Attempt::Outcome::unknown);
+    }
+  }
+}
+
+void JournalState::begin(const RecordOrigin& origin, Source& source, const BeginRecord& record) {
+  tasks_[record.identity].begin(origin, record);
+  source.unended[record.leader].push_back({record.identity, origin});
+}
+
+void JournalState::end(const RecordOrigin& origin, Source& source, const Hash128& identity, const Attempt& ended) {
+  const RecordOrigin begun = tasks_[identity].end(origin, ended);
+  for (auto& [leader, hand_outs] : source.unended) {
+    std::erase_if(hand_outs, [&](const HandOut& hand_out) { return hand_out.origin == begun; });
+  }
 }
 
 void JournalState::take(const RecordOrigin& origin, Source& source, std::span<const std::byte> payload) {
@@ -468,29 +517,28 @@ void JournalState::take(const RecordOrigin& origin, Source& source, std::span<co
   identity.low = archive.word();
   switch (kind) {
     case RecordKind::begin: {
-      const BeginRecord record = get_begin(archive, identity);
-      tasks_[identity].begin(origin, record);
+      begin(origin, source, get_begin(archive, identity));
       return;
     }
     case RecordKind::done: {
       DoneRecord record = get_done(archive, identity);
-      TaskHistory& task = tasks_[identity];
-      task.end(origin,
-               {.outcome = Attempt::Outcome::done, .seconds = record.seconds, .ranks = record.ranks, .message = {}});
-      task.learn(origin, std::move(record));
+      end(origin, source, identity,
+          {.outcome = Attempt::Outcome::done, .seconds = record.seconds, .ranks = record.ranks, .message = {}});
+      tasks_[identity].learn(origin, std::move(record));
       return;
     }
     case RecordKind::failed: {
       const FailedRecord record = get_failed(archive, identity);
-      tasks_[identity].end(origin, {.outcome = Attempt::Outcome::failed,
-                                    .seconds = record.seconds,
-                                    .ranks = record.ranks,
-                                    .message = record.message});
+      end(origin, source, identity,
+          {.outcome = Attempt::Outcome::failed,
+           .seconds = record.seconds,
+           .ranks = record.ranks,
+           .message = record.message});
       return;
     }
     case RecordKind::abandoned: {
       archive.expect_end();
-      tasks_[identity].end(origin, {.outcome = Attempt::Outcome::abandoned, .message = {}});
+      end(origin, source, identity, {.outcome = Attempt::Outcome::abandoned, .message = {}});
       return;
     }
   }

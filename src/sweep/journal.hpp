@@ -31,7 +31,8 @@ struct BeginRecord {
   Hash128 identity;
   std::int64_t attempt = 1;
   std::int64_t ranks = 1;
-  double time = 0.0;  ///< seconds since 1970
+  std::int64_t leader = 0;  ///< first rank of the group: works through what it was handed in this order
+  double time = 0.0;        ///< seconds since 1970
 };
 
 /// Values of one variable: [counts of the record, if per_sample][dims...], row-major.
@@ -53,6 +54,9 @@ struct DoneRecord {
   double seconds = 0.0;
   std::int64_t ranks = 1;
 };
+
+/// The ranks of a task that failed because it fits on no group: neither an attempt nor a reason not to try again.
+inline constexpr std::int64_t never_handed_out = 0;
 
 struct FailedRecord {
   Hash128 identity;
@@ -109,10 +113,12 @@ using RecordOrigin = std::pair<std::string, std::uint64_t>;
 
 /// One hand-out of a task and what became of it.
 struct Attempt {
-  enum class Outcome { open, done, failed, abandoned };
+  /// open: still running, or the program ended with it. unknown: it has no end, and nothing says that it was
+  /// running: its group was still at an earlier task, or the end of the journal is lost.
+  enum class Outcome { open, done, failed, abandoned, unknown };
 
-  Outcome outcome = Outcome::open;  ///< open: still running, or the program ended with it
-  double begun = 0.0;               ///< seconds since 1970
+  Outcome outcome = Outcome::open;
+  double begun = 0.0;  ///< seconds since 1970
   double seconds = 0.0;
   std::int64_t ranks = 1;
   std::string message;  ///< of a failure
@@ -134,12 +140,14 @@ class TaskHistory {
 
   /// Oldest first.
   [[nodiscard]] const std::map<RecordOrigin, Attempt>& attempts() const { return attempts_; }
-  /// All that were not abandoned.
+  /// All that were running, and were not abandoned.
   [[nodiscard]] std::int64_t attempt_count() const;
   /// Since the last success: attempts that failed, and those that were begun and never ended.
   [[nodiscard]] std::int64_t failed_attempts() const;
   [[nodiscard]] std::int64_t unended_attempts() const;
-  /// No further attempt is due: `max_attempts` since the last success failed or ended the program.
+  /// Handed out since the last success without an end: this task may have ended the program.
+  [[nodiscard]] bool suspect() const;
+  /// No further attempt is due: `max_attempts` that were handed out since the last success failed or ended the program.
   [[nodiscard]] bool exhausted(std::int64_t max_attempts) const;
   /// Messages of the failures since the last success, oldest first; "ended the program" for attempts that
   /// never ended.
@@ -163,7 +171,8 @@ class TaskHistory {
   };
 
   void begin(const RecordOrigin& origin, const BeginRecord& record);
-  void end(const RecordOrigin& origin, const Attempt& ended);
+  RecordOrigin end(const RecordOrigin& origin, const Attempt& ended);
+  void set_outcome(const RecordOrigin& origin, Attempt::Outcome outcome) { attempts_[origin].outcome = outcome; }
   void learn(const RecordOrigin& origin, DoneRecord record);
   void learn_count(const RecordOrigin& origin, const DoneRecord& record, std::size_t index);
   [[nodiscard]] std::vector<const Attempt*> since_success() const;
@@ -202,17 +211,25 @@ class JournalState {
   [[nodiscard]] std::vector<std::string> warnings() const;
 
  private:
+  struct HandOut {
+    Hash128 identity;
+    RecordOrigin origin;
+  };
   struct Source {
     std::filesystem::path path;
     std::uint64_t size = 0;  ///< when last read
     std::uint64_t read = 0;  ///< up to here
     bool has_header = false;
     std::string problem;
+    std::map<std::int64_t, std::vector<HandOut>> unended;  ///< by leader, oldest first
   };
 
   void forget();
   void read(const std::string& stem, Source& source);
   void take(const RecordOrigin& origin, Source& source, std::span<const std::byte> payload);
+  void begin(const RecordOrigin& origin, Source& source, const BeginRecord& record);
+  void end(const RecordOrigin& origin, Source& source, const Hash128& identity, const Attempt& ended);
+  void blame(const Source& source);
   void take_header(const RecordOrigin& origin, Source& source, JournalHeader header);
 
   std::filesystem::path run_;

@@ -59,11 +59,17 @@ void QueueOwner::answer(int leader, int level) {
     tell_stop(leader);
   } else if (queue_.remaining(level) == 0) {
     post(leader, {.kind = Kind::level_done});
-  } else if (queue_.held_by(leader) == 0 || queue_.remaining(level) > static_cast<std::size_t>(shape_.groups(level))) {
+  } else if (queue_.held_by(leader) == 0 || may_hand_out_ahead(level)) {
     if (const auto task = begin_next(level, leader)) post(leader, {.kind = Kind::task, .task = *task});
   } else {
     postponed_[leader] = level;
   }
+}
+
+bool QueueOwner::may_hand_out_ahead(int level) const {
+  if (queue_.remaining(level) <= static_cast<std::size_t>(shape_.groups(level))) return false;
+  const auto task = queue_.next(level);
+  return task && (!hooks_.may_wait || hooks_.may_wait(*task));
 }
 
 std::optional<std::size_t> QueueOwner::take(int level) { return begin_next(level, 0); }
@@ -72,7 +78,7 @@ std::optional<std::size_t> QueueOwner::begin_next(int level, int leader) {
   const auto task = queue_.next(level);
   if (!task) return std::nullopt;
   // If begin throws, the run stops, and stopping leaves the task in the queue.
-  if (!call(hooks_.begin, *task, shape_.group_of(leader, level).size)) {
+  if (!call(hooks_.begin, *task, shape_.group_of(leader, level))) {
     tell_stop(leader);
     return std::nullopt;
   }

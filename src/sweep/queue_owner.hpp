@@ -33,6 +33,7 @@ class QueueOwner {
   bool read_mail();
   void handle(int rank, SchedulerMessage message);
   void answer(int leader, int level);
+  [[nodiscard]] bool may_hand_out_ahead(int level) const;
   void end(std::size_t task, int holder, const TaskReport& report);
   [[nodiscard]] std::optional<std::size_t> begin_next(int level, int leader);
   void stop();

@@ -26,8 +26,11 @@ struct TaskReport {
 /// run while rank 0 serves the queue, possibly inside a task's agreement point: short, and without MPI. An
 /// exception of begin, end or tick stops the run cleanly and is reported in RunSummary::error.
 struct SchedulerHooks {
-  /// Before a task is handed out. If it throws, the task is not handed out and has no end.
-  std::function<void(std::size_t task, int ranks)> begin{};
+  /// Before a task is handed out to a group. If it throws, the task is not handed out and has no end.
+  std::function<void(std::size_t task, RankRange group)> begin{};
+  /// Whether a task may be handed out ahead, to a group that is still at another one. Must not throw. Empty: all
+  /// may.
+  std::function<bool(std::size_t task)> may_wait{};
   /// Exactly once for every task whose begin returned. Abandoned does not count as an attempt.
   std::function<void(std::size_t task, const TaskReport& report)> end{};
   /// Often: progress, housekeeping.

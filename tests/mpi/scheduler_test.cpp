@@ -223,7 +223,7 @@ class Schedule {
 
   SchedulerHooks hooks() {
     SchedulerHooks hooks;
-    hooks.begin = [this](std::size_t task, int ranks) { on_begin(task, ranks); };
+    hooks.begin = [this](std::size_t task, RankRange group) { on_begin(task, group.size); };
     hooks.end = [this](std::size_t task, const TaskReport& report) { on_end(task, report); };
     hooks.tick = [this] { EXPECT_EQ(rank(), 0); };
     hooks.stop_wanted = [this] { return stop_wanted(); };
@@ -462,7 +462,7 @@ TEST(Scheduler, LargestFirstWithinALevelOnOneGroup) {
   const Communicator world = Communicator::world();
   const GroupTree tree(world);
   std::vector<std::size_t> begun;
-  Scheduler scheduler(tree, {.begin = [&](std::size_t task, int) { begun.push_back(task); }});
+  Scheduler scheduler(tree, {.begin = [&](std::size_t task, RankRange /*group*/) { begun.push_back(task); }});
   const std::vector<int> levels{0, 0, 0, 0};
   const auto summary = scheduler.run(levels, std::vector<std::size_t>{2, 0, 3, 1},
                                      [](std::size_t, const TaskGroup&) { return std::string("x"); });
@@ -544,6 +544,31 @@ TEST(Scheduler, LevelsThatDifferBetweenRanksAreRefused) {
   Scheduler scheduler(tree);
   const auto body = [](std::size_t, const TaskGroup&) { return std::string("x"); };
   EXPECT_THROW(scheduler.run(std::vector<int>{world.rank() % 2}, std::vector<std::size_t>{0}, body), GroupError);
+}
+
+// A group never holds more than one task that may not wait.
+TEST(Scheduler, TasksThatMayNotWaitAreNotHandedOutAhead) {
+  const HangAlarm alarm(60);
+  const Communicator world = Communicator::world();
+  const GroupTree tree(world);
+  std::map<int, int> held;
+  std::vector<int> holder(40, -1);
+  SchedulerHooks hooks;
+  hooks.begin = [&](std::size_t task, RankRange group) {
+    EXPECT_EQ(++held[group.first], 1) << "task " << task << " for rank " << group.first;
+    holder[task] = group.first;
+  };
+  hooks.end = [&](std::size_t task, const TaskReport&) { --held[holder[task]]; };
+  hooks.may_wait = [](std::size_t) { return false; };
+  Scheduler scheduler(tree, hooks);
+  const std::vector<int> levels(holder.size(), tree.shape().levels() - 1);
+  std::vector<std::size_t> order(levels.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  const RunSummary summary = scheduler.run(levels, order, [](std::size_t, const TaskGroup& group) {
+    group.agree();
+    return std::string("x");
+  });
+  EXPECT_EQ(summary.done, levels.size());
 }
 
 // A busy leader must not sit on tasks that an idle one could take: as many tasks as ranks, none of which ends

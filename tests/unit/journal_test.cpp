@@ -82,12 +82,11 @@ std::string print(const std::vector<double>& values) {
   return text;
 }
 
-// All that a state says about tasks 0..9 and counts 0..9, to be compared.
-std::string print(const JournalState& state) {
+// What a state knows of what has ended, for tasks 0..9 and counts 0..9, to be compared.
+std::string print_ended(const JournalState& state) {
   std::string text;
   for (const auto& [identity, task] : state.tasks()) {
-    text += fmt::format("{} {} {} {} {} {} {} {}\n", identity.hex(), task.attempt_count(), task.failed_attempts(),
-                        task.unended_attempts(), task.seconds(), task.ranks(), fmt::join(task.failures(), "|"),
+    text += fmt::format("{} {} {} {}\n", identity.hex(), task.failed_attempts(), task.seconds(),
                         fmt::join(task.warnings(), "|"));
     if (const auto* values = task.value("free")) text += "  free " + print(*values) + "\n";
     for (std::int64_t n = 0; n < 10; ++n) {
@@ -96,6 +95,21 @@ std::string print(const JournalState& state) {
     }
   }
   return text;
+}
+
+// The same, and what was begun and did not end.
+std::string print(const JournalState& state) {
+  std::string text = print_ended(state);
+  for (const auto& [identity, task] : state.tasks()) {
+    text += fmt::format("{} {} {} {}\n", task.attempt_count(), task.unended_attempts(), task.ranks(),
+                        fmt::join(task.failures(), "|"));
+  }
+  return text;
+}
+
+// Where the end of a journal is lost, what was begun there is not held against any task.
+void expect_no_blame(const JournalState& state) {
+  for (const auto& [identity, task] : state.tasks()) EXPECT_EQ(task.unended_attempts(), 0) << identity.hex();
 }
 
 // One random event of a run, in no particular order.
@@ -137,12 +151,16 @@ struct Written {
   std::string bytes;
   std::vector<std::size_t> ends;    // of the header and of each record
   std::vector<std::string> states;  // having read up to there
+  std::vector<std::string> ended;   // of that, what has ended
 
   [[nodiscard]] std::size_t whole_at(std::size_t offset) const {
     return static_cast<std::size_t>(std::upper_bound(ends.begin(), ends.end(), offset) - ends.begin());
   }
   [[nodiscard]] std::string state_at(std::size_t offset) const {
     return whole_at(offset) == 0 ? "" : states[whole_at(offset) - 1];
+  }
+  [[nodiscard]] std::string ended_at(std::size_t offset) const {
+    return whole_at(offset) == 0 ? "" : ended[whole_at(offset) - 1];
   }
 };
 
@@ -153,7 +171,9 @@ Written write_random_journal(const fs::path& run, unsigned seed, int records) {
   for (int i = 0; i <= records; ++i) {
     if (i > 0) write_random_record(journal, random);
     written.ends.push_back(fs::file_size(journal.path()));
-    written.states.push_back(print(read_journals(run)));
+    const JournalState state = read_journals(run);
+    written.states.push_back(print(state));
+    written.ended.push_back(print_ended(state));
   }
   written.bytes = read_text(journal.path());
   return written;
@@ -166,10 +186,13 @@ TEST(JournalDamage, TruncationAtEveryByteKeepsTheRecordsBefore) {
     for (std::size_t size = 0; size <= written.bytes.size(); ++size) {
       put_bytes(folder / "cut", "j", written.bytes.substr(0, size));
       const JournalState state = read_journals(folder / "cut", header);
-      EXPECT_EQ(print(state), written.state_at(size)) << "cut at " << size;
       const bool clean = size == 0 || std::count(written.ends.begin(), written.ends.end(), size) == 1;
+      EXPECT_EQ(print_ended(state), written.ended_at(size)) << "cut at " << size;
       ASSERT_EQ(state.warnings().size(), clean ? 0U : 1U);
-      if (!clean) {
+      if (clean) {
+        EXPECT_EQ(print(state), written.state_at(size)) << "cut at " << size;
+      } else {
+        expect_no_blame(state);
         EXPECT_THAT(state.warnings()[0], AllOf(HasSubstr("j.journal"), HasSubstr("cut off")));
       }
     }
@@ -186,7 +209,8 @@ TEST(JournalDamage, AChangedByteAnywhereKeepsTheRecordsBefore) {
       damaged[i] = static_cast<char>(damaged[i] ^ static_cast<char>(1 + random() % 255));
       put_bytes(folder / "flipped", "j", damaged);
       const JournalState state = read_journals(folder / "flipped", header);
-      EXPECT_EQ(print(state), written.state_at(i)) << "changed at " << i;
+      EXPECT_EQ(print_ended(state), written.ended_at(i)) << "changed at " << i;
+      expect_no_blame(state);
       EXPECT_EQ(state.warnings().size(), 1U);
     }
   }
@@ -328,6 +352,66 @@ TEST(JournalState, AttemptsThatEndedTheProgramAddUp) {
     Journal(folder.path(), std::to_string(start), header).begin(begin_record(0, start + 1));
   }
   EXPECT_TRUE(read_journals(folder.path()).task(task_number(0)).exhausted(2));
+}
+
+BeginRecord handed_to(std::int64_t leader, int task) {
+  BeginRecord record = begin_record(task);
+  record.leader = leader;
+  return record;
+}
+
+TEST(JournalState, OfWhatAGroupWasHandedOnlyTheFirstIsBlamed) {
+  const TemporaryFolder folder;
+  Journal journal(folder.path(), "1", header);
+  JournalState state(folder.path(), header);
+  const auto blamed = [&] {
+    state.refresh();
+    std::vector<int> tasks;
+    for (int task = 0; task < 4; ++task) {
+      if (state.task(task_number(task)).unended_attempts() == 1) tasks.push_back(task);
+    }
+    return tasks;
+  };
+  journal.begin(handed_to(0, 0));
+  journal.begin(handed_to(2, 1));
+  journal.begin(handed_to(0, 2));
+  journal.begin(handed_to(2, 3));
+  EXPECT_THAT(blamed(), ElementsAre(0, 1));
+  EXPECT_TRUE(state.task(task_number(2)).suspect());
+  EXPECT_EQ(state.task(task_number(2)).attempt_count(), 0);
+  journal.done(done_record(0, {1}, 1.0));
+  EXPECT_THAT(blamed(), ElementsAre(1, 2));
+  EXPECT_FALSE(state.task(task_number(0)).suspect());
+  journal.abandoned({task_number(3)});
+  EXPECT_THAT(blamed(), ElementsAre(1, 2));
+  EXPECT_FALSE(state.task(task_number(3)).suspect());
+  EXPECT_EQ(print(read_journals(folder.path())), print(state));
+}
+
+TEST(JournalState, NobodyIsBlamedWhereTheEndOfTheJournalIsLost) {
+  const TemporaryFolder folder;
+  Journal journal(folder.path(), "1", header);
+  journal.begin(begin_record(0));
+  const std::uint64_t begun = fs::file_size(journal.path());
+  journal.done(done_record(0, {1}, 1.0));
+  fs::resize_file(journal.path(), begun + 5);
+  const JournalState state = read_journals(folder.path());
+  EXPECT_FALSE(state.task(task_number(0)).exhausted(1));
+  EXPECT_TRUE(state.task(task_number(0)).suspect());
+  fs::resize_file(journal.path(), begun);
+  EXPECT_TRUE(read_journals(folder.path()).task(task_number(0)).exhausted(1));
+}
+
+TEST(JournalState, ATaskThatFitsNowhereWasNotAttempted) {
+  const TemporaryFolder folder;
+  Journal journal(folder.path(), "1", header);
+  journal.failed({.identity = task_number(0), .message = "too large", .seconds = 0.0, .ranks = never_handed_out});
+  const JournalState state = read_journals(folder.path());
+  const TaskHistory& task = state.task(task_number(0));
+  EXPECT_FALSE(task.exhausted(1));
+  EXPECT_EQ(task.attempt_count(), 0);
+  EXPECT_EQ(task.failed_attempts(), 1);
+  EXPECT_THAT(task.failures(), ElementsAre("too large"));
 }
 
 void write_empty_journal(const fs::path& run, const std::string& stem, const JournalHeader& written) {

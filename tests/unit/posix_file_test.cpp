@@ -151,6 +151,9 @@ TEST(ProcessIdentity, KnowsTheLivingAndTheDead) {
   EXPECT_FALSE(process_exists(-1));
   const pid_t child = ::fork();
   if (child == 0) ::_exit(0);
+  siginfo_t ended{};
+  ::waitid(P_PID, static_cast<id_t>(child), &ended, WEXITED | WNOWAIT);
+  EXPECT_FALSE(process_exists(child)) << "it has ended, though nobody has waited for it";
   ::waitpid(child, nullptr, 0);
   EXPECT_FALSE(process_exists(child));
   EXPECT_EQ(process_start_ticks(child), std::nullopt);

@@ -116,7 +116,8 @@ TEST_F(StatusOfARun, ATaskOfADeadProgramIsNotRunning) {
   const RunLock lock(run.path(), Shard{}, environment);
   EXPECT_EQ(report().counts().running, 0U);
   // After the last attempt that is due it has failed.
-  begin(*writer, 0, start_seconds + 1.0);
+  const auto again = journal(start_seconds + 1.0, 999999999);
+  begin(*again, 0, start_seconds + 1.0);
   const StatusReport status = report();
   EXPECT_EQ(status.counts().failed, 1U);
   ASSERT_THAT(status.failures(), SizeIs(1));

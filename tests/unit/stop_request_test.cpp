@@ -47,6 +47,37 @@ TEST(StopRequest, NothingAsksByItself) {
   EXPECT_EQ(stop.reason(), "");
 }
 
+TEST(StopRequest, GetsTheSignalsThatWereHeldAndHoldsThemAgainBehindIt) {
+  const pid_t child = fork();
+  if (child == 0) {
+    hold_stop_signals();
+    raise(SIGUSR1);
+    bool as_expected = false;
+    {
+      StopRequest stop({});
+      as_expected = stop.wanted() && stop.reason() == "signal SIGUSR1";
+    }
+    raise(SIGTERM);
+    _exit(as_expected ? 7 : 8);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  ASSERT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 7);
+}
+
+TEST_F(StopFile, CanBeNamedLater) {
+  touch(1);
+  FakeClock fake;
+  StopRequest stop({}, fake.clock());
+  stop.watch(file());
+  fake.now += 2.0;
+  EXPECT_FALSE(stop.wanted());
+  touch(2);
+  fake.now += 2.0;
+  EXPECT_TRUE(stop.wanted());
+}
+
 TEST(StopRequest, OneSignalSetsTheFlag) {
   for (const auto& [number, name] :
        {std::pair{SIGUSR1, "signal SIGUSR1"}, {SIGTERM, "signal SIGTERM"}, {SIGINT, "signal SIGINT"}}) {

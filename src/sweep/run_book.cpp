@@ -1,0 +1,268 @@
+#include "sweep/run_book.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+#include "results/provenance.hpp"
+#include "sweep/console.hpp"
+#include "sweep/cost_model.hpp"
+#include "sweep/placement.hpp"
+#include "sweep/task_payload.hpp"
+
+namespace diffphase {
+
+namespace {
+
+// Results are replaced this often, and less often where writing them takes long.
+constexpr std::chrono::seconds results_interval{60};
+constexpr int results_share = 50;
+
+std::string outcome_name(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::done:
+      return "done";
+    case Outcome::failed:
+      return "failed";
+    default:
+      return "abandoned";
+  }
+}
+
+double now_seconds() { return unix_seconds(std::chrono::system_clock::now()); }
+
+}  // namespace
+
+RunBook::RunBook(const RunOptions& options, RunPlan plan, std::int64_t ranks)
+    : options_(options),
+      plan_(std::move(plan)),
+      ranks_(ranks),
+      folder_(options.folder.empty() ? std::filesystem::path("runs") / plan_.whole.file.name : options.folder),
+      shard_(shard_of(options)),
+      start_(std::chrono::system_clock::now()),
+      next_results_(std::chrono::steady_clock::now() + results_interval) {
+  ensure_directory(folder_);
+  lock_ = std::make_unique<RunLock>(folder_, shard_);
+  const JournalHeader header = journal_header(plan_.whole);
+  journals_ = std::make_unique<JournalState>(folder_, header);
+  journals_->refresh();
+  for (const std::string& warning : journals_->warnings()) show_warning(warning);
+  replace_file(folder_ / "sweep.toml", plan_.whole.file.effective_text);
+  const std::string stem = start_stem(start_, shard_, this_process());
+  journal_ = std::make_unique<Journal>(folder_, stem, header);
+  log_ = std::make_unique<AttemptLog>(folder_, stem);
+  aggregator_ = std::make_unique<Aggregator>(plan_.whole);
+}
+
+const std::vector<PendingTask>& RunBook::find_pending(const TreeShape& shape) {
+  for (std::size_t index = 0; index < plan_.selected.tasks.size(); ++index) look_at(index, shape);
+  start_progress();
+  show_info(fmt::format("{}: {} tasks, {} done before, {} to do on {} rank{}, {} failed before; folder {}",
+                        plan_.whole.file.name, plan_.selected.tasks.size(), already_done_, pending_.size(), ranks_,
+                        ranks_ == 1 ? "" : "s", failed_.size(), folder_.string()));
+  return pending_;
+}
+
+void RunBook::look_at(std::size_t index, const TreeShape& shape) {
+  const SweepTask& task = plan_.selected.tasks[index];
+  const Resources& resources = plan_.selected.file.resources;
+  const TaskHistory& history = journals_->task(task.identity);
+  if (history.complete(task.counts)) {
+    ++already_done_;
+    return;
+  }
+  PendingTask next{.index = index,
+                   .request = history.missing(task.counts),
+                   .attempt = history.attempt_count() + 1,
+                   .suspect = history.suspect()};
+  const TaskLoad load = task_load(task.measure().cost(plan_.selected.parameters(task), next.request));
+  const Placement placement = place(load, shape,
+                                    {.memory_per_rank = static_cast<double>(resources.memory_per_rank),
+                                     .ranks_per_task = static_cast<int>(resources.ranks_per_task)});
+  if (!placement.problem.empty()) {
+    refuse(index, placement.problem);
+  } else if (history.exhausted(resources.max_attempts) && !options_.retry_failed) {
+    failed_.insert(index);
+  } else {
+    next.level = placement.level;
+    next.operations = load.operations;
+    pending_.push_back(std::move(next));
+  }
+}
+
+void RunBook::refuse(std::size_t index, const std::string& problem) {
+  const SweepTask& task = plan_.selected.tasks[index];
+  failed_.insert(index);
+  const auto known = journals_->task(task.identity).failures();
+  if (known.empty() || known.back() != problem) {
+    journal_->failed({.identity = task.identity, .message = problem, .seconds = 0.0, .ranks = never_handed_out});
+  }
+  show_warning(plan_.selected.label(task) + ": " + problem);
+}
+
+void RunBook::start_progress() {
+  double work = 0.0;
+  for (const PendingTask& task : pending_) work += task.operations;
+  const bool shown = options_.verbosity != Verbosity::quiet;
+  Progress::Sink sink{.terminal = shown && isatty(STDERR_FILENO) != 0, .write = {}};
+  if (shown) {
+    sink.write = [terminal = sink.terminal](const std::string& text) {
+      if (terminal) {
+        std::fputs(text.c_str(), stderr);
+      } else {
+        show_info(text.substr(0, text.size() - 1));
+      }
+    };
+  }
+  progress_ = std::make_unique<Progress>(pending_.size(), work, std::move(sink));
+}
+
+void RunBook::begin(std::size_t i, RankRange group) {
+  journal_->begin({.identity = task(i).identity,
+                   .attempt = pending_[i].attempt,
+                   .ranks = group.size,
+                   .leader = group.first,
+                   .time = now_seconds()});
+  show_detail("begin " + plan_.selected.label(task(i)));
+}
+
+void RunBook::end(std::size_t i, const TaskReport& report) {
+  TaskReport told = report;
+  std::vector<std::string> warnings;
+  if (told.outcome == Outcome::done) {
+    try {
+      const MeasureResult result = decode_result(report.payload);
+      warnings = result.warnings;
+      record_done(i, result, report);
+    } catch (const FileError&) {
+      throw;
+    } catch (const std::exception& e) {  // no result, or one that the journal does not take
+      told.outcome = Outcome::failed;
+      told.message = std::string("the result could not be kept: ") + e.what();
+    }
+  }
+  const std::string label = plan_.selected.label(task(i));
+  if (told.outcome == Outcome::failed) {
+    journal_->failed(
+        {.identity = task(i).identity, .message = told.message, .seconds = told.seconds, .ranks = told.ranks});
+    failed_.insert(pending_[i].index);
+    show_warning(fmt::format("{} failed: {}", label, told.message));
+  }
+  if (told.outcome == Outcome::abandoned) journal_->abandoned({.identity = task(i).identity});
+  for (const std::string& warning : warnings) {
+    if (warned_.insert(warning).second) show_warning(label + ": " + warning);
+  }
+  if (told.outcome != Outcome::abandoned) {
+    progress_->task_ended(told.outcome == Outcome::failed, pending_[i].operations);
+  }
+  log_->write({.label = label,
+               .identity = task(i).identity,
+               .measure = std::string(task(i).measure().name()),
+               .outcome = outcome_name(told.outcome),
+               .seconds = told.seconds,
+               .ranks = told.ranks,
+               .attempt = pending_[i].attempt,
+               .message = told.message,
+               .warnings = warnings});
+}
+
+void RunBook::record_done(std::size_t i, const MeasureResult& result, const TaskReport& report) {
+  std::set<std::string> per_sample;
+  for (const VariableSpec& spec : task(i).measure().variables(plan_.selected.parameters(task(i)))) {
+    if (spec.per_sample) per_sample.insert(spec.name);
+  }
+  DoneRecord record{.identity = task(i).identity,
+                    .counts = pending_[i].request.counts,
+                    .count_free = pending_[i].request.count_free,
+                    .variables = {},
+                    .warnings = result.warnings,
+                    .seconds = report.seconds,
+                    .ranks = report.ranks};
+  for (const VariableValues& variable : result.variables) {
+    record.variables.push_back({variable.name, per_sample.count(variable.name) > 0, variable.values});
+  }
+  journal_->done(record);
+}
+
+void RunBook::tick() {
+  progress_->tick();
+  journal_->poll();
+  if (!lock_->beat()) lock_lost_ = true;
+  const auto now = std::chrono::steady_clock::now();
+  if (!whole() || now < next_results_) return;
+  write_results_file();
+  const auto after = std::chrono::steady_clock::now();
+  next_results_ =
+      after + std::max<std::chrono::steady_clock::duration>(results_interval, results_share * (after - now));
+}
+
+void RunBook::write_results_file() {
+  journal_->sync();
+  journals_->refresh();
+  ResultsFile results = aggregator_->results(*journals_);
+  add_provenance(results, {.command_line = options_.command_line,
+                           .sweep = plan_.whole.file.effective_text,
+                           .mpi_size = ranks_,
+                           .start = start_,
+                           .end = std::chrono::system_clock::now()});
+  write_results(folder_ / "results.h5", results);
+}
+
+// Brings all to disk; returns the first error, `error` if there was one before.
+std::string RunBook::save_all(std::string error) {
+  try {
+    if (whole()) write_results_file();
+    journal_->close();
+  } catch (const FileError& e) {
+    if (error.empty()) error = e.what();
+  }
+  return error;
+}
+
+int RunBook::conclude(const RunSummary& summary, const std::string& stop_reason) {
+  progress_->finish();
+  const std::string error = save_all(summary.error);
+  const std::string folder = folder_.string();
+  if (!error.empty()) {
+    show_error(error);
+    fmt::print("diffphase: {}\nEverything finished so far is in {}; mend the cause and run the same command again.\n",
+               error, folder);
+    return exit_bad_input;
+  }
+  if (summary.stopped()) return conclude_stopped(summary, stop_reason);
+  if (!failed_.empty()) return conclude_failed();
+  if (!whole()) {
+    fmt::print("diffphase: shard {} is complete; when all are, run `diffphase collect {}`.\n", shard_.name(), folder);
+  } else {
+    fmt::print("diffphase: complete; {}/results.h5 holds everything, `python3 -m analysis report {}` draws it.\n",
+               folder, folder);
+  }
+  return exit_complete;
+}
+
+int RunBook::conclude_stopped(const RunSummary& summary, const std::string& stop_reason) const {
+  std::string reason = stop_reason.empty() ? "a signal to another rank" : stop_reason;
+  if (lock_lost_) reason = "another start took the folder over";
+  fmt::print("diffphase: stopped ({}) with {} of {} tasks left; run the same command again to go on.\n", reason,
+             summary.abandoned + summary.not_begun, pending_.size());
+  return exit_stopped;
+}
+
+int RunBook::conclude_failed() {
+  journals_->refresh();
+  for (const std::size_t index : failed_) fmt::print("failed: {}\n", failure_text(index));
+  fmt::print("diffphase: {} task{} failed, the rest is in {}; `--retry-failed` tries {} again.\n", failed_.size(),
+             failed_.size() == 1 ? "" : "s", folder_.string(), failed_.size() == 1 ? "it" : "them");
+  return exit_failed_tasks;
+}
+
+std::string RunBook::failure_text(std::size_t index) {
+  const SweepTask& failing = plan_.selected.tasks[index];
+  const auto failures = journals_->task(failing.identity).failures();
+  return plan_.selected.label(failing) + ": " + (failures.empty() ? "no message" : failures.back());
+}
+
+}  // namespace diffphase

@@ -1,0 +1,85 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "files/wall_clock.hpp"
+#include "sweep/aggregate.hpp"
+#include "sweep/attempt_log.hpp"
+#include "sweep/group_tree.hpp"
+#include "sweep/journal.hpp"
+#include "sweep/pending_task.hpp"
+#include "sweep/progress.hpp"
+#include "sweep/run.hpp"
+#include "sweep/run_lock.hpp"
+#include "sweep/run_plan.hpp"
+#include "sweep/scheduler.hpp"
+
+namespace diffphase {
+
+/// What rank 0 keeps of one start, between the first look at the journals and the last line of output: lock,
+/// journal, log, progress, results. Rank 0 only.
+class RunBook {
+ public:
+  /// Takes the lock, reads the journals, begins a new one. `options` must outlive the book. Throws BadInput or
+  /// FileError.
+  RunBook(const RunOptions& options, RunPlan plan, std::int64_t ranks);
+
+  [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
+
+  /// Decides what is left to do and where. A task that fits nowhere is recorded as failed: never handed out, so
+  /// that it is looked at again in every start.
+  const std::vector<PendingTask>& find_pending(const TreeShape& shape);
+
+  /// What the scheduler tells; `i` counts the pending tasks. Throw FileError when the disk is full.
+  void begin(std::size_t i, RankRange group);
+  void end(std::size_t i, const TaskReport& report);
+  void tick();
+
+  /// Another start took the folder over: this one should end.
+  [[nodiscard]] bool lock_lost() const { return lock_lost_; }
+
+  /// Writes the results, prints what happened and what to do next; returns the exit code. `stop_reason` is empty
+  /// where another rank knows it.
+  [[nodiscard]] int conclude(const RunSummary& summary, const std::string& stop_reason);
+
+ private:
+  [[nodiscard]] const SweepTask& task(std::size_t i) const { return plan_.selected.tasks[pending_[i].index]; }
+  [[nodiscard]] bool whole() const { return shard_.count == 1; }
+  void look_at(std::size_t index, const TreeShape& shape);
+  void start_progress();
+  void refuse(std::size_t index, const std::string& problem);
+  void record_done(std::size_t i, const MeasureResult& result, const TaskReport& report);
+  void write_results_file();
+  [[nodiscard]] std::string save_all(std::string error);
+  [[nodiscard]] std::string failure_text(std::size_t index);
+  int conclude_stopped(const RunSummary& summary, const std::string& stop_reason) const;
+  int conclude_failed();
+
+  const RunOptions& options_;
+  RunPlan plan_;
+  std::int64_t ranks_;
+  std::filesystem::path folder_;
+  Shard shard_;
+  WallTime start_;
+  std::unique_ptr<RunLock> lock_;
+  std::unique_ptr<JournalState> journals_;
+  std::unique_ptr<Journal> journal_;
+  std::unique_ptr<AttemptLog> log_;
+  std::unique_ptr<Aggregator> aggregator_;
+  std::unique_ptr<Progress> progress_;
+  std::vector<PendingTask> pending_;
+  std::set<std::size_t> failed_;  // in RunPlan::selected.tasks
+  std::set<std::string> warned_;
+  std::size_t already_done_ = 0;
+  bool lock_lost_ = false;
+  std::chrono::steady_clock::time_point next_results_;
+};
+
+}  // namespace diffphase

@@ -1,0 +1,88 @@
+#include "sweep/run_plan.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <span>
+
+#include "files/bad_input.hpp"
+#include "files/bounded_archive.hpp"
+#include "results/provenance.hpp"
+
+namespace diffphase {
+
+namespace {
+
+// Key of a data file among the summaries: everything that changes what inspect_dataset sees.
+std::string summary_key(const DatasetFile& file) {
+  std::string key = fmt::format("{}\n{}\n{}\n{}", file.path, file.labels, file.pad, static_cast<int>(file.scaling));
+  for (const std::int64_t label : file.select_classes) key += "," + std::to_string(label);
+  return key;
+}
+
+}  // namespace
+
+RunPlan make_plan(const RunOptions& options, const std::string& text, DatasetSummaries& summaries,
+                  const std::vector<const Measure*>& measures) {
+  const auto inspect = [&](const DatasetFile& file) {
+    const auto [place, is_new] = summaries.try_emplace(summary_key(file));
+    if (is_new) place->second = inspect_dataset(file);
+    return place->second;
+  };
+  const auto parse = [&] {
+    Sweep sweep = make_sweep(parse_sweep_text(text, options.sweep_file, options.overrides, measures));
+    attach_dataset_summaries(sweep, inspect);
+    return sweep;
+  };
+  RunPlan plan{parse(), parse()};
+  if (!options.points.empty()) select_points(plan.selected, options.points);
+  if (!options.shard.empty()) select_shard(plan.selected, options.shard);
+  return plan;
+}
+
+Shard shard_of(const RunOptions& options) {
+  Shard shard;
+  if (!options.shard.empty() && std::sscanf(options.shard.c_str(), "%d/%d", &shard.index, &shard.count) != 2) {
+    throw BadInput("--shard " + options.shard + ": expected I/M");
+  }
+  return shard;
+}
+
+JournalHeader journal_header(const Sweep& sweep) {
+  return {.seed = sweep.file.seed,
+          .numerics_version = numerics_version,
+          .program_version = program_version(),
+          .sweep = sweep.file.effective_text};
+}
+
+std::string encode_summaries(const DatasetSummaries& summaries) {
+  ArchiveWriter archive;
+  archive.count(summaries.size());
+  for (const auto& [key, s] : summaries) {
+    archive.text(key);
+    archive.integer(s.rows);
+    archive.integer(s.dimension);
+    archive.integers(s.class_sizes);
+    archive.real(s.mean);
+    archive.real(s.standard_deviation);
+  }
+  const auto bytes = archive.bytes();
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+DatasetSummaries decode_summaries(const std::string& bytes) {
+  ArchiveReader archive(std::as_bytes(std::span(bytes)));
+  DatasetSummaries summaries;
+  for (std::size_t left = archive.count(8); left > 0; --left) {
+    const std::string key = archive.text();
+    DatasetSummary& s = summaries[key];
+    s.rows = archive.integer();
+    s.dimension = archive.integer();
+    s.class_sizes = archive.integers();
+    s.mean = archive.real();
+    s.standard_deviation = archive.real();
+  }
+  return summaries;
+}
+
+}  // namespace diffphase

@@ -1,0 +1,148 @@
+"""Results do not depend on the number of ranks, the size of the groups, the partition, or what else is in the lists.
+
+    python3 tests/cli/ranks_test.py --program BUILD/drivers/diffphase
+"""
+
+import argparse
+import pathlib
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+# pylint: disable=wrong-import-position
+from started_program import Program
+import compare_results
+import numpy as np
+
+SWEEP = """
+name = "ranks"
+seed = 11
+realizations = 2
+[process]
+kind = "ornstein-uhlenbeck"
+time = {{ from = 0.05, to = 6.0, count = 16, spacing = "log" }}
+[ensemble]
+kind = "gaussian-mixture"
+dimension = [24, 50]
+classes = [2, 3]
+centroids = "orthogonal"
+[dataset]
+samples = {samples}
+[measure]
+speciation = {{ probes = 700 }}
+collapse = {{ probes = 300, partition = "{partition}" }}
+[resources]
+ranks_per_task = {ranks_per_task}
+"""
+
+# Sizes of the groups at each level of the tree of so many ranks: the smallest group of the level where a task of
+# ranks_per_task ranks runs, and the largest there.
+GROUPS = {(1, 1): (1, 1), (1, 2): (1, 1), (1, 3): (1, 1), (2, 1): (1, 1), (2, 2): (2, 2), (2, 3): (2, 2),
+          (3, 1): (1, 1), (3, 2): (3, 3), (3, 3): (3, 3), (4, 1): (1, 1), (4, 2): (2, 2), (4, 3): (4, 4)}
+
+
+def require(condition, message):
+    if not condition:
+        raise AssertionError(message)
+
+
+class Runs:
+    """Runs of one sweep in many ways."""
+
+    def __init__(self, program, scratch):
+        self.program = program
+        self.scratch = scratch
+
+    def run(self, name, ranks, ranks_per_task=1, samples="[300, 700]", partition="component", folder=None):
+        """Returns the results file."""
+        file = self.scratch / f"{name}.toml"
+        file.write_text(SWEEP.format(samples=samples, partition=partition, ranks_per_task=ranks_per_task),
+                        encoding="utf-8")
+        folder = self.scratch / (folder or name)
+        ended = self.program.run(["run", file, "-o", folder, "-q"], ranks)
+        require(ended.code == 0, f"{name}: {ended}")
+        return folder / "results.h5"
+
+
+def require_identical(a, b, name, bits=False):
+    found = compare_results.differences(a, b, bits=bits)
+    require(not found, f"{name}:\n" + "\n".join(found[:8]))
+
+
+def require_groups(path, ranks, ranks_per_task):
+    sizes = set(np.unique(compare_results.Results(path).values("task_ranks")))
+    smallest, largest = GROUPS[ranks, ranks_per_task]
+    require(sizes == {smallest, largest}, f"{ranks} ranks, {ranks_per_task} per task: groups of {sizes} ranks")
+
+
+def ranks_and_groups(runs):
+    reference = runs.run("1-1", ranks=0)
+    by_group = {}
+    for (ranks, per_task), (size, _) in GROUPS.items():
+        path = runs.run(f"ranks-{ranks}-{per_task}", ranks, per_task)
+        require_groups(path, ranks, per_task)
+        require_identical(reference, path, f"{ranks} ranks, {per_task} per task")
+        require_identical(by_group.setdefault(size, path), path, f"{ranks} ranks, {per_task} per task", bits=True)
+    print(f"{len(GROUPS)} combinations of ranks and ranks per task, groups of {sorted(by_group)}: identical",
+          flush=True)
+
+
+def partitions(runs):
+    reference = runs.run("component", ranks=1)
+    for ranks, per_task in [(1, 1), (2, 2), (3, 3), (4, 3)]:
+        path = runs.run(f"dimension-{ranks}", ranks, per_task, partition="dimension")
+        require_groups(path, ranks, per_task)
+        # Another order of summation, so equal bits are not to be expected at any group size.
+        found = [text for text in compare_results.differences(reference, path) if "must have equal bits" not in text]
+        require(not found, "\n".join(found[:8]))
+        require_close(reference, path)
+    print("partition by dimension on 1 to 4 ranks: the same numbers as by component", flush=True)
+
+
+def require_close(path_a, path_b):
+    """All measured variables to 1e-10 (critical times 1e-8) of their largest magnitude, also at equal group size."""
+    a, b = compare_results.Results(path_a), compare_results.Results(path_b)
+    for name in a.measured():
+        x, y = a.values(name), b.values(name)
+        if x.dtype.kind != "f" or "_residual" in name:
+            continue
+        is_time = "_time" in name and "time" not in a.dims(name)
+        scale = compare_results.largest_magnitude(x, y)
+        tolerance = (compare_results.TIME_TOLERANCE if is_time else compare_results.CURVE_TOLERANCE) * scale
+        require(np.allclose(x, y, rtol=0.0, atol=tolerance, equal_nan=True),
+                f"{name}: {np.nanmax(np.abs(x - y)):.3g} apart, {tolerance:.3g} allowed")
+
+
+def extension(runs):
+    """More sample counts do not change the numbers of the others."""
+    for ranks, per_task in [(2, 1), (2, 2)]:
+        few = runs.run(f"few-{per_task}", ranks, per_task, samples="[300, 700]", folder=f"grown-{per_task}")
+        before = compare_results.Results(few)
+        grown = runs.run(f"grown-{per_task}", ranks, per_task, samples="[100, 300, 500, 700, 900]")
+        after = compare_results.Results(grown)
+        for name in before.measured():
+            x, y = before.values(name), after.values(name)
+            if "samples" in after.dims(name):
+                y = np.take(y, [1, 3], axis=after.dims(name).index("samples"))
+            require(np.array_equal(x, y, equal_nan=x.dtype.kind == "f"), f"{name} changed when samples were added")
+        at_once = runs.run(f"at-once-{per_task}", ranks, per_task, samples="[100, 300, 500, 700, 900]")
+        require_identical(grown, at_once, "samples added one after another or at once", bits=True)
+    print("more sample counts leave the numbers of the others as they are, to the last bit", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--program", required=True)
+    arguments = parser.parse_args()
+    start = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="ranks_", ignore_cleanup_errors=True) as folder:
+        runs = Runs(Program(arguments.program, folder), pathlib.Path(folder))
+        ranks_and_groups(runs)
+        partitions(runs)
+        extension(runs)
+    print(f"passed in {time.monotonic() - start:.0f} s")
+
+
+if __name__ == "__main__":
+    main()
