@@ -98,7 +98,8 @@ void RunBook::refuse(std::size_t index, const std::string& problem) {
   failed_.insert(index);
   const auto known = journals_->task(task.identity).failures();
   if (known.empty() || known.back() != problem) {
-    journal_->failed({.identity = task.identity, .message = problem, .seconds = 0.0, .ranks = never_handed_out});
+    journal_->write(
+        FailedRecord{.identity = task.identity, .message = problem, .seconds = 0.0, .ranks = never_handed_out});
   }
   show_warning(plan_.selected.label(task) + ": " + problem);
 }
@@ -121,11 +122,11 @@ void RunBook::start_progress() {
 }
 
 void RunBook::begin(std::size_t i, RankRange group) {
-  journal_->begin({.identity = task(i).identity,
-                   .attempt = pending_[i].attempt,
-                   .ranks = group.size,
-                   .leader = group.first,
-                   .time = now_seconds()});
+  journal_->write(BeginRecord{.identity = task(i).identity,
+                              .attempt = pending_[i].attempt,
+                              .ranks = group.size,
+                              .leader = group.first,
+                              .time = now_seconds()});
   show_detail("begin " + plan_.selected.label(task(i)));
 }
 
@@ -146,12 +147,12 @@ void RunBook::end(std::size_t i, const TaskReport& report) {
   }
   const std::string label = plan_.selected.label(task(i));
   if (told.outcome == Outcome::failed) {
-    journal_->failed(
-        {.identity = task(i).identity, .message = told.message, .seconds = told.seconds, .ranks = told.ranks});
+    journal_->write(FailedRecord{
+        .identity = task(i).identity, .message = told.message, .seconds = told.seconds, .ranks = told.ranks});
     failed_.insert(pending_[i].index);
     show_warning(fmt::format("{} failed: {}", label, told.message));
   }
-  if (told.outcome == Outcome::abandoned) journal_->abandoned({.identity = task(i).identity});
+  if (told.outcome == Outcome::abandoned) journal_->write(AbandonedRecord{.identity = task(i).identity});
   for (const std::string& warning : warnings) {
     if (warned_.insert(warning).second) show_warning(label + ": " + warning);
   }
@@ -184,7 +185,7 @@ void RunBook::record_done(std::size_t i, const MeasureResult& result, const Task
   for (const VariableValues& variable : result.variables) {
     record.variables.push_back({variable.name, per_sample.count(variable.name) > 0, variable.values});
   }
-  journal_->done(record);
+  journal_->write(record);
 }
 
 void RunBook::tick() {

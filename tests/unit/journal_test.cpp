@@ -119,7 +119,7 @@ void write_random_record(Journal& journal, std::mt19937& random) {
   switch (random() % 5) {
     case 0:
     case 1:
-      journal.begin(begin_record(task));
+      journal.write(begin_record(task));
       break;
     case 2: {
       std::vector<std::int64_t> counts;
@@ -128,14 +128,14 @@ void write_random_record(Journal& journal, std::mt19937& random) {
       }
       DoneRecord record = done_record(task, counts, value, random() % 2 == 0);
       if (random() % 3 == 0) record.warnings = {"extend the grid", "twice"};
-      journal.done(record);
+      journal.write(record);
       break;
     }
     case 3:
-      journal.failed(failed_record(task, fmt::format("no {}", value)));
+      journal.write(failed_record(task, fmt::format("no {}", value)));
       break;
     default:
-      journal.abandoned({task_number(task)});
+      journal.write(AbandonedRecord{task_number(task)});
   }
 }
 
@@ -268,14 +268,14 @@ TEST(JournalState, ReadingInAnyOrderGivesTheSame) {
 TEST(JournalState, TheFirstCompleteRecordOfACountWins) {
   const TemporaryFolder folder;
   Journal second(folder.path(), "2", header);
-  second.done(done_record(0, {100, 200}, 20.0));
+  second.write(done_record(0, {100, 200}, 20.0));
   JournalState state(folder.path(), header);
   state.refresh();
   const TaskHistory& task = state.task(task_number(0));
   EXPECT_THAT(*task.value(200, "counted"), ElementsAre(220.0, -180.0));
 
   Journal first(folder.path(), "1", header);
-  first.done(done_record(0, {200, 300}, 10.0, false));
+  first.write(done_record(0, {200, 300}, 10.0, false));
   state.refresh();
   EXPECT_THAT(*task.value(100, "counted"), ElementsAre(120.0, -80.0));
   EXPECT_THAT(*task.value(200, "counted"), ElementsAre(210.0, -190.0));
@@ -297,10 +297,10 @@ TEST(JournalState, TellsWhatIsMissing) {
   };
   EXPECT_EQ(missing().counts, counts);
   EXPECT_TRUE(missing().count_free);
-  journal.done(done_record(0, {20}, 1.0, false));
+  journal.write(done_record(0, {20}, 1.0, false));
   EXPECT_THAT(missing().counts, ElementsAre(10, 30));
   EXPECT_TRUE(missing().count_free);
-  journal.done(done_record(0, {10, 30}, 1.0, true));
+  journal.write(done_record(0, {10, 30}, 1.0, true));
   EXPECT_THAT(missing().counts, IsEmpty());
   EXPECT_FALSE(missing().count_free);
   EXPECT_TRUE(state.task(task_number(0)).complete(counts));
@@ -312,20 +312,20 @@ TEST(JournalState, CountsAttempts) {
   auto state = [&]() { return read_journals(folder.path(), header).task(task_number(0)); };
   {
     Journal journal(folder.path(), "1", header);
-    journal.begin(begin_record(0));
+    journal.write(begin_record(0));
     EXPECT_EQ(state().unended_attempts(), 1);
-    journal.abandoned({task_number(0)});
+    journal.write(AbandonedRecord{task_number(0)});
     EXPECT_EQ(state().unended_attempts(), 0);
     EXPECT_EQ(state().attempt_count(), 0);
     EXPECT_FALSE(state().exhausted(1));
-    journal.begin(begin_record(0));
-    journal.failed(failed_record(0, "too hot"));
+    journal.write(begin_record(0));
+    journal.write(failed_record(0, "too hot"));
     EXPECT_EQ(state().failed_attempts(), 1);
     EXPECT_FALSE(state().exhausted(2));
   }
   {
     Journal journal(folder.path(), "2", header);
-    journal.begin(begin_record(0, 2));
+    journal.write(begin_record(0, 2));
   }
   EXPECT_EQ(state().attempt_count(), 2);
   EXPECT_THAT(state().failures(), ElementsAre("too hot", "ended the program"));
@@ -335,8 +335,8 @@ TEST(JournalState, CountsAttempts) {
   {
     // A success forgives what was before; the total stays.
     Journal journal(folder.path(), "3", header);
-    journal.begin(begin_record(0, 3));
-    journal.done(done_record(0, {1}, 1.0));
+    journal.write(begin_record(0, 3));
+    journal.write(done_record(0, {1}, 1.0));
   }
   EXPECT_FALSE(state().exhausted(1));
   EXPECT_THAT(state().failures(), IsEmpty());
@@ -349,7 +349,7 @@ TEST(JournalState, AttemptsThatEndedTheProgramAddUp) {
   const TemporaryFolder folder;
   for (int start = 0; start < 2; ++start) {
     EXPECT_FALSE(read_journals(folder.path()).task(task_number(0)).exhausted(2));
-    Journal(folder.path(), std::to_string(start), header).begin(begin_record(0, start + 1));
+    Journal(folder.path(), std::to_string(start), header).write(begin_record(0, start + 1));
   }
   EXPECT_TRUE(read_journals(folder.path()).task(task_number(0)).exhausted(2));
 }
@@ -372,17 +372,17 @@ TEST(JournalState, OfWhatAGroupWasHandedOnlyTheFirstIsBlamed) {
     }
     return tasks;
   };
-  journal.begin(handed_to(0, 0));
-  journal.begin(handed_to(2, 1));
-  journal.begin(handed_to(0, 2));
-  journal.begin(handed_to(2, 3));
+  journal.write(handed_to(0, 0));
+  journal.write(handed_to(2, 1));
+  journal.write(handed_to(0, 2));
+  journal.write(handed_to(2, 3));
   EXPECT_THAT(blamed(), ElementsAre(0, 1));
   EXPECT_TRUE(state.task(task_number(2)).suspect());
   EXPECT_EQ(state.task(task_number(2)).attempt_count(), 0);
-  journal.done(done_record(0, {1}, 1.0));
+  journal.write(done_record(0, {1}, 1.0));
   EXPECT_THAT(blamed(), ElementsAre(1, 2));
   EXPECT_FALSE(state.task(task_number(0)).suspect());
-  journal.abandoned({task_number(3)});
+  journal.write(AbandonedRecord{task_number(3)});
   EXPECT_THAT(blamed(), ElementsAre(1, 2));
   EXPECT_FALSE(state.task(task_number(3)).suspect());
   EXPECT_EQ(print(read_journals(folder.path())), print(state));
@@ -391,9 +391,9 @@ TEST(JournalState, OfWhatAGroupWasHandedOnlyTheFirstIsBlamed) {
 TEST(JournalState, NobodyIsBlamedWhereTheEndOfTheJournalIsLost) {
   const TemporaryFolder folder;
   Journal journal(folder.path(), "1", header);
-  journal.begin(begin_record(0));
+  journal.write(begin_record(0));
   const std::uint64_t begun = fs::file_size(journal.path());
-  journal.done(done_record(0, {1}, 1.0));
+  journal.write(done_record(0, {1}, 1.0));
   fs::resize_file(journal.path(), begun + 5);
   const JournalState state = read_journals(folder.path());
   EXPECT_FALSE(state.task(task_number(0)).exhausted(1));
@@ -405,7 +405,8 @@ TEST(JournalState, NobodyIsBlamedWhereTheEndOfTheJournalIsLost) {
 TEST(JournalState, ATaskThatFitsNowhereWasNotAttempted) {
   const TemporaryFolder folder;
   Journal journal(folder.path(), "1", header);
-  journal.failed({.identity = task_number(0), .message = "too large", .seconds = 0.0, .ranks = never_handed_out});
+  journal.write(
+      FailedRecord{.identity = task_number(0), .message = "too large", .seconds = 0.0, .ranks = never_handed_out});
   const JournalState state = read_journals(folder.path());
   const TaskHistory& task = state.task(task_number(0));
   EXPECT_FALSE(task.exhausted(1));
@@ -470,8 +471,8 @@ TEST(JournalState, AnswersForAnEmptyRun) {
 
 TEST(JournalState, ARemovedJournalIsForgotten) {
   const TemporaryFolder folder;
-  Journal(folder.path(), "1", header).done(done_record(0, {1}, 1.0));
-  Journal(folder.path(), "2", header).done(done_record(1, {1}, 1.0));
+  Journal(folder.path(), "1", header).write(done_record(0, {1}, 1.0));
+  Journal(folder.path(), "2", header).write(done_record(1, {1}, 1.0));
   JournalState state(folder.path());
   state.refresh();
   EXPECT_EQ(state.tasks().size(), 2U);
@@ -492,12 +493,12 @@ TEST(JournalState, KnowsTheLatestSweep) {
 TEST(Journal, AFullDiskLosesNothingThatWasWritten) {
   const TemporaryFolder folder;
   Journal journal(folder.path(), "j", header);
-  journal.done(done_record(0, {1}, 1.0));
+  journal.write(done_record(0, {1}, 1.0));
   const std::string before = print(read_journals(folder.path()));
   {
     const FileSizeLimit limit(fs::file_size(journal.path()) + 40);
     try {
-      journal.done(done_record(1, {1}, 1.0));
+      journal.write(done_record(1, {1}, 1.0));
       FAIL() << "a full disk was not noticed";
     } catch (const FileError& error) {
       EXPECT_THAT(error.what(), AllOf(HasSubstr("cannot write"), HasSubstr("j.journal")));
@@ -505,7 +506,7 @@ TEST(Journal, AFullDiskLosesNothingThatWasWritten) {
     EXPECT_EQ(print(read_journals(folder.path())), before);
     EXPECT_THAT(read_journals(folder.path()).warnings(), IsEmpty());
   }
-  journal.done(done_record(1, {1}, 1.0));
+  journal.write(done_record(1, {1}, 1.0));
   EXPECT_EQ(read_journals(folder.path()).tasks().size(), 2U);
 }
 
@@ -514,10 +515,10 @@ TEST(Journal, RefusesWhatDoesNotFitTogether) {
   Journal journal(folder.path(), "j", header);
   DoneRecord record = done_record(0, {1, 2}, 1.0);
   record.variables[0].values.pop_back();
-  EXPECT_THROW(journal.done(record), std::logic_error);
+  EXPECT_THROW(journal.write(record), std::logic_error);
   record = done_record(0, {}, 1.0);
   record.variables[0].values.resize(max_record_bytes / 8);
-  EXPECT_THROW(journal.done(record), std::length_error);
+  EXPECT_THROW(journal.write(record), std::length_error);
   EXPECT_THAT(read_journals(folder.path()).warnings(), IsEmpty());
 }
 
@@ -531,7 +532,7 @@ TEST(Journal, IsBroughtToDiskAtMostOnceASecond) {
     return data_syncs - before;
   };
   const auto many = [&] {
-    for (int i = 0; i < 100; ++i) journal.begin(begin_record(i));
+    for (int i = 0; i < 100; ++i) journal.write(begin_record(i));
   };
   EXPECT_EQ(syncs_of(many), 0);
   EXPECT_EQ(syncs_of([&] { journal.poll(); }), 0);
@@ -543,10 +544,10 @@ TEST(Journal, IsBroughtToDiskAtMostOnceASecond) {
   EXPECT_EQ(syncs_of(many), 1);
   EXPECT_EQ(syncs_of([&] { journal.sync(); }), 1);
   EXPECT_EQ(syncs_of([&] { journal.sync(); }), 0);
-  journal.begin(begin_record(0));
+  journal.write(begin_record(0));
   now -= std::chrono::hours(1);  // the clock was set back
   EXPECT_EQ(syncs_of([&] { journal.poll(); }), 1);
-  journal.begin(begin_record(0));
+  journal.write(begin_record(0));
   EXPECT_EQ(syncs_of([&] { journal.close(); }), 1);
 }
 
@@ -554,7 +555,7 @@ TEST(Journal, IsBroughtToDiskAtMostOnceASecond) {
 [[noreturn]] void write_until_killed(const fs::path& run, const std::string& stem, int first, int confirm) {
   Journal journal(run, stem, header);
   for (int task = first;; ++task) {
-    journal.done(done_record(task, {1, 2, 3}, task));
+    journal.write(done_record(task, {1, 2, 3}, task));
     if (::write(confirm, &task, sizeof task) != sizeof task) ::_exit(1);
   }
 }

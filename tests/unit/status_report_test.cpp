@@ -40,7 +40,7 @@ class StatusOfARun : public testing::Test {
   }
 
   void begin(Journal& to, std::size_t task, double at) const {
-    to.begin({.identity = sweep.tasks[task].identity, .attempt = 1, .ranks = 1, .time = at});
+    to.write(BeginRecord{.identity = sweep.tasks[task].identity, .attempt = 1, .ranks = 1, .time = at});
   }
   void done(Journal& to, std::size_t task, double at, double seconds, bool all_counts = true) const {
     begin(to, task, at);
@@ -49,11 +49,11 @@ class StatusOfARun : public testing::Test {
     record.counts = sweep.tasks[task].counts;
     if (!all_counts) record.counts.pop_back();
     record.seconds = seconds;
-    to.done(record);
+    to.write(record);
   }
   void failed(Journal& to, std::size_t task, double at, const std::string& message) const {
     begin(to, task, at);
-    to.failed({.identity = sweep.tasks[task].identity, .message = message, .seconds = 1.0, .ranks = 1});
+    to.write(FailedRecord{.identity = sweep.tasks[task].identity, .message = message, .seconds = 1.0, .ranks = 1});
   }
 
   [[nodiscard]] StatusReport report() const { return StatusReport(run.path(), fake_measures(), environment); }
@@ -84,7 +84,7 @@ TEST_F(StatusOfARun, CountsDoneFailedRunningAndWaitingTasks) {
   failed(*writer, 5, start_seconds + 50.0, "something broke\nand more");
   begin(*writer, 6, start_seconds + 60.0);
   done(*writer, 7, start_seconds, 1.0, /*all_counts=*/false);
-  writer->abandoned({.identity = sweep.tasks[8].identity});
+  writer->write(AbandonedRecord{.identity = sweep.tasks[8].identity});
   now = start_seconds + 100.0;
 
   const StatusReport status = report();
