@@ -63,6 +63,7 @@ struct Kernels {
   decltype(&softmax_sums) sums;
 };
 
+// NOLINTBEGIN(bugprone-macro-parentheses): an attribute and part of a name
 #define DIFFPHASE_KERNELS(suffix, attribute)                                                                         \
   attribute double shared_logits_##suffix(const double* d, const double* e, std::int64_t n, double distance,         \
                                           double overlap, double* out) {                                             \
@@ -77,6 +78,7 @@ struct Kernels {
     return softmax_sums_loop(logits, n, maximum, weights);                                                           \
   }                                                                                                                  \
   constexpr Kernels kernels_##suffix{shared_logits_##suffix, general_logits_##suffix, softmax_sums_##suffix};
+// NOLINTEND(bugprone-macro-parentheses)
 
 DIFFPHASE_KERNELS(baseline, )
 #if defined(__x86_64__)

@@ -11,7 +11,7 @@ struct Hash128 {
   std::uint64_t high = 0;
   std::uint64_t low = 0;
 
-  friend auto operator<=>(const Hash128&, const Hash128&) = default;
+  friend auto operator<=>(const Hash128&, const Hash128&) = default;  // NOLINT(modernize-use-nullptr): its false alarm
 
   /// 32 lower-case hexadecimal digits.
   [[nodiscard]] std::string hex() const;

@@ -36,6 +36,7 @@ std::vector<std::int64_t> counting(std::int64_t size) {
 
 std::vector<std::int8_t> as_statuses(const std::vector<double>& values) {
   std::vector<std::int8_t> statuses;
+  statuses.reserve(values.size());
   for (const double v : values) {
     statuses.push_back(v == v ? static_cast<std::int8_t>(v) : static_cast<std::int8_t>(RootStatus::failed));
   }

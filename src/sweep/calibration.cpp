@@ -58,7 +58,7 @@ double measure_overhead(const TaskGroup& group) {
 double measure_normals(const RandomStream& stream, DataSlab& slab) {
   double drawn = 0.0;
   const double start = steady_seconds();
-  double now = start;
+  double now = 0.0;
   do {
     for (std::int64_t row = 0; row < slab.layout.local_rows(); ++row)
       stream.normals(static_cast<std::uint64_t>(row), 0, slab.row(row));

@@ -11,174 +11,13 @@
 #include <set>
 
 #include "files/bad_input.hpp"
+#include "sweep/point_parameters.hpp"
 
 namespace diffphase {
 
 namespace {
 
 constexpr std::int64_t most_tasks = 10'000'000;
-constexpr std::string_view samples_key = "dataset.samples";
-
-/// A value of a point and the entry it comes from.
-struct PointValue {
-  const SweepValue* value;
-  const SweepEntry* entry;
-};
-
-/// The keys that are given at a point.
-using PointValues = std::map<std::string, PointValue, std::less<>>;
-
-std::string where_of(const PointValues& values, std::string_view key, const std::string& otherwise) {
-  const auto found = values.find(key);
-  return found == values.end() ? otherwise : found->second.entry->where;
-}
-
-template <class Value>
-Value get(const PointValues& values, std::string_view key, Value otherwise) {
-  const auto found = values.find(key);
-  return found == values.end() ? otherwise : std::get<Value>(*found->second.value);
-}
-
-/// The value at a point, or the key's default.
-template <class Value>
-Value get(const PointValues& values, std::string_view key) {
-  const auto found = values.find(key);
-  return std::get<Value>(found == values.end() ? key_spec(key).value.value() : *found->second.value);
-}
-
-std::vector<std::int64_t> to_integers(const std::vector<double>& numbers) { return {numbers.begin(), numbers.end()}; }
-
-template <class Kind, std::size_t count>
-Kind named(const std::string& name, const std::array<std::pair<std::string_view, Kind>, count>& kinds) {
-  return std::ranges::find(kinds, name, &std::pair<std::string_view, Kind>::first)->second;
-}
-
-CentroidKind centroid_kind(const std::string& name) {
-  static constexpr std::array<std::pair<std::string_view, CentroidKind>, 5> kinds{
-      {{"random", CentroidKind::random},
-       {"opposite", CentroidKind::opposite},
-       {"orthogonal", CentroidKind::orthogonal},
-       {"simplex", CentroidKind::simplex},
-       {"hierarchical", CentroidKind::hierarchical}}};
-  return named(name, kinds);
-}
-
-Scaling scaling_kind(const std::string& name) {
-  static constexpr std::array<std::pair<std::string_view, Scaling>, 4> kinds{{{"raw", Scaling::raw},
-                                                                              {"[0,1]", Scaling::unit},
-                                                                              {"[-1,1]", Scaling::symmetric},
-                                                                              {"standardised", Scaling::standardised}}};
-  return named(name, kinds);
-}
-
-bool is_hierarchical(const PointValues& values) {
-  return get<std::string>(values, "ensemble.centroids") == "hierarchical";
-}
-
-/// Why a key that is given has no effect at this point; empty if it has.
-std::string unused_reason(const PointValues& values, std::string_view key) {
-  const bool hierarchical = is_hierarchical(values);
-  if ((key == "ensemble.branches" || key == "ensemble.class_fraction") && !hierarchical) {
-    return "is only for centroids = \"hierarchical\"";
-  }
-  if (key == "ensemble.sigma" && values.contains("ensemble.class_sigma")) {
-    return "has no effect where class_sigma is given";
-  }
-  return "";
-}
-
-/// Classes of hierarchical centroids; those of the key `classes` must agree.
-std::int64_t classes_of_branches(const PointValues& values, const MixtureParameters& mixture) {
-  const std::int64_t product = mixture.branches[0] * mixture.branches[1];
-  const auto given = values.find("ensemble.classes");
-  if (given != values.end() && std::get<std::int64_t>(*given->second.value) != product) {
-    throw BadInput(fmt::format("{}: ensemble.classes = {}: branches = [{}, {}] gives {} classes",
-                               given->second.entry->where, canonical_text(*given->second.value), mixture.branches[0],
-                               mixture.branches[1], product));
-  }
-  return product;
-}
-
-void read_hierarchy(const PointValues& values, const SweepFile& file, MixtureParameters& mixture) {
-  const auto branches = values.find("ensemble.branches");
-  if (branches == values.end()) {
-    throw BadInput(fmt::format("{}: ensemble.branches is missing: centroids = \"hierarchical\" needs branches = [a, b]",
-                               where_of(values, "ensemble.centroids", file.path)));
-  }
-  const std::vector<std::int64_t> pair = to_integers(std::get<std::vector<double>>(*branches->second.value));
-  mixture.branches = {pair.at(0), pair.at(1)};
-  mixture.class_fraction = get<double>(values, "ensemble.class_fraction");
-  mixture.classes = classes_of_branches(values, mixture);
-}
-
-/// The problem of a law, at the line of the key that its sentence begins with.
-void check_mixture(const MixtureParameters& mixture, const PointValues& values, const SweepFile& file) {
-  const std::string problem = mixture.problem();
-  if (problem.empty()) return;
-  const std::string key = "ensemble." + problem.substr(0, problem.find_first_of(" :="));
-  throw BadInput(fmt::format("{}: [ensemble] {}", where_of(values, key, file.path), problem));
-}
-
-MixtureParameters make_mixture(const PointValues& values, const SweepFile& file) {
-  MixtureParameters mixture;
-  if (!values.contains("ensemble.dimension")) {
-    const KeySpec& spec = key_spec("ensemble.dimension");
-    throw BadInput(fmt::format("{}: {} is missing: {}, {}", file.path, spec.key, spec.meaning, spec.allowed()));
-  }
-  mixture.dimension = get<std::int64_t>(values, "ensemble.dimension");
-  mixture.classes = get<std::int64_t>(values, "ensemble.classes");
-  mixture.centroids = centroid_kind(get<std::string>(values, "ensemble.centroids"));
-  mixture.separation = get<double>(values, "ensemble.separation");
-  mixture.sigma = get<double>(values, "ensemble.sigma");
-  mixture.class_sigma = get<std::vector<double>>(values, "ensemble.class_sigma", {});
-  const auto weights = values.find("ensemble.weights");
-  if (weights != values.end()) {
-    if (const auto* list = std::get_if<std::vector<double>>(weights->second.value)) mixture.weights = *list;
-  }
-  if (is_hierarchical(values)) read_hierarchy(values, file, mixture);
-  check_mixture(mixture, values, file);
-  return mixture;
-}
-
-std::string resolved(const std::string& folder, const std::string& path) {
-  return path.empty() ? path : (std::filesystem::path(folder) / path).lexically_normal().string();
-}
-
-DatasetFile make_dataset_file(const PointValues& values, const SweepFile& file) {
-  if (!values.contains("dataset.file")) {
-    throw BadInput(fmt::format("{}: dataset.file is missing: [ensemble] kind = \"file\" needs it", file.path));
-  }
-  DatasetFile data;
-  data.path = resolved(file.folder, get<std::string>(values, "dataset.file"));
-  data.labels = resolved(file.folder, get<std::string>(values, "dataset.labels", {}));
-  data.select_classes = to_integers(get<std::vector<double>>(values, "dataset.select_classes", {}));
-  data.pad = get<std::int64_t>(values, "dataset.pad");
-  data.shuffle = get<bool>(values, "dataset.shuffle");
-  data.scaling = scaling_kind(get<std::string>(values, "dataset.scaling"));
-  data.seed = file.seed;
-  if (!data.select_classes.empty() && data.labels.empty()) {
-    throw BadInput(
-        value_message(*values.find("dataset.select_classes")->second.entry, "needs labels, which are not given"));
-  }
-  return data;
-}
-
-/// True if the key at this value says nothing that its absence does not.
-bool says_nothing(const PointValues& values, std::string_view key, const SweepValue& value) {
-  const std::optional<SweepValue>& otherwise = key_spec(key).value;
-  if (otherwise && canonical_text(*otherwise) == canonical_text(value)) return true;
-  if (key == "ensemble.classes" && is_hierarchical(values)) return true;  // branches say it
-  return key == samples_key || !unused_reason(values, key).empty();
-}
-
-IdentityKeys point_identity(const PointValues& values, const SweepFile& file) {
-  IdentityKeys keys = file.common_identity;
-  keys["ensemble.kind"] = canonical_text(SweepValue(file.kind));
-  for (const auto& [key, given] : values) {
-    if (!says_nothing(values, key, *given.value)) keys[key] = canonical_text(*given.value);
-  }
-  return keys;
-}
 
 AxisColumn make_column(const std::string& key) {
   return {.name = axis_name(key), .key = key, .numbers = {}, .texts = {}};
@@ -354,6 +193,7 @@ Axis point_axis(const std::vector<RawPoint>& points, const std::vector<std::stri
   for (const std::string& key : keys) {
     AxisColumn column = make_column(key);
     std::vector<const SweepValue*> values;
+    values.reserve(points.size());
     for (const RawPoint& point : points) values.push_back(value_or_default(point.values, key));
     fill_column(column, values);
     axis.columns.push_back(std::move(column));
@@ -460,7 +300,7 @@ class GridBuilder {
   }
 
   [[nodiscard]] std::string describe(const RawPoint& raw) const {
-    const std::string label = cell_label(raw.values, keys_);
+    std::string label = cell_label(raw.values, keys_);
     const auto samples = raw.values.find(samples_key);
     if (samples == raw.values.end()) return label;
     return fmt::format("{}{}n={}", label, label.empty() ? "" : " ", canonical_text(*samples->second.value));
@@ -572,46 +412,6 @@ void check_samples(const GridCell& cell) {
 }
 
 /// The integer that a text is, none if it is not one.
-std::optional<std::int64_t> parse_integer(std::string_view text) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc{} || end != text.data() + text.size() || text.empty()) return std::nullopt;
-  return value;
-}
-
-struct PointRange {
-  std::int64_t first;
-  std::int64_t last;
-};
-
-/// "5" or "2:5".
-PointRange parse_range(std::string_view text, std::string_view selection, std::int64_t points) {
-  const std::size_t colon = text.find(':');
-  const std::optional<std::int64_t> first = parse_integer(text.substr(0, colon));
-  const std::optional<std::int64_t> last =
-      colon == std::string_view::npos ? first : parse_integer(text.substr(colon + 1));
-  if (!first || !last) {
-    throw BadInput(
-        fmt::format("--points {}: \"{}\" is not a point or a range; write for example 2:5,9", selection, text));
-  }
-  if (*first < 0 || *last < *first || *last >= points) {
-    throw BadInput(fmt::format("--points {}: \"{}\" is not within the points 0:{} that diffphase plan lists", selection,
-                               text, points - 1));
-  }
-  return {*first, *last};
-}
-
-std::vector<PointRange> parse_selection(std::string_view selection, std::int64_t points) {
-  std::vector<PointRange> ranges;
-  std::size_t start = 0;
-  while (start <= selection.size()) {
-    const std::size_t comma = std::min(selection.find(',', start), selection.size());
-    ranges.push_back(parse_range(selection.substr(start, comma - start), selection, points));
-    start = comma + 1;
-  }
-  return ranges;
-}
-
 }  // namespace
 
 std::string AxisColumn::text(std::int64_t position) const {
@@ -650,34 +450,6 @@ void attach_dataset_summaries(Sweep& sweep, const std::function<DatasetSummary(c
   for (const GridCell& cell : sweep.cells) check_samples(cell);
   for (SweepTask& task : sweep.tasks) task.counts = sweep.cells[task.cell].parameters.samples;
   check_measures(sweep);
-}
-
-void select_points(Sweep& sweep, std::string_view selection) {
-  const auto ranges = parse_selection(selection, static_cast<std::int64_t>(sweep.points.size()));
-  for (GridPoint& point : sweep.points) point.selected = false;
-  for (const PointRange& range : ranges) {
-    for (std::int64_t i = range.first; i <= range.last; ++i) sweep.points[static_cast<std::size_t>(i)].selected = true;
-  }
-  std::map<std::size_t, std::set<std::int64_t>> counts;
-  for (const GridPoint& point : sweep.points) {
-    if (point.selected) counts[point.cell].insert(point.samples);
-  }
-  std::erase_if(sweep.tasks, [&](const SweepTask& task) { return !counts.contains(task.cell); });
-  for (SweepTask& task : sweep.tasks) {
-    std::erase_if(task.counts, [&](std::int64_t count) { return !counts[task.cell].contains(count); });
-  }
-}
-
-void select_shard(Sweep& sweep, std::string_view shard) {
-  const std::size_t slash = shard.find('/');
-  const std::optional<std::int64_t> number = parse_integer(shard.substr(0, slash));
-  const std::optional<std::int64_t> shards =
-      slash == std::string_view::npos ? std::nullopt : parse_integer(shard.substr(slash + 1));
-  constexpr std::int64_t most = std::int64_t{1} << 31;
-  if (!number || !shards || *number < 1 || *number > *shards || *shards > most) {
-    throw BadInput(fmt::format("--shard {}: must be I/M with 1 <= I <= M, for example 2/4", shard));
-  }
-  std::erase_if(sweep.tasks, [&](const SweepTask& task) { return !shard_holds(task.identity, *number, *shards); });
 }
 
 }  // namespace diffphase

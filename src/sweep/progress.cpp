@@ -45,7 +45,7 @@ void Progress::tick() {
   sink_.write(sink_.terminal ? "\r" + line() + "\033[K" : line() + "\n");
 }
 
-void Progress::finish() {
+void Progress::finish() const {
   if (sink_.write && sink_.terminal) sink_.write("\r" + line() + "\033[K\n");
 }
 

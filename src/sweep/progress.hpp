@@ -23,7 +23,7 @@ class Progress {
   /// Writes the line if it is time to; cheap.
   void tick();
   /// Ends the updating line.
-  void finish();
+  void finish() const;
 
   /// "143/512 done, 3 failed, 2.1 tasks/min, time left 02:54".
   [[nodiscard]] std::string line() const;

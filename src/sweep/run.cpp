@@ -51,10 +51,11 @@ RunSummary schedule(const Communicator& world, const GroupTree& tree, const Swee
     hooks.tick = [&] { book->tick(); };
   }
   std::vector<int> levels;
+  levels.reserve(pending.size());
   for (const PendingTask& task : pending) levels.push_back(task.level);
   const std::vector<std::size_t> order = book != nullptr ? hand_out_order(pending) : std::vector<std::size_t>{};
   Scheduler scheduler(tree, std::move(hooks));
-  const RunSummary summary = scheduler.run(levels, order, [&](std::size_t i, const TaskGroup& group) {
+  RunSummary summary = scheduler.run(levels, order, [&](std::size_t i, const TaskGroup& group) {
     const SweepTask& task = sweep.tasks[pending[i].index];
     return encode_result(task.measure().run(sweep.parameters(task), pending[i].request, group));
   });

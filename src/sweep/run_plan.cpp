@@ -8,6 +8,7 @@
 #include "files/bad_input.hpp"
 #include "files/bounded_archive.hpp"
 #include "results/provenance.hpp"
+#include "sweep/task_selection.hpp"
 
 namespace diffphase {
 

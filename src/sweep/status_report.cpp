@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <ostream>
+#include <ranges>
 #include <thread>
 #include <utility>
 
@@ -46,8 +47,8 @@ std::string short_message(const std::string& message) {
 double ended(const Attempt& attempt) { return attempt.begun + attempt.seconds; }
 
 const std::pair<const RecordOrigin, Attempt>* last_attempt(const TaskHistory& history) {
-  for (auto entry = history.attempts().rbegin(); entry != history.attempts().rend(); ++entry) {
-    if (entry->second.outcome != Attempt::Outcome::abandoned) return &*entry;
+  for (const auto& entry : std::views::reverse(history.attempts())) {
+    if (entry.second.outcome != Attempt::Outcome::abandoned) return &entry;
   }
   return nullptr;
 }

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 
+#include "sweep/task_selection.hpp"
 #include "sweep_examples.hpp"
 
 namespace diffphase {

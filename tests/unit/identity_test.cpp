@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "sweep/task_selection.hpp"
 #include "sweep_examples.hpp"
 
 namespace diffphase {

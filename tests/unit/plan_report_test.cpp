@@ -8,6 +8,7 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "sweep/task_selection.hpp"
 #include "sweep_examples.hpp"
 
 namespace diffphase {
