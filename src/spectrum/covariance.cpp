@@ -82,7 +82,8 @@ LargestEigenvalue largest_covariance_eigenvalue(const TaskGroup& group, const Da
   });
 
   SymmetricOperator op{.size = slab.layout.columns, .local_size = pieces.local_columns(), .apply = {}};
-  op.apply = [&](std::span<const double> in, std::span<double> out) {
+  // The solver asks for one vector at a time.
+  op.apply = [&](std::int64_t, std::span<const double> in, std::span<double> out) {
     if (!by_rows) {
       (*covariance)(in, out);
       return;

@@ -47,7 +47,7 @@ PetscErrorCode multiply(Mat matrix, Vec in, Vec out) {
   PetscCall(VecGetArrayWrite(out, &y));
   const auto n = static_cast<std::size_t>(solve.op->local_size);
   ++solve.products;
-  solve.op->apply(std::span(x, n), std::span(y, n));
+  solve.op->apply(1, std::span(x, n), std::span(y, n));
   PetscCall(VecRestoreArrayRead(in, &x));
   PetscCall(VecRestoreArrayWrite(out, &y));
   return 0;

@@ -1,21 +1,12 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
-#include <span>
 #include <string>
 
 #include "parallel/task_group.hpp"
+#include "spectrum/symmetric_operator.hpp"
 
 namespace diffphase {
-
-/// A symmetric operator on R^size whose vectors are split over the ranks of a group in contiguous pieces.
-struct SymmetricOperator {
-  std::int64_t size = 0;
-  std::int64_t local_size = 0;
-  /// out := A in, both the local piece. Collective over the group; must not throw on some ranks only.
-  std::function<void(std::span<const double> in, std::span<double> out)> apply;
-};
 
 struct LargestEigenvalue {
   double value = 0.0;     ///< NaN unless converged
