@@ -14,7 +14,6 @@
 namespace diffphase {
 namespace {
 
-
 TEST(Exponential, IsWithinTwoUlpOfLongDoubleAndZeroBelowTheSmallestNormal) {
   std::mt19937_64 generator(1);
   std::uniform_real_distribution<double> uniform(-708.0, 0.0);
