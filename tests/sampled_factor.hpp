@@ -18,9 +18,9 @@ extern "C" void dgesvd_(const char* left, const char* right, const int* rows, co
 
 namespace diffphase {
 
-/// Nonzero eigenvalues of F F^T, descending, of a d x m factor with entries sigma_k N(0, 1)/sqrt(scale).
-inline std::vector<double> sampled_factor_eigenvalues(std::int64_t dimension, std::span<const FactorBlock> blocks,
-                                                      double scale, int replica) {
+/// A d x m factor, column after column, with entries sigma_k N(0, 1)/sqrt(scale).
+inline std::vector<double> sampled_factor(std::int64_t dimension, std::span<const FactorBlock> blocks, double scale,
+                                          int replica) {
   const RandomStream stream(1, hash_text("sampled factor"), 0, "sampled factor");
   RandomSequence random(stream, static_cast<std::uint64_t>(replica));
   std::vector<double> factor;
@@ -29,6 +29,13 @@ inline std::vector<double> sampled_factor_eigenvalues(std::int64_t dimension, st
       factor.push_back(block.sigma * random.normal() / std::sqrt(scale));
     }
   }
+  return factor;
+}
+
+/// Nonzero eigenvalues of F F^T for that factor, descending.
+inline std::vector<double> sampled_factor_eigenvalues(std::int64_t dimension, std::span<const FactorBlock> blocks,
+                                                      double scale, int replica) {
+  std::vector<double> factor = sampled_factor(dimension, blocks, scale, replica);
   const int rows = static_cast<int>(dimension);
   const int columns = static_cast<int>(static_cast<std::int64_t>(factor.size()) / dimension);
   std::vector<double> values(static_cast<std::size_t>(std::min(rows, columns)));

@@ -13,6 +13,13 @@
 
 #include "sampled_factor.hpp"
 
+extern "C" {
+void dposv_(const char* triangle, const int* size, const int* sides, double* matrix, const int* leading, double* right,
+            const int* leading_right, int* info);
+void dsyev_(const char* job, const char* triangle, const int* size, double* matrix, const int* leading, double* values,
+            double* work, const int* work_size, int* info);
+}
+
 namespace diffphase {
 namespace {
 
@@ -145,6 +152,45 @@ TEST(Ventura2025, ReplicasHaveTheirExactGapsAndTheAverageThatOfTheEdges) {
     mean_peak += own.intermediate_gaps()[0].peak_tau() / replicas;
   }
   EXPECT_NEAR(mean_peak / limit.intermediate_gaps()[0].peak_tau(), 1.0, 0.02);
+}
+
+// The score of N(0, a^2 F F^T + b^2 I) at a point of a clock, its Jacobian by a dense solve.
+TEST(Ventura2025, GapsOfTheDenseJacobian) {
+  const Blocks blocks{{4, 1.0}, {5, 0.2}, {6, 0.05}};
+  const std::int64_t d = 24;
+  const double ambient = 1e-4;
+  const std::vector<double> factor = sampled_factor(d, blocks, 15.0, 7);
+  const Ventura2025 theory(replica_bulks(sampled_factor_eigenvalues(d, blocks, 15.0, 7), blocks), d, 0.1, ambient);
+  const int n = static_cast<int>(d);
+  const auto size = static_cast<std::size_t>(d);
+  for (const double time : {0.01, 0.2, 1.5}) {
+    const double a = ou.signal(time);
+    const double b = ou.noise(time);
+    std::vector<double> covariance(size * size, 0.0);
+    std::vector<double> score(size * size, 0.0);
+    for (std::size_t i = 0; i < size; ++i) {
+      for (std::size_t j = 0; j < size; ++j) {
+        for (std::size_t k = 0; k < 15; ++k)
+          covariance[i * size + j] += a * a * factor[k * size + i] * factor[k * size + j];
+      }
+      covariance[i * size + i] += a * a * ambient + b * b;
+      score[i * size + i] = b * b;
+    }
+    int info = 0;
+    dposv_("L", &n, &n, covariance.data(), &n, score.data(), &n, &info);
+    ASSERT_EQ(info, 0);
+    std::vector<double> eigenvalues(size);
+    std::vector<double> work(34 * size);
+    const int work_size = static_cast<int>(work.size());
+    dsyev_("N", "L", &n, score.data(), &n, eigenvalues.data(), work.data(), &work_size, &info);
+    ASSERT_EQ(info, 0);
+    const double tau = ou.noise_to_signal(time);
+    const auto gap = [&](std::size_t tangent) { return eigenvalues[tangent] - eigenvalues[tangent - 1]; };
+    EXPECT_NEAR(theory.intermediate_gaps()[0].height(tau), gap(4), 1e-11);
+    EXPECT_NEAR(theory.intermediate_gaps()[1].height(tau), gap(9), 1e-11);
+    EXPECT_NEAR(theory.final_gap()->height(tau), gap(15), 1e-11);
+    EXPECT_NEAR(theory.widths()[0].height(tau), eigenvalues[3] - eigenvalues[0], 1e-11);
+  }
 }
 
 TEST(Ventura2025, PhasesAreWhereTheSpectrumSaysSo) {
