@@ -1,4 +1,4 @@
-#include "theory/hypersphere.hpp"
+#include "theory/noised_hypersphere.hpp"
 
 #include <gtest/gtest.h>
 
@@ -18,14 +18,14 @@ namespace {
 
 const NoisingProcess ou(ProcessKind::ornstein_uhlenbeck);
 
-TEST(Hypersphere, ReferenceValues) {
+TEST(NoisedHypersphere, ReferenceValues) {
   struct Case {
     std::int64_t dimension;
     double square_radius, tau, fixed_radius, radial;
   };
   for (const Case& c : {Case{11, 11.0, .5, 2.4171107612, .6848488636}, Case{11, 11.0, .01, 3.3015078822, .9954296047},
                         Case{11, 11.0, .9, 1.1256156085, .1855672202}, Case{3, 1.0, .05, .9472135955, .9442719100}}) {
-    const Hypersphere sphere(c.dimension, std::sqrt(c.square_radius));
+    const NoisedHypersphere sphere(c.dimension, std::sqrt(c.square_radius));
     const double r = sphere.fixed_radius(c.tau);
     EXPECT_NEAR(r, c.fixed_radius, 6e-11);
     EXPECT_NEAR(sphere.spectrum(r, c.tau).radial, c.radial, 6e-11);
@@ -35,9 +35,9 @@ TEST(Hypersphere, ReferenceValues) {
   }
 }
 
-TEST(Hypersphere, SymmetryBreaksAtTauStar) {
+TEST(NoisedHypersphere, SymmetryBreaksAtTauStar) {
   for (const std::int64_t p : {1, 2, 3, 11, 1000, 1000000}) {
-    const Hypersphere sphere(p, 3.3);
+    const NoisedHypersphere sphere(p, 3.3);
     const double tau = sphere.symmetry_breaking_tau();
     EXPECT_NEAR(tau, 3.3 * 3.3 / static_cast<double>(p), 1e-14);
     EXPECT_NEAR(sphere.symmetry_breaking_time(ou), 0.5 * std::log1p(tau), 1e-14);
@@ -56,8 +56,8 @@ TEST(Hypersphere, SymmetryBreaksAtTauStar) {
   }
 }
 
-TEST(Hypersphere, TwoPointsAreAMixture) {
-  const Hypersphere points(1, 2.0);
+TEST(NoisedHypersphere, TwoPointsAreAMixture) {
+  const NoisedHypersphere points(1, 2.0);
   const double tau = 0.7;
   const double r = 1.3;
   const auto gauss = [&](double x) { return std::exp(-0.5 * x * x / tau) / std::sqrt(2.0 * M_PI * tau); };
@@ -67,9 +67,9 @@ TEST(Hypersphere, TwoPointsAreAMixture) {
   EXPECT_TRUE(std::isnan(points.spectrum(r, tau).tangential));
 }
 
-TEST(Hypersphere, DensityIsNormalisedAndTheScoreItsDerivative) {
+TEST(NoisedHypersphere, DensityIsNormalisedAndTheScoreItsDerivative) {
   for (const std::int64_t p : {2, 3, 7, 40}) {
-    const Hypersphere sphere(p, 1.5);
+    const NoisedHypersphere sphere(p, 1.5);
     const auto dimension = static_cast<double>(p);
     for (const double tau : {0.02, 0.3, 4.0}) {
       const double log_area = std::log(2.0) + 0.5 * dimension * std::log(M_PI) - std::lgamma(0.5 * dimension);
@@ -96,7 +96,7 @@ TEST(Hypersphere, DensityIsNormalisedAndTheScoreItsDerivative) {
 }
 
 // The posterior covariance from points drawn on the sphere.
-TEST(Hypersphere, SampledPosterior) {
+TEST(NoisedHypersphere, SampledPosterior) {
   const std::int64_t p = 5;
   const double radius = 2.0;
   const double tau = 1.1;
@@ -121,15 +121,15 @@ TEST(Hypersphere, SampledPosterior) {
     second += weight * x[0] * x[0];
     for (std::int64_t k = 1; k < p; ++k) across += weight * x[k] * x[k] / static_cast<double>(p - 1);
   }
-  const HypersphereSpectrum spectrum = Hypersphere(p, radius).spectrum(r, tau);
+  const HypersphereSpectrum spectrum = NoisedHypersphere(p, radius).spectrum(r, tau);
   EXPECT_NEAR(spectrum.radial, 1.0 - (second / total - std::pow(first / total, 2)) / tau, 0.01);
   EXPECT_NEAR(spectrum.tangential, 1.0 - across / total / tau, 0.01);
-  EXPECT_NEAR(Hypersphere(p, radius).radial_score(r, tau), (first / total - r) / tau, 0.01);
+  EXPECT_NEAR(NoisedHypersphere(p, radius).radial_score(r, tau), (first / total - r) / tau, 0.01);
 }
 
-TEST(Hypersphere, TypicalRadiusIsOutsideOfTheFixedOne) {
+TEST(NoisedHypersphere, TypicalRadiusIsOutsideOfTheFixedOne) {
   for (const std::int64_t p : {3, 11, 100000}) {
-    const Hypersphere sphere(p, 1.0);
+    const NoisedHypersphere sphere(p, 1.0);
     for (double tau = 1e-12; tau < 1e3; tau *= 30.0) {
       EXPECT_GT(sphere.typical_spectrum(tau).tangential, 0.0);
       EXPECT_LE(sphere.typical_spectrum(tau).tangential, sphere.typical_spectrum(tau).radial);
@@ -138,17 +138,17 @@ TEST(Hypersphere, TypicalRadiusIsOutsideOfTheFixedOne) {
   }
 }
 
-TEST(Hypersphere, BadInput) {
-  EXPECT_THROW(Hypersphere(0, 1.0), std::invalid_argument);
-  EXPECT_THROW(Hypersphere(3, 0.0), std::invalid_argument);
-  EXPECT_THROW(Hypersphere(3, std::numeric_limits<double>::quiet_NaN()), std::invalid_argument);
-  const Hypersphere sphere(3, 1.0);
+TEST(NoisedHypersphere, BadInput) {
+  EXPECT_THROW(NoisedHypersphere(0, 1.0), std::invalid_argument);
+  EXPECT_THROW(NoisedHypersphere(3, 0.0), std::invalid_argument);
+  EXPECT_THROW(NoisedHypersphere(3, std::numeric_limits<double>::quiet_NaN()), std::invalid_argument);
+  const NoisedHypersphere sphere(3, 1.0);
   EXPECT_TRUE(std::isnan(sphere.log_density(-1.0, 1.0)));
   EXPECT_TRUE(std::isnan(sphere.radial_score(1.0, 0.0)));
   EXPECT_TRUE(std::isnan(sphere.spectrum(1.0, -1.0).radial));
   EXPECT_TRUE(std::isnan(sphere.fixed_radius(0.0)));
   EXPECT_TRUE(std::isnan(sphere.typical_radius(-1.0)));
-  EXPECT_FALSE(Hypersphere::source().empty());
+  EXPECT_FALSE(NoisedHypersphere::source().empty());
 }
 
 }  // namespace

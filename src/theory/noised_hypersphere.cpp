@@ -1,4 +1,4 @@
-#include "theory/hypersphere.hpp"
+#include "theory/noised_hypersphere.hpp"
 
 #include <algorithm>
 #include <boost/math/tools/toms748_solve.hpp>
@@ -17,13 +17,13 @@ bool valid(double r, double tau) { return r >= 0.0 && tau > 0.0 && std::isfinite
 
 }  // namespace
 
-Hypersphere::Hypersphere(std::int64_t dimension, double radius) : dimension_(dimension), radius_(radius) {
+NoisedHypersphere::NoisedHypersphere(std::int64_t dimension, double radius) : dimension_(dimension), radius_(radius) {
   if (dimension < 1 || !(radius > 0.0) || std::isinf(radius)) {
     throw std::invalid_argument("a hypersphere needs dimension >= 1 and a positive finite radius");
   }
 }
 
-double Hypersphere::log_density(double r, double tau) const {
+double NoisedHypersphere::log_density(double r, double tau) const {
   if (!valid(r, tau)) return nan;
   const double field = sphere_in_field(dimension_, radius_ * r / tau).log_average;
   // log E exp(kappa (u_1 - 1)) of the nearest point, whose distance is r - R.
@@ -32,12 +32,12 @@ double Hypersphere::log_density(double r, double tau) const {
          0.5 * static_cast<double>(dimension_) * std::log(2.0 * M_PI * tau);
 }
 
-double Hypersphere::radial_score(double r, double tau) const {
+double NoisedHypersphere::radial_score(double r, double tau) const {
   if (!valid(r, tau)) return nan;
   return (radius_ * bessel_ratio(dimension_, radius_ * r / tau) - r) / tau;
 }
 
-HypersphereSpectrum Hypersphere::spectrum(double r, double tau) const {
+HypersphereSpectrum NoisedHypersphere::spectrum(double r, double tau) const {
   if (!valid(r, tau)) return {.tangential = nan, .radial = nan, .normal = nan};
   const SphereInField law = sphere_in_field(dimension_, radius_ * r / tau);
   const double scale = radius_ * (radius_ / tau);
@@ -46,15 +46,15 @@ HypersphereSpectrum Hypersphere::spectrum(double r, double tau) const {
           .normal = 1.0};
 }
 
-double Hypersphere::symmetry_breaking_tau() const { return radius_ * radius_ / static_cast<double>(dimension_); }
+double NoisedHypersphere::symmetry_breaking_tau() const { return radius_ * radius_ / static_cast<double>(dimension_); }
 
-double Hypersphere::symmetry_breaking_time(const NoisingProcess& process) const {
+double NoisedHypersphere::symmetry_breaking_time(const NoisingProcess& process) const {
   return process.time_at(symmetry_breaking_tau());
 }
 
 // In kappa = R r/tau the equation is A_p(kappa)/kappa = tau/R^2, whose left side falls from 1/p and lies between
 // 1/(p + kappa) and 1/kappa.
-double Hypersphere::fixed_radius(double tau) const {
+double NoisedHypersphere::fixed_radius(double tau) const {
   if (!valid(0.0, tau)) return nan;
   if (tau >= symmetry_breaking_tau()) return 0.0;
   const double strength = radius_ * (radius_ / tau);
@@ -72,11 +72,11 @@ double Hypersphere::fixed_radius(double tau) const {
   return 0.5 * (bracket.first + bracket.second) * tau / radius_;
 }
 
-double Hypersphere::typical_radius(double tau) const {
+double NoisedHypersphere::typical_radius(double tau) const {
   return valid(0.0, tau) ? std::sqrt(radius_ * radius_ + static_cast<double>(dimension_) * tau) : nan;
 }
 
-std::string Hypersphere::source() {
+std::string NoisedHypersphere::source() {
   return "uniform hypersphere (von Mises-Fisher posterior), closed form, diffphase derivation; stable latent set as in "
          "Ventura et al. 2025 (arXiv:2410.05898)";
 }

@@ -24,11 +24,11 @@ struct HypersphereSpectrum {
 ///
 /// and the d - p normal directions add Gaussian noise: -|x_n|^2/(2 tau) - ((d - p)/2) log(2 pi tau), N = 1.
 /// All lengths in the units of R at signal 1; tau > 0 and r >= 0, or NaN. Immutable, local.
-class Hypersphere {
+class NoisedHypersphere {
  public:
   /// p >= 1 (p = 1: two points) and R > 0 finite, or std::invalid_argument. (`dimension` is p: the sphere itself
   /// has p - 1.)
-  Hypersphere(std::int64_t dimension, double radius);
+  NoisedHypersphere(std::int64_t dimension, double radius);
 
   [[nodiscard]] double log_density(double r, double tau) const;
   [[nodiscard]] double radial_score(double r, double tau) const;
