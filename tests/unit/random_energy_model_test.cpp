@@ -111,6 +111,14 @@ TEST(RandomEnergyModel, Limits) {
   EXPECT_NEAR(scaled.participation, at_origin, 1e-6);
 }
 
+TEST(RandomEnergyModel, NoneForOneDirectionAndManyPoints) {
+  const FixedPointWeights weights = fixed_point_weights({{1, 5e-5}}, 55.0, 6e-53);
+  EXPECT_TRUE(std::isnan(weights.participation));
+  EXPECT_TRUE(std::isnan(weights.covariance[0]));
+  const Achilli2024 theory({{1, 5e-5}}, 55.0);
+  EXPECT_TRUE(std::isnan(theory.finite_loss_tau(ProbeKind::origin, 0)));
+}
+
 TEST(RandomEnergyModel, BadInput) {
   const Blocks blocks{{3, 1.0}};
   const double nan = std::numeric_limits<double>::quiet_NaN();
