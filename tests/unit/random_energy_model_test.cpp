@@ -83,7 +83,7 @@ TEST(RandomEnergyModel, ManyPointsFreezeSharply) {
     const double tau = ratio * frozen;
     const FixedPointWeights weights = fixed_point_weights(blocks, 3000.0, tau);
     EXPECT_NEAR(weights.participation, 1.0 - ratio, 0.01);
-    for (const std::size_t k : {0, 1}) {
+    for (const std::size_t k : {0U, 1U}) {
       EXPECT_NEAR(weights.covariance[k] * (1.0 / blocks[k].variance + 1.0 / tau),
                   theory.retained_fraction(ProbeKind::origin, k, tau), 0.01);
       EXPECT_NEAR(fixed_point_weights(blocks, 3000.0, tau, k, tau).participation, 1.0 - ratio, 0.02);
