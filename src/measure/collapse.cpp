@@ -117,16 +117,19 @@ Cost CollapseMeasure::cost(const TaskParameters& task, const TaskRequest& reques
   const auto probes = static_cast<double>(probe_count(task));
   const auto times = static_cast<double>(task.times.size());
   const auto dimension = static_cast<double>(task.dimension());
-  const auto n = static_cast<double>(*std::max_element(request.counts.begin(), request.counts.end()));
+  const std::int64_t largest = *std::max_element(request.counts.begin(), request.counts.end());
+  const auto n = static_cast<double>(largest);
   const auto counts = static_cast<double>(request.counts.size());
   // Files draw new starting rows for every count: one pass each.
   const double passes = task.file ? counts : 1.0;
-  return {.flops = passes * 4.0 * probes * n * dimension,
-          .exponentials = passes * probes * n * times,
-          .normals = (n + 2.0 * probes) * dimension,
-          .divided_bytes = 8.0 * n * dimension,
-          .rank_bytes = 8.0 * (2.0 * ProbeBlock::size * (dimension + SlabLayout::block) +
-                               4.0 * counts * probes * times + 6.0 * counts * ProbeBlock::size * times)};
+  Cost cost = draw_cost(task, partition_of(task), largest);
+  cost.flops += passes * 4.0 * probes * n * dimension;
+  cost.exponentials += passes * probes * n * times;
+  cost.normals += 2.0 * probes * dimension;
+  cost.divided_bytes += 8.0 * n * dimension;
+  cost.rank_bytes += 8.0 * (2.0 * ProbeBlock::size * (dimension + SlabLayout::block) + 4.0 * counts * probes * times +
+                            6.0 * counts * ProbeBlock::size * times);
+  return cost;
 }
 
 MeasureResult CollapseMeasure::run(const TaskParameters& task, const TaskRequest& request,
