@@ -103,6 +103,36 @@ TEST(CollapseTable, IsThatOf4096PointsIn32Dimensions) { expect_table(medium, 40,
 TEST(FullCollapseTable, IsThatOf20000PointsIn64Dimensions) { expect_table(large, 40, 512); }
 TEST(FullCollapseTable, IsThatOf20000PointsIn256Dimensions) { expect_table(wide, 40, 512); }
 
+// Noise and differences across the span of the data drop out of the posterior: the same table in a larger space.
+TEST(CollapseTable, IsThatOfAnOrthonormalManifoldOf16Dimensions) {
+  TaskParameters task = task_of(single_gaussian(16), small.samples, {0.5 * small.tau, small.tau, 2.0 * small.tau}, 250,
+                                "orthonormal manifold");
+  task.process = NoisingProcess(ProcessKind::variance_exploding);
+  task.mixture.reset();
+  task.manifold = ManifoldParameters{.dimension = 40, .blocks = {{.size = 16, .sigma = 1.0}}};
+  const std::vector<Measured> runs = realizations(measure, task, 60);
+  const Tail tail{1.0, 60.0 * 250.0};
+  for (std::size_t t = 0; t < task.times.size(); ++t) {
+    EXPECT_TRUE(agrees(test::over_realizations(runs, "weight_entropy", t), small.entropy[t], tail));
+    EXPECT_TRUE(agrees(test::over_realizations(runs, "participation", t), small.participation[t], tail));
+  }
+}
+
+// Two blocks of variance 1 and 0.01, 20 directions each, n = 1000, simulated before: 1 - E[Y] at tau_C and 3 tau_C.
+TEST(CollapseTable, IsThatOfTwoVariances) {
+  constexpr double tau = 1.0246140710;
+  TaskParameters task = task_of(single_gaussian(40), 1000, {tau, 3.0 * tau}, 250, "two variances");
+  task.process = NoisingProcess(ProcessKind::variance_exploding);
+  task.mixture.reset();
+  task.manifold =
+      ManifoldParameters{.dimension = 40, .blocks = {{.size = 20, .sigma = 1.0}, {.size = 20, .sigma = 0.1}}};
+  const std::vector<Measured> runs = realizations(measure, task, 60);
+  const Tail tail{1.0, 60.0 * 250.0};
+  constexpr double digits = 5e-3;  // one run of it, three digits
+  EXPECT_TRUE(agrees(test::over_realizations(runs, "participation", 0), {1.0 - .433, digits}, tail));
+  EXPECT_TRUE(agrees(test::over_realizations(runs, "participation", 1), {1.0 - .915, digits}, tail));
+}
+
 // Where E[Y] = 1/2 in earlier simulations (Ornstein-Uhlenbeck time, standard error), orthogonal classes of sigma 1.
 struct CrossingCase {
   std::int64_t samples;
