@@ -25,13 +25,13 @@ ManifoldParameters validated(ManifoldParameters parameters) {
   return parameters;
 }
 
-std::vector<std::int64_t> first_columns(const std::vector<VarianceBlock>& blocks) {
+std::vector<std::int64_t> first_columns(const std::vector<ManifoldBlock>& blocks) {
   std::vector<std::int64_t> first{0};
-  for (const VarianceBlock& block : blocks) first.push_back(first.back() + block.size);
+  for (const ManifoldBlock& block : blocks) first.push_back(first.back() + block.size);
   return first;
 }
 
-std::string problem_of_block(const VarianceBlock& block, std::size_t place) {
+std::string problem_of_block(const ManifoldBlock& block, std::size_t place) {
   if (block.size < 1) return fmt::format("blocks[{}].size = {}: must be at least 1", place, block.size);
   if (!std::isfinite(block.sigma) || block.sigma <= 0.0) {
     return fmt::format("blocks[{}].sigma = {}: must be a finite number above 0", place, block.sigma);
@@ -42,11 +42,11 @@ std::string problem_of_block(const VarianceBlock& block, std::size_t place) {
 // Q of the normalisation.
 double divisor(const ManifoldParameters& p) {
   switch (p.normalisation) {
-    case FactorNormalisation::columns:
+    case FactorScaling::columns:
       return static_cast<double>(p.columns());
-    case FactorNormalisation::dimension:
+    case FactorScaling::dimension:
       return static_cast<double>(p.dimension);
-    case FactorNormalisation::none:
+    case FactorScaling::none:
       break;
   }
   return 1.0;

@@ -12,24 +12,24 @@
 namespace diffphase {
 
 /// Directions of a manifold with one standard deviation.
-struct VarianceBlock {
+struct ManifoldBlock {
   std::int64_t size = 1;
   double sigma = 1.0;
 
-  friend bool operator==(const VarianceBlock&, const VarianceBlock&) = default;
+  friend bool operator==(const ManifoldBlock&, const ManifoldBlock&) = default;
 };
 
 enum class FactorKind { orthonormal, gaussian };
 /// Entries of a Gaussian factor have variance sigma^2 / Q: Q = number of columns, dimension, or 1.
-enum class FactorNormalisation { columns, dimension, none };
+enum class FactorScaling { columns, dimension, none };
 
 /// What defines the law of a linear manifold.
 struct ManifoldParameters {
   std::int64_t dimension = 1;
-  std::vector<VarianceBlock> blocks;  ///< at least one
+  std::vector<ManifoldBlock> blocks;  ///< at least one
   FactorKind factor = FactorKind::orthonormal;
-  FactorNormalisation normalisation = FactorNormalisation::columns;  ///< of a Gaussian factor
-  double ambient_noise = 0.0;                                        ///< standard deviation in all coordinates
+  FactorScaling normalisation = FactorScaling::columns;  ///< of a Gaussian factor
+  double ambient_noise = 0.0;                            ///< standard deviation in all coordinates
 
   /// Empty if valid, else one sentence that names the key, the value and what is allowed.
   [[nodiscard]] std::string problem() const;
