@@ -335,6 +335,13 @@ def add_time(results, name, process, times, probes, level):
     results[name + "_status"] = 0
 
 
+def add_root(results, name, tau, process):
+    """A time that is the root of a known function: NaN, before_grid, where there is none."""
+    exists = tau > 0.0
+    results[name] = process.time_at(tau) if exists else math.nan
+    results[name + "_status"] = 0 if exists else 1
+
+
 def add_curve(results, name, probes):
     results[name] = probes.mean(0)
     results[name + "_stderr"] = probes.std(0, ddof=1) / math.sqrt(len(probes))
@@ -361,8 +368,9 @@ def speciation(ensemble, process, times):
                                         ensemble.weights))
         agreement[:, i] = (p**2).sum(1)
         upper[:, i] = ((p @ superclasses) ** 2).sum(1)
-    results = {"drift_instability_time": process.time_at(instability(ensemble, 0.5)),
-               "curvature_instability_time": process.time_at(instability(ensemble, 0.0))}
+    results = {}
+    add_root(results, "drift_instability_time", instability(ensemble, 0.5), process)
+    add_root(results, "curvature_instability_time", instability(ensemble, 0.0), process)
     add_curve(results, "class_agreement", agreement)
     add_time(results, "speciation_time", process, times, agreement, speciation_level(ensemble.weights))
     if superclasses.shape[1] > 1 and superclasses.shape[1] < ensemble.classes:
@@ -392,7 +400,9 @@ def point_posterior(data, process, t, n):
 def spectral(data, process, n):
     rows = data.rows[:n] - data.rows[:n].mean(0)
     largest = np.linalg.eigvalsh(rows.T @ rows / n)[-1]
-    return {"covariance_eigenvalue": largest, "speciation_time_spectral": process.time_at(largest - 1.0)}
+    results = {"covariance_eigenvalue": largest}
+    add_root(results, "speciation_time_spectral", largest - 1.0, process)
+    return results
 
 
 def collapse(data, process, times, n):
