@@ -12,7 +12,7 @@ namespace diffphase {
 namespace {
 
 void require_columns(const SlabLayout& layout, const Ensemble& ensemble) {
-  if (layout.columns == ensemble.dimension()) return;
+  if (layout.columns >= ensemble.nonzero_columns() && layout.columns <= ensemble.dimension()) return;
   throw std::logic_error(
       fmt::format("a layout of {} columns for an ensemble in {} dimensions", layout.columns, ensemble.dimension()));
 }

@@ -60,7 +60,8 @@ inline constexpr std::int64_t numbers_per_draw = 8'000'000;
 /// between them. Local, not collective.
 class TrainingSetDraw {
  public:
-  /// `ensemble` must outlive it. Throws std::logic_error if the dimensions differ.
+  /// `ensemble` must outlive it. The layout may leave out columns that are zero in every row; throws std::logic_error
+  /// if it has other columns than the ensemble.
   TrainingSetDraw(const Ensemble& ensemble, const SlabLayout& layout);
 
   [[nodiscard]] std::int64_t steps() const { return preparations_ + draws_; }

@@ -32,6 +32,8 @@ class Ensemble {
   virtual ~Ensemble() = default;
 
   [[nodiscard]] virtual std::int64_t dimension() const = 0;
+  /// Columns from this one on are zero in every row.
+  [[nodiscard]] virtual std::int64_t nonzero_columns() const { return dimension(); }
 
   [[nodiscard]] virtual bool has_classes() const { return false; }
   /// Class of row `row` of the infinite training set; 0 without classes.

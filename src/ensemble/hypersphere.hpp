@@ -34,6 +34,7 @@ class Hypersphere : public Ensemble {
 
   [[nodiscard]] const SphereParameters& parameters() const { return parameters_; }
   [[nodiscard]] std::int64_t dimension() const override { return parameters_.dimension; }
+  [[nodiscard]] std::int64_t nonzero_columns() const override { return parameters_.span(); }
 
   [[nodiscard]] std::unique_ptr<RowSampler> sampler(std::int64_t first_column, std::int64_t columns) const override;
   [[nodiscard]] double numbers_per_row(std::int64_t columns) const override;

@@ -144,6 +144,10 @@ std::string ManifoldParameters::problem() const {
 
 std::int64_t ManifoldParameters::columns() const { return first_columns(blocks).back(); }
 
+std::int64_t ManifoldParameters::nonzero_columns() const {
+  return factor == FactorKind::orthonormal && ambient_noise == 0.0 ? columns() : dimension;
+}
+
 LinearManifold::LinearManifold(ManifoldParameters parameters, std::uint64_t seed, const Hash128& ensemble,
                                std::int64_t realization)
     : parameters_(validated(std::move(parameters))),

@@ -36,6 +36,9 @@ struct ManifoldParameters {
 
   /// Dimension m of the manifold: the sum of the blocks' sizes, which is the number of columns of F.
   [[nodiscard]] std::int64_t columns() const;
+
+  /// Coordinates of the data from this one on are zero: m for orthonormal columns without ambient noise.
+  [[nodiscard]] std::int64_t nonzero_columns() const;
 };
 
 /// Gaussian data on a linear manifold, x = F z + ambient_noise xi with z, xi standard normal: one draw of F, d x m.
@@ -56,6 +59,7 @@ class LinearManifold : public Ensemble {
 
   [[nodiscard]] const ManifoldParameters& parameters() const { return parameters_; }
   [[nodiscard]] std::int64_t dimension() const override { return parameters_.dimension; }
+  [[nodiscard]] std::int64_t nonzero_columns() const override { return parameters_.nonzero_columns(); }
   /// Dimension m of the manifold.
   [[nodiscard]] std::int64_t columns() const { return first_columns_.back(); }
   /// Block of a column of F, and the column that a block begins with.

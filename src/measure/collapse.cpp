@@ -121,7 +121,7 @@ std::vector<VariableSpec> CollapseMeasure::variables(const TaskParameters& task)
 Cost CollapseMeasure::cost(const TaskParameters& task, const TaskRequest& request) const {
   const auto probes = static_cast<double>(probe_count(task));
   const auto times = static_cast<double>(task.times.size());
-  const auto dimension = static_cast<double>(task.dimension());
+  const auto dimension = static_cast<double>(task.nonzero_columns());
   const std::int64_t largest = *std::max_element(request.counts.begin(), request.counts.end());
   const auto n = static_cast<double>(largest);
   const auto counts = static_cast<double>(request.counts.size());
@@ -142,7 +142,7 @@ MeasureResult CollapseMeasure::run(const TaskParameters& task, const TaskRequest
   std::vector<std::int64_t> counts = request.counts;
   std::sort(counts.begin(), counts.end());
   const std::int64_t probes = probe_count(task);
-  const DataSlab slab = make_training_set(group, task, partition_of(task), counts.back());
+  const DataSlab slab = make_nonzero_training_set(group, task, partition_of(task), counts.back());
   const StoredSource source(group, slab);
   const ProbeStarts starts(task);
   const bool keeps = group.comm().is_root();
@@ -161,7 +161,7 @@ MeasureResult CollapseMeasure::run(const TaskParameters& task, const TaskRequest
       const auto row_of = [&](std::int64_t p) { return starts.row(p, together.front()); };
       const ProbeBlock block = fetch_probes(group, slab, starts.noise(), first, size, row_of);
       const ReductionPlan plan{.times = task.times, .process = task.process, .counts = together, .law = {}};
-      Reduction reduction(plan, task.dimension(), block);
+      Reduction reduction(plan, slab.layout.columns, block);
       source.visit(group, block, together.back(), reduction.consumer());
       reduction.merge_over(group);
       if (!keeps) continue;

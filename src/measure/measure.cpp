@@ -15,6 +15,11 @@ std::int64_t TaskParameters::dimension() const {
   return file_summary.dimension;
 }
 
+std::int64_t TaskParameters::nonzero_columns() const {
+  if (manifold) return manifold->nonzero_columns();
+  return sphere ? sphere->span() : dimension();
+}
+
 std::unique_ptr<Ensemble> make_ensemble(const TaskParameters& task) {
   if (task.mixture) {
     return std::make_unique<GaussianMixture>(*task.mixture, task.seed, task.ensemble, task.realization);

@@ -43,6 +43,8 @@ struct TaskParameters {
   std::map<std::string, std::string> words;  ///< the measure's words, defaults filled in
 
   [[nodiscard]] std::int64_t dimension() const;
+  /// Coordinates of the data from this one on are zero in every row.
+  [[nodiscard]] std::int64_t nonzero_columns() const;
 };
 
 /// One draw of the ensemble that the task's data come from; nullptr for files. Local.

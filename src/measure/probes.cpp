@@ -107,12 +107,14 @@ Cost draw_cost(const TaskParameters& task, Partition partition, std::int64_t cou
   return cost;
 }
 
-DataSlab make_training_set(const TaskGroup& group, const TaskParameters& task, Partition partition,
-                           std::int64_t count) {
+namespace {
+
+DataSlab make_columns(const TaskGroup& group, const TaskParameters& task, Partition partition, std::int64_t count,
+                      std::int64_t columns) {
   constexpr std::int64_t block = SlabLayout::block;
   SlabLayout layout{.partition = partition,
                     .rows = (count + block - 1) / block * block,
-                    .columns = task.dimension(),
+                    .columns = columns,
                     .ranks = group.comm().size(),
                     .rank = group.comm().rank()};
   if (task.file) {
@@ -127,6 +129,18 @@ DataSlab make_training_set(const TaskGroup& group, const TaskParameters& task, P
   });
   for (std::int64_t i = 0; i < draw->steps(); ++i) group.run_guarded([&] { draw->step(); });
   return draw->take();
+}
+
+}  // namespace
+
+DataSlab make_training_set(const TaskGroup& group, const TaskParameters& task, Partition partition,
+                           std::int64_t count) {
+  return make_columns(group, task, partition, count, task.dimension());
+}
+
+DataSlab make_nonzero_training_set(const TaskGroup& group, const TaskParameters& task, Partition partition,
+                                   std::int64_t count) {
+  return make_columns(group, task, partition, count, task.nonzero_columns());
 }
 
 }  // namespace diffphase

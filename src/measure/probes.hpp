@@ -58,4 +58,9 @@ class ProbeStarts {
 [[nodiscard]] DataSlab make_training_set(const TaskGroup& group, const TaskParameters& task, Partition partition,
                                          std::int64_t count);
 
+/// The same without the columns that are zero in every row (TaskParameters::nonzero_columns): what is asked of the
+/// posterior over training points does not depend on them. Collective.
+[[nodiscard]] DataSlab make_nonzero_training_set(const TaskGroup& group, const TaskParameters& task,
+                                                 Partition partition, std::int64_t count);
+
 }  // namespace diffphase

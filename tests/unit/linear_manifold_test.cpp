@@ -230,6 +230,26 @@ TEST(LinearManifold, TheStepsOfALargeDrawAreThoseOfEveryRank) {
   }
 }
 
+TEST(LinearManifold, ColumnsThatAreAlwaysZeroNeedNotBeStored) {
+  ManifoldParameters p = basic(FactorKind::orthonormal);
+  EXPECT_EQ(p.nonzero_columns(), 7);
+  const LinearManifold manifold = make(p);
+  const DataSlab all = draw_training_set(manifold, {.rows = 9, .columns = 13});
+  for (const std::int64_t columns : {7, 8, 13}) {
+    const DataSlab part = draw_training_set(manifold, {.rows = 9, .columns = columns});
+    for (std::int64_t row = 0; row < 9; ++row) {
+      EXPECT_TRUE(std::equal(part.row(row).begin(), part.row(row).end(), all.row(row).begin()));
+      EXPECT_THAT(all.row(row).subspan(static_cast<std::size_t>(columns)), testing::Each(0.0));
+    }
+  }
+  for (const std::int64_t columns : {6, 14}) {
+    EXPECT_THROW((void)draw_training_set(manifold, {.rows = 9, .columns = columns}), std::logic_error);
+  }
+  p.ambient_noise = 0.1;
+  EXPECT_EQ(p.nonzero_columns(), 13);
+  EXPECT_EQ(basic(FactorKind::gaussian).nonzero_columns(), 13);
+}
+
 TEST(LinearManifold, HugeOrthonormalManifoldsCostNothing) {
   ManifoldParameters p;
   p.dimension = 1'000'000'000'000;
