@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <numeric>
+#include <functional>
 #include <stdexcept>
 #include <utility>
 
@@ -25,31 +25,10 @@ ManifoldParameters validated(ManifoldParameters parameters) {
   return parameters;
 }
 
-std::vector<std::int64_t> first_columns(const std::vector<ManifoldBlock>& blocks) {
+std::vector<std::int64_t> first_columns(const std::vector<FactorBlock>& blocks) {
   std::vector<std::int64_t> first{0};
-  for (const ManifoldBlock& block : blocks) first.push_back(first.back() + block.size);
+  for (const FactorBlock& block : blocks) first.push_back(first.back() + block.size);
   return first;
-}
-
-std::string problem_of_block(const ManifoldBlock& block, std::size_t place) {
-  if (block.size < 1) return fmt::format("blocks[{}].size = {}: must be at least 1", place, block.size);
-  if (!std::isfinite(block.sigma) || block.sigma <= 0.0) {
-    return fmt::format("blocks[{}].sigma = {}: must be a finite number above 0", place, block.sigma);
-  }
-  return {};
-}
-
-// Q of the normalisation.
-double divisor(const ManifoldParameters& p) {
-  switch (p.normalisation) {
-    case FactorScaling::columns:
-      return static_cast<double>(p.columns());
-    case FactorScaling::dimension:
-      return static_cast<double>(p.dimension);
-    case FactorScaling::none:
-      break;
-  }
-  return 1.0;
 }
 
 // Rows along the coordinate axes.
@@ -125,29 +104,6 @@ class GaussianSampler : public RowSampler {
 
 }  // namespace
 
-std::string ManifoldParameters::problem() const {
-  if (dimension < 1) return fmt::format("dimension = {}: must be at least 1", dimension);
-  if (blocks.empty()) return "blocks: must hold at least one block";
-  std::int64_t left = dimension;
-  for (std::size_t i = 0; i < blocks.size(); ++i) {
-    if (std::string problem = problem_of_block(blocks[i], i); !problem.empty()) return problem;
-    if (blocks[i].size > left) {
-      return fmt::format("blocks: their sizes must not sum to more than dimension = {}", dimension);
-    }
-    left -= blocks[i].size;
-  }
-  if (!std::isfinite(ambient_noise) || ambient_noise < 0.0) {
-    return fmt::format("ambient_noise = {}: must be a finite number, 0 or above", ambient_noise);
-  }
-  return {};
-}
-
-std::int64_t ManifoldParameters::columns() const { return first_columns(blocks).back(); }
-
-std::int64_t ManifoldParameters::nonzero_columns() const {
-  return factor == FactorKind::orthonormal && ambient_noise == 0.0 ? columns() : dimension;
-}
-
 LinearManifold::LinearManifold(ManifoldParameters parameters, std::uint64_t seed, const Hash128& ensemble,
                                std::int64_t realization)
     : parameters_(validated(std::move(parameters))),
@@ -168,7 +124,7 @@ void LinearManifold::factor_column(std::int64_t k, std::int64_t first_coordinate
     if (place >= 0 && place < static_cast<std::int64_t>(out.size())) out[static_cast<std::size_t>(place)] = sigma;
     return;
   }
-  const double scale = sigma / std::sqrt(divisor(parameters_));
+  const double scale = sigma / std::sqrt(parameters_.scale());
   factor_stream_.normals(static_cast<std::uint64_t>(k), static_cast<std::uint64_t>(first_coordinate), out);
   for (double& value : out) value *= scale;
 }

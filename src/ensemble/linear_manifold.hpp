@@ -2,44 +2,14 @@
 
 #include <cstdint>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "ensemble/data_slab.hpp"
 #include "ensemble/ensemble.hpp"
+#include "ensemble/manifold_parameters.hpp"
 #include "random/random_stream.hpp"
 
 namespace diffphase {
-
-/// Directions of a manifold with one standard deviation.
-struct ManifoldBlock {
-  std::int64_t size = 1;
-  double sigma = 1.0;
-
-  friend bool operator==(const ManifoldBlock&, const ManifoldBlock&) = default;
-};
-
-enum class FactorKind { orthonormal, gaussian };
-/// Entries of a Gaussian factor have variance sigma^2 / Q: Q = number of columns, dimension, or 1.
-enum class FactorScaling { columns, dimension, none };
-
-/// What defines the law of a linear manifold.
-struct ManifoldParameters {
-  std::int64_t dimension = 1;
-  std::vector<ManifoldBlock> blocks;  ///< at least one
-  FactorKind factor = FactorKind::orthonormal;
-  FactorScaling normalisation = FactorScaling::columns;  ///< of a Gaussian factor
-  double ambient_noise = 0.0;                            ///< standard deviation in all coordinates
-
-  /// Empty if valid, else one sentence that names the key, the value and what is allowed.
-  [[nodiscard]] std::string problem() const;
-
-  /// Dimension m of the manifold: the sum of the blocks' sizes, which is the number of columns of F.
-  [[nodiscard]] std::int64_t columns() const;
-
-  /// Coordinates of the data from this one on are zero: m for orthonormal columns without ambient noise.
-  [[nodiscard]] std::int64_t nonzero_columns() const;
-};
 
 /// Gaussian data on a linear manifold, x = F z + ambient_noise xi with z, xi standard normal: one draw of F, d x m.
 /// Column k of F belongs to block b(k), blocks one after the other in the order given:

@@ -52,9 +52,11 @@ FactorKind factor_kind(const std::string& name) {
   return named(name, kinds);
 }
 
-FactorScaling normalisation_kind(const std::string& name) {
-  static constexpr std::array<std::pair<std::string_view, FactorScaling>, 3> kinds{
-      {{"columns", FactorScaling::columns}, {"dimension", FactorScaling::dimension}, {"none", FactorScaling::none}}};
+FactorNormalisation normalisation_kind(const std::string& name) {
+  static constexpr std::array<std::pair<std::string_view, FactorNormalisation>, 3> kinds{
+      {{"columns", FactorNormalisation::columns},
+       {"dimension", FactorNormalisation::dimension},
+       {"none", FactorNormalisation::none}}};
   return named(name, kinds);
 }
 
@@ -110,8 +112,8 @@ Value get_required(const PointValues& values, std::string_view key, const SweepF
   throw BadInput(fmt::format("{}: {} is missing: {}, {}", file.path, spec.key, spec.meaning, spec.allowed()));
 }
 
-std::vector<ManifoldBlock> variance_blocks(const NumberTables& tables) {
-  std::vector<ManifoldBlock> blocks;
+std::vector<FactorBlock> variance_blocks(const NumberTables& tables) {
+  std::vector<FactorBlock> blocks;
   for (const NumberTable& table : tables) {  // size, sigma: the order of the key's fields
     blocks.push_back({.size = static_cast<std::int64_t>(table.at(0).second), .sigma = table.at(1).second});
   }

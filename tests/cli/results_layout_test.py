@@ -49,6 +49,7 @@ class Case:
     axes: dict[str, list]  # in order, with their coordinates
     variables: set[str]  # measured, without the derived ones
     predicted: bool = True
+    predictions: set[str] = field(default_factory=set)  # where only some are known
     labels: dict[str, tuple[str, list]] = field(default_factory=dict)  # variables on an axis: its name, values
     attributes: dict[str, object] = field(default_factory=dict)
     kind: str = "ornstein-uhlenbeck"
@@ -117,6 +118,8 @@ factor = "gaussian"
 samples = [20, 40]
 """, "variance-exploding", (1e-3, 300.0), ("collapse", "clones")), {"blocks": [0, 1], "samples": [20, 40]},
                    COLLAPSE | {"clone_participation"}, predicted=False, kind="variance-exploding",
+                   predictions={"participation_theory", "collapse_time_theory", "collapse_time_shift",
+                                "collapse_window"},
                    labels={"blocks_label": ("blocks", ["[{size=4,sigma=1}]",
                                                        "[{size=2,sigma=1},{size=6,sigma=0.3}]"])},
                    attributes={"ensemble_kind": "linear-manifold", "factor": "gaussian", "dimension": 12}),
@@ -265,7 +268,7 @@ class Layout(unittest.TestCase):
 
     def check_names(self) -> None:
         """Every variable and what belongs to it, and nothing else."""
-        expected = {*TASK_TABLES, *self.case.variables}
+        expected = {*TASK_TABLES, *self.case.variables, *self.case.predictions}
         for name in self.case.variables & (CURVES | CRITICAL):
             expected.add(f"{name}_stderr")
         for name in self.case.variables & (CRITICAL | ROOTS):

@@ -18,6 +18,7 @@
 #include "support/measure_runs.hpp"
 #include "support/published.hpp"
 #include "support/statistics.hpp"
+#include "theory/achilli2025.hpp"
 
 namespace diffphase {
 namespace {
@@ -155,6 +156,57 @@ void expect_crossing(const CrossingCase& c, std::int64_t training_sets, double p
   EXPECT_LE(std::abs(measured.mean - root - shift), 4.0 * measured.error + 0.5 * shift)
       << measured.mean << " +- " << measured.error << " for " << root << " + " << shift;
   EXPECT_TRUE(agrees(measured, c.crossing, Tail{0.0, 1.0})) << c.samples << " " << c.dimension << " " << c.classes;
+}
+
+// The crossing of E[Y] = 1/2 of data on a manifold, over draws of its factor and of training sets.
+void expect_manifold_crossing(const ManifoldParameters& manifold, double tau) {
+  TaskParameters task =
+      task_of(single_gaussian(1), 1000, equally_spaced(0.6 * tau, 1.8 * tau, 12), 250, "manifold crossings");
+  task.process = NoisingProcess(ProcessKind::variance_exploding);
+  task.mixture.reset();
+  task.manifold = manifold;
+  const std::vector<VariableValues> theory = measure.predict(task);
+  EXPECT_NEAR(values_of(theory, "collapse_time_theory").at(0), tau, 1e-9 * tau);
+  const double shift = values_of(theory, "collapse_time_shift").at(0);
+  EXPECT_GT(shift, 0.0);
+  const Estimate measured = test::over_realizations(realizations(measure, task, 40), "collapse_time");
+  EXPECT_LE(std::abs(measured.mean - tau - shift), 4.0 * measured.error + 0.5 * shift)
+      << measured.mean << " +- " << measured.error << " for " << tau << " + " << shift;
+}
+
+TEST(CollapseTime, OfManifoldsIsTheRootAndItsShift) {
+  expect_manifold_crossing({.dimension = 60, .blocks = {{.size = 20, .sigma = 1.0}, {.size = 20, .sigma = 0.1}}},
+                           1.0246140710);
+  const double unit = Achilli2025(std::log(1000.0) / 60.0, 0.25).collapse_tau();
+  EXPECT_LT(unit, 3.0402269634);  // alpha = 0.1, tabulated; here it is 0.115
+  EXPECT_GT(unit, 0.5576431833);  // alpha = 0.25
+  expect_manifold_crossing({.dimension = 60, .blocks = {{.size = 15, .sigma = 2.0}}, .factor = FactorKind::gaussian},
+                           4.0 * unit);
+}
+
+// Of Gaussian factors in the limit of large size, whose unit is that of the normalisation.
+TEST(CollapseTime, OfManifoldsIsKnownWhereThereIsATheory) {
+  const auto prediction = [](const ManifoldParameters& manifold, std::int64_t samples) {
+    TaskParameters task = task_of(single_gaussian(1), samples, {1.0}, 250, "manifold theory");
+    task.process = NoisingProcess(ProcessKind::variance_exploding);
+    task.mixture.reset();
+    task.manifold = manifold;
+    return values_of(measure.predict(task), "collapse_time_theory").at(0);
+  };
+  ManifoldParameters manifold{.dimension = 60, .blocks = {{.size = 15, .sigma = 2.0}}, .factor = FactorKind::gaussian};
+  const double tau = prediction(manifold, 1000);
+  manifold.normalisation = FactorNormalisation::dimension;
+  EXPECT_NEAR(prediction(manifold, 1000), 0.25 * tau, 1e-9);
+  manifold.normalisation = FactorNormalisation::none;
+  EXPECT_NEAR(prediction(manifold, 1000), 15.0 * tau, 1e-7);
+  manifold.ambient_noise = 0.1;
+  EXPECT_TRUE(std::isnan(prediction(manifold, 1000)));
+  manifold.factor = FactorKind::orthonormal;
+  EXPECT_GT(prediction(manifold, 1000), 0.0);
+  EXPECT_TRUE(std::isnan(prediction(manifold, 1)));
+  EXPECT_TRUE(std::isnan(prediction(manifold, 2)));
+  manifold = {.dimension = 60, .blocks = {{.size = 5}, {.size = 5}}, .factor = FactorKind::gaussian};
+  EXPECT_TRUE(std::isnan(prediction(manifold, 1000)));
 }
 
 TEST(CollapseTime, IsTheRootAndItsShift) {

@@ -105,14 +105,14 @@ TEST(Grid, AListOfTablesIsOneValueAndAListOfThoseAnAxis) {
   EXPECT_FALSE(parameters.mixture.has_value());
   EXPECT_EQ(parameters.dimension(), 30);
   EXPECT_EQ(parameters.manifold->factor, FactorKind::gaussian);
-  EXPECT_EQ(parameters.manifold->normalisation, FactorScaling::columns);
+  EXPECT_EQ(parameters.manifold->normalisation, FactorNormalisation::columns);
   EXPECT_THAT(parameters.manifold->blocks,
-              ElementsAre(ManifoldBlock{.size = 5, .sigma = 1.0}, ManifoldBlock{.size = 10, .sigma = 0.3}));
+              ElementsAre(FactorBlock{.size = 5, .sigma = 1.0}, FactorBlock{.size = 10, .sigma = 0.3}));
   const Sweep one = sweep_of(manifold_example(), {"ensemble.blocks=[{ size = 3, sigma = 0.5 }]",
                                                   "ensemble.normalisation=none", "ensemble.ambient_noise=0.25"});
   EXPECT_THAT(axis_names(one), ElementsAre("samples"));
   EXPECT_EQ(one.cells[0].parameters.manifold->columns(), 3);
-  EXPECT_EQ(one.cells[0].parameters.manifold->normalisation, FactorScaling::none);
+  EXPECT_EQ(one.cells[0].parameters.manifold->normalisation, FactorNormalisation::none);
   EXPECT_EQ(one.cells[0].parameters.manifold->ambient_noise, 0.25);
   // [[ensemble.blocks]] is the same list.
   const std::string tables = with(

@@ -77,8 +77,8 @@ TEST(LinearManifold, OrthonormalColumnsHaveTheBlocksVarianceAndNoOverlap) {
 
 TEST(LinearManifold, GaussianEntriesHaveTheVarianceOfTheirNormalisation) {
   for (const auto& [normalisation, divisor] :
-       {std::pair(FactorScaling::columns, 60.0), std::pair(FactorScaling::dimension, 500.0),
-        std::pair(FactorScaling::none, 1.0)}) {
+       {std::pair(FactorNormalisation::columns, 60.0), std::pair(FactorNormalisation::dimension, 500.0),
+        std::pair(FactorNormalisation::none, 1.0)}) {
     ManifoldParameters p;
     p.dimension = 500;
     p.blocks = {{.size = 20, .sigma = 1.5}, {.size = 40, .sigma = 0.2}};
