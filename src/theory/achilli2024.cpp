@@ -1,7 +1,9 @@
 #include "theory/achilli2024.hpp"
 
 #include <algorithm>
+#include <boost/math/tools/toms748_solve.hpp>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <stdexcept>
 #include <utility>
@@ -160,6 +162,48 @@ double Achilli2024::loss_tau(ProbeKind probe, std::size_t k) const {
   return decreasing_root(entropy_left, largest_variance(blocks_));
 }
 
+FixedPointWeights Achilli2024::finite_weights(ProbeKind probe, double tau, std::size_t along) const {
+  if (probe == ProbeKind::origin) return fixed_point_weights(blocks_, log_samples_, tau);
+  return fixed_point_weights(blocks_, log_samples_, tau, along, tau);
+}
+
+double Achilli2024::finite_participation(ProbeKind probe, double tau, std::size_t along) const {
+  if (probe == ProbeKind::planted) return planted_participation(tau);
+  if (!(tau > 0.0) || std::isinf(tau) || largest_variance(blocks_) == 0.0) return nan;
+  return log_samples_ == 0.0 ? 1.0 : finite_weights(probe, tau, along).participation;
+}
+
+double Achilli2024::finite_retained_fraction(ProbeKind probe, std::size_t k, double tau, std::size_t along) const {
+  const double s = blocks_.at(k).variance;
+  if (probe == ProbeKind::planted || !(tau > 0.0) || std::isinf(tau) || s == 0.0 || log_samples_ == 0.0) {
+    return retained_fraction(probe, k, tau, along);
+  }
+  return finite_weights(probe, tau, along).covariance[k] * (1.0 / s + 1.0 / tau);
+}
+
+double Achilli2024::finite_loss_tau(ProbeKind probe, std::size_t k) const {
+  if (probe == ProbeKind::planted) return loss_tau(probe, k);
+  const double frozen = origin_condensation_tau();
+  if (blocks_.at(k).variance == 0.0 || std::isnan(frozen)) return nan;
+  const auto lost = [&](double log_tau) { return 0.5 - finite_retained_fraction(probe, k, std::exp(log_tau), k); };
+  double high = std::log(8.0 * frozen);
+  double lost_high = lost(high);
+  const double end = std::log(frozen / 16.0);
+  while (lost_high < 0.0 && high > end) {
+    const double low = std::max(high - 0.5, end);
+    const double lost_low = lost(low);
+    if (lost_low >= 0.0) {
+      std::uintmax_t iterations = 50;
+      const auto bracket = boost::math::tools::toms748_solve(lost, low, high, lost_low, lost_high,
+                                                             boost::math::tools::eps_tolerance<double>(20), iterations);
+      return std::exp(0.5 * (bracket.first + bracket.second));
+    }
+    high = low;
+    lost_high = lost_low;
+  }
+  return nan;
+}
+
 double Achilli2024::opening_tau(std::size_t k) const {
   const double s = blocks_.at(k).variance;
   return s > collapse_tau() ? s : nan;
@@ -189,6 +233,10 @@ std::string Achilli2024::source(std::string_view prediction) {
   if (prediction == "retained_fraction" || prediction == "loss_tau") {
     return "retained fraction: planted probes 1 - E[Y], fixed probes (s + tau)/(s + t_c) of the frozen random energy "
            "model, diffphase derivation";
+  }
+  if (prediction.substr(0, 7) == "finite_") {
+    return "random energy model of Achilli et al. 2024 (arXiv:2410.08727) at finite n by saddle points, diffphase "
+           "derivation";
   }
   return "collapse of anisotropic Gaussian data, criterion of Biroli et al. 2024 (arXiv:2402.18491), diffphase "
          "derivation";

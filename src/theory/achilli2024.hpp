@@ -6,13 +6,9 @@
 #include <string_view>
 #include <vector>
 
-namespace diffphase {
+#include "theory/random_energy_model.hpp"
 
-/// `count` m_k directions in which the data have the variance s_k.
-struct VarianceBlock {
-  std::int64_t count = 1;
-  double variance = 1.0;
-};
+namespace diffphase {
 
 /// Where the empirical posterior is looked at, tau being the noise variance over the squared signal, y a training
 /// point and e_k a unit vector in block k: y + sqrt(tau) xi, 0, or sqrt(tau) e_k.
@@ -40,8 +36,9 @@ enum class ProbeKind { planted, origin, displaced };
 ///    elsewhere);
 ///  - origin, displaced: in the frozen phase E[Y] = 1 - tau/t_c and the points that count have the variance s_k
 ///    t_c/(s_k + t_c), so that R_k = (s_k + tau)/(s_k + t_c). Blocks with s_k > t_c keep more than half at any
-///    tau (on average over training sets); small s_k are lost as tau/t_c = 1 - E[Y]. Good to 0.1 up to t_c/2,
-///    rounded around t_c.
+///    tau (on average over training sets); small s_k are lost as tau/t_c = 1 - E[Y]. That is the limit of large
+///    log n; finite_... have E[Y] and R_k at finite n (random_energy_model.hpp), which for n = 1000 to 1e6 differ from
+///    it by 0.1 around t_c.
 ///
 /// `log_samples` is log n, n >= 1. Times are tau; NoisingProcess::time_at takes them to a clock. NaN where there is
 /// no theory or no such time: n = 1, or blocks without variance. Immutable, local.
@@ -85,6 +82,12 @@ class Achilli2024 {
   [[nodiscard]] double retained_fraction(ProbeKind probe, std::size_t k, double tau, std::size_t along = 0) const;
   /// The largest tau at which R_k crosses 1/2; NaN if it never does. Displaced: along block k itself.
   [[nodiscard]] double loss_tau(ProbeKind probe, std::size_t k) const;
+  /// E[Y], R_k and its crossing of 1/2 at finite n. Planted: as above. The crossing is searched from 8 t_c down to
+  /// t_c/16: NaN if there is none.
+  [[nodiscard]] double finite_participation(ProbeKind probe, double tau, std::size_t along = 0) const;
+  [[nodiscard]] double finite_retained_fraction(ProbeKind probe, std::size_t k, double tau,
+                                                std::size_t along = 0) const;
+  [[nodiscard]] double finite_loss_tau(ProbeKind probe, std::size_t k) const;
   /// The largest tau at which a direction of block k is resolved, N_kk < 1/2, by planted probes: s_k; NaN if the
   /// collapse comes before (s_k <= tau_C).
   [[nodiscard]] double opening_tau(std::size_t k) const;
@@ -97,6 +100,7 @@ class Achilli2024 {
  private:
   [[nodiscard]] double planted_information(double tau) const;
   [[nodiscard]] double frozen_entropy(double tau) const;
+  [[nodiscard]] FixedPointWeights finite_weights(ProbeKind probe, double tau, std::size_t along) const;
 
   std::vector<VarianceBlock> blocks_;
   double log_samples_;

@@ -250,6 +250,10 @@ TEST(Achilli2024, FixedProbesLoseSmallVariancesOnly) {
     for (const std::size_t k : {0, 1}) {
       EXPECT_NEAR(theory.retained_fraction(kind, k, tau, along), measured[i].retained[k], 0.15) << k;
     }
+    // Three errors of the mean of 300 sets.
+    EXPECT_NEAR(theory.finite_participation(kind, tau, along), measured[i].participation, 0.05);
+    EXPECT_NEAR(theory.finite_retained_fraction(kind, 0, tau, along), measured[i].retained[0], 0.12);
+    EXPECT_NEAR(theory.finite_retained_fraction(kind, 1, tau, along), measured[i].retained[1], 0.05);
     // The large variance keeps much more than 1 - E[Y].
     if (tau < 0.5 * frozen) {
       EXPECT_GT(measured[i].retained[0], 1.8 * (1.0 - measured[i].participation));
@@ -263,6 +267,13 @@ TEST(Achilli2024, FixedProbesLoseSmallVariancesOnly) {
     EXPECT_GT(theory.retained_fraction(probe, 1, 1.01 * loss, 1), 0.5);
   }
   EXPECT_NEAR(theory.loss_tau(ProbeKind::origin, 1), 0.5 * (frozen - 0.01), 1e-14);
+  for (const ProbeKind probe : {ProbeKind::origin, ProbeKind::displaced}) {
+    const double loss = theory.finite_loss_tau(probe, 1);
+    EXPECT_NEAR(theory.finite_retained_fraction(probe, 1, loss, 1), 0.5, 1e-5);
+    EXPECT_NEAR(loss / frozen, 0.75, 0.05);
+    EXPECT_TRUE(std::isnan(theory.finite_loss_tau(probe, 0)));
+  }
+  EXPECT_EQ(theory.finite_loss_tau(ProbeKind::planted, 1), theory.loss_tau(ProbeKind::planted, 1));
 }
 
 // A random energy model itself: n independent energies of a law with the cumulant function of many directions
@@ -319,6 +330,9 @@ TEST(Achilli2024, NoneWhereThereIsNoTheory) {
   EXPECT_TRUE(std::isnan(one.code_origin_condensation_tau()));
   EXPECT_TRUE(std::isnan(one.subspace_collapse_tau(0)));
   EXPECT_TRUE(std::isnan(one.loss_tau(ProbeKind::planted, 0)));
+  EXPECT_TRUE(std::isnan(one.finite_loss_tau(ProbeKind::origin, 0)));
+  EXPECT_EQ(one.finite_participation(ProbeKind::origin, 1.0), 1.0);
+  EXPECT_EQ(one.finite_retained_fraction(ProbeKind::origin, 0, 1.0), 0.0);
   EXPECT_EQ(one.planted_participation(1.0), 1.0);
   EXPECT_EQ(one.retained_fraction(ProbeKind::planted, 0, 1.0), 0.0);
   EXPECT_TRUE(std::isnan(Achilli2024(two_subspaces, std::log(2.0)).loss_tau(ProbeKind::planted, 0)));
