@@ -626,7 +626,7 @@ std::string defaults_text(std::span<const Measure* const> measures) {
     }
     const std::string name = inside_time ? fmt::format("time.{}", spec.name()) : std::string(spec.name());
     const std::string value = spec.value ? canonical_text(*spec.value) : spec.required ? "(required)" : "(none)";
-    text += fmt::format("{:<16} = {:<12} # {}: {}{}\n", name, value, spec.meaning, spec.allowed(),
+    text += fmt::format("{:<16} = {:<13} # {}: {}{}\n", name, value, spec.meaning, spec.allowed(),
                         spec.axis ? "; a list is an axis" : "");
   }
   return text;

@@ -126,6 +126,25 @@ TEST(Grid, AListOfTablesIsOneValueAndAListOfThoseAnAxis) {
   EXPECT_EQ(identities(make_sweep(parse(overridden.effective_text))), same);
 }
 
+TEST(Grid, BlocksStandInZipsAndPoints) {
+  const std::string list = R"([[{ size = 5, sigma = 1.0 }], [{ size = 5, sigma = 1.0 }, { size = 10, sigma = 0.3 }]])";
+  const std::string text = with(manifold_example(), "[100, 1000]", "100");
+  const Sweep zipped = sweep_of(with(with(text, "dimension = 30\n", ""), "blocks = " + list + "\n", "") + R"([[zip]]
+ensemble.dimension = [30, 40]
+ensemble.blocks = )" + list + "\n");
+  ASSERT_EQ(zipped.cells.size(), 2U);
+  EXPECT_EQ(zipped.cells[1].parameters.manifold->dimension, 40);
+  EXPECT_EQ(zipped.cells[1].parameters.manifold->blocks.size(), 2U);
+  const Sweep points = sweep_of(with(text, list, "[{ size = 5, sigma = 1.0 }]") + R"([[point]]
+ensemble.blocks = [{ size = 2, sigma = 0.5 }]
+[[point]]
+ensemble.dimension = 40
+)");
+  ASSERT_EQ(points.points.size(), 2U);
+  EXPECT_THAT(points.axes[0].columns[0].texts, ElementsAre("[{size=2,sigma=0.5}]", "[{size=5,sigma=1}]"));
+  EXPECT_THAT(points.cells[0].parameters.manifold->blocks, ElementsAre(FactorBlock{.size = 2, .sigma = 0.5}));
+}
+
 TEST(Grid, SpheresCarryTheirParameters) {
   const Sweep sweep = sweep_of(sphere_example());
   EXPECT_THAT(axis_names(sweep), ElementsAre("dimension"));

@@ -103,6 +103,13 @@ TEST(Hypersphere, HeightsOnTheSphereAreUniform) {
   EXPECT_LE(distance, 2.2 / std::sqrt(static_cast<double>(n)));  // probability 1e-4
 }
 
+TEST(Hypersphere, FirstNumbersOfTheStreamDoNotChange) {
+  std::vector<double> x(2);
+  make(parameters(2, 1, 1.0)).sample(5, 0, x);
+  EXPECT_DOUBLE_EQ(x[0], 0.84322494485534083);
+  EXPECT_DOUBLE_EQ(x[1], -0.53756087317968693);
+}
+
 TEST(Hypersphere, AnyColumnsEqualThoseOfTheWholeRow) {
   const Hypersphere sphere = make(parameters(1500, 1300, 2.0));
   std::vector<double> whole(1500);

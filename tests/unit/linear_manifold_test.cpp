@@ -124,6 +124,22 @@ TEST(LinearManifold, RowsAreTheFactorTimesTheLatentNumbersPlusNoise) {
 }
 
 // E x_i x_j = (F F^T)_ij + ambient_noise^2; products of Gaussians have variance C_ii C_jj + C_ij^2.
+// If this fails, the numbers of finished tasks are no longer those of the streams.
+TEST(LinearManifold, FirstNumbersOfTheStreamsDoNotChange) {
+  ManifoldParameters p = basic(FactorKind::gaussian);
+  p.normalisation = FactorNormalisation::none;
+  p.blocks = {{.size = 7, .sigma = 1.0}};
+  p.ambient_noise = 1.0;
+  const LinearManifold manifold = make(p);
+  std::vector<double> z(1);
+  std::vector<double> xi(1);
+  manifold.latents(5, 3, z);
+  manifold.add_ambient_noise(5, 3, xi);
+  EXPECT_DOUBLE_EQ(factor_column(manifold, 5)[3], -0.86886564179271553);
+  EXPECT_DOUBLE_EQ(z[0], 1.0944460476744697);
+  EXPECT_DOUBLE_EQ(xi[0], 1.0848875910311941);
+}
+
 TEST(LinearManifold, TheCovarianceOfTheDataIsThatOfTheFactor) {
   for (const ManifoldParameters& p : kinds()) {
     const LinearManifold manifold = make(p);
