@@ -12,7 +12,6 @@
 namespace diffphase {
 namespace {
 
-using testing::ElementsAre;
 using testing::IsSubsetOf;
 
 /// The identities that two texts have are the same.

@@ -14,7 +14,6 @@
 namespace diffphase {
 namespace {
 
-using testing::DoubleNear;
 
 TEST(Exponential, IsWithinTwoUlpOfLongDoubleAndZeroBelowTheSmallestNormal) {
   std::mt19937_64 generator(1);
