@@ -4,17 +4,21 @@
 #include <boost/math/tools/toms748_solve.hpp>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 #include <stdexcept>
 #include <utility>
 
 namespace diffphase {
 namespace {
 
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr double negligible = 40.0;  // logarithm of what is left out
 constexpr double many_points = 8.0;  // logarithm of more points than can all be missing
 constexpr double fewest_fields = 300.0;
 constexpr double field_step = 0.4;
 constexpr double fineness = 1.0 / 6.0;
+constexpr double most_nodes = 1e5;
+constexpr double most_terms = 4e7;
 
 /// f at the saddle point and its derivatives by z.
 struct Tilted {
@@ -170,6 +174,8 @@ std::vector<EnergyNode> energy_nodes(const std::vector<VarianceBlock>& blocks, c
   const double first = std::min(weightless, crowded);
 
   std::vector<EnergyNode> nodes;
+  const double span = law.cumulants(law.tilt(first)).mean - law.cumulants(law.tilt(last)).mean;
+  if (!(first < last) || !(span < most_nodes * fineness * tau)) return nodes;
   double previous_step = 0.0;
   for (double t = first; t < last;) {
     const double z = law.tilt(t);
@@ -240,6 +246,8 @@ FixedPointWeights fixed_point_weights(const std::vector<VarianceBlock>& blocks, 
   }
   const TiltedEnergies law(blocks, along, square_length);
   const std::vector<EnergyNode> nodes = energy_nodes(blocks, law, log_samples, tau);
+  const FixedPointWeights none{.participation = nan, .covariance = std::vector<double>(blocks.size(), nan)};
+  if (nodes.empty()) return none;
   const double others = -std::expm1(-log_samples);  // (n - 1)/n
   const auto log_above = [&](double v) { return std::log(expected_above(nodes, v)); };
   const double lowest = nodes.back().energy_by_tau;
@@ -249,6 +257,7 @@ FixedPointWeights fixed_point_weights(const std::vector<VarianceBlock>& blocks, 
                           : falling_root([&](double v) { return std::log(negligible) - log_above(v); }, lowest);
   const double fields =
       few_points(log_samples) ? std::max(fewest_fields, std::ceil((high - low) / field_step)) : fewest_fields;
+  if (!(fields * static_cast<double>(nodes.size()) < most_terms)) return none;
   const double step = (high - low) / fields;
 
   double total = 0.0;

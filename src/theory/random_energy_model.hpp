@@ -31,8 +31,9 @@ struct FixedPointWeights {
 /// limit is 0.1 off around t_c, and this 0.02, if no fewer than some five directions matter.
 ///
 /// x = 0, or of squared length `square` along a direction of block `along`. Counts >= 1, variances >= 0 and finite, one
-/// of them positive, log_samples = log n > 0, tau > 0 and finite, square >= 0, or std::invalid_argument. Takes
-/// milliseconds, and longer as tau falls far below t_c. Local.
+/// of them positive, log_samples = log n > 0, tau > 0 and finite, square >= 0, or std::invalid_argument. NaN where the
+/// energies that count span too many tau to be summed: tau far below t_c, or very few directions. Takes milliseconds,
+/// up to a second as tau falls far below t_c. Local.
 [[nodiscard]] FixedPointWeights fixed_point_weights(const std::vector<VarianceBlock>& blocks, double log_samples,
                                                     double tau, std::optional<std::size_t> along = std::nullopt,
                                                     double square = 0.0);

@@ -67,7 +67,7 @@ TEST(Achilli2024, CodeFormula) {
   EXPECT_NEAR(small.code_origin_condensation_tau(), .27175, 6e-6);
   EXPECT_NEAR(small.origin_condensation_tau(), .01077897, 6e-9);
   for (const bool unit_norm : {false, true}) {
-    for (const std::size_t k : {0, 1, 2}) {
+    for (const std::size_t k : {0U, 1U, 2U}) {
       const double tau = small.code_displaced_condensation_tau(k, unit_norm);
       EXPECT_NEAR(small.code_condensation_tau_at(k, tau, unit_norm), tau, 1e-14);
     }
@@ -105,7 +105,7 @@ TEST(Achilli2024, OneBlockCollapsesAsAMixtureOfOneClass) {
 TEST(Achilli2024, CondensationIsThatOfTheCumulantFunction) {
   const double log_samples = std::log(30000.0);
   const Achilli2024 theory(public_code, log_samples);
-  for (const std::size_t k : {0, 1, 2}) {
+  for (const std::size_t k : {0U, 1U, 2U}) {
     for (const double square : {0.0, 0.01, 0.3}) {
       const auto phi = [&](double b) {
         double sum = 0.0;
@@ -221,7 +221,7 @@ TEST(Achilli2024, PlantedProbesLoseAllDirectionsAtOnce) {
     const double tau = probes[i].tau;
     // The annealed law is 0.07 off inside the window; 300 sets have an error of 0.025 there.
     EXPECT_NEAR(theory.planted_participation(tau), measured[i].participation, 0.12) << tau;
-    for (const std::size_t k : {0, 1}) {
+    for (const std::size_t k : {0U, 1U}) {
       EXPECT_NEAR(measured[i].retained[k], 1.0 - measured[i].participation, k == 1 ? 0.02 : 0.1) << tau;
       EXPECT_NEAR(theory.retained_fraction(ProbeKind::planted, k, tau), measured[i].retained[k], 0.15) << tau;
     }
@@ -239,7 +239,7 @@ TEST(Achilli2024, FixedProbesLoseSmallVariancesOnly) {
   std::vector<Probe> probes;
   for (const double ratio : {0.2, 0.4, 2.5}) {
     probes.push_back({ProbeKind::origin, ratio * frozen, 0});
-    for (const std::size_t along : {0, 1}) probes.push_back({ProbeKind::displaced, ratio * frozen, along});
+    for (const std::size_t along : {0U, 1U}) probes.push_back({ProbeKind::displaced, ratio * frozen, along});
   }
   const auto measured = Sampled(two_subspaces, 1000).measure(probes, 300);
   for (std::size_t i = 0; i < probes.size(); ++i) {
@@ -247,7 +247,7 @@ TEST(Achilli2024, FixedProbesLoseSmallVariancesOnly) {
     SCOPED_TRACE(testing::Message() << "probe " << i << " tau " << tau);
     // Above the limit by up to 0.13 at this size.
     EXPECT_NEAR(theory.participation(kind, tau, along), measured[i].participation, 0.15);
-    for (const std::size_t k : {0, 1}) {
+    for (const std::size_t k : {0U, 1U}) {
       EXPECT_NEAR(theory.retained_fraction(kind, k, tau, along), measured[i].retained[k], 0.15) << k;
     }
     // Three errors of the mean of 300 sets.

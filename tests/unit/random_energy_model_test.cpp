@@ -83,7 +83,7 @@ TEST(RandomEnergyModel, ManyPointsFreezeSharply) {
     const double tau = ratio * frozen;
     const FixedPointWeights weights = fixed_point_weights(blocks, 3000.0, tau);
     EXPECT_NEAR(weights.participation, 1.0 - ratio, 0.01);
-    for (const std::size_t k : {0, 1}) {
+    for (const std::size_t k : {0U, 1U}) {
       EXPECT_NEAR(weights.covariance[k] * (1.0 / blocks[k].variance + 1.0 / tau),
                   theory.retained_fraction(ProbeKind::origin, k, tau), 0.01);
       EXPECT_NEAR(fixed_point_weights(blocks, 3000.0, tau, k, tau).participation, 1.0 - ratio, 0.02);
@@ -109,6 +109,14 @@ TEST(RandomEnergyModel, Limits) {
   // Units.
   const FixedPointWeights scaled = fixed_point_weights({{30, 9.0}, {10, 1.8}}, log_samples, 3.6);
   EXPECT_NEAR(scaled.participation, at_origin, 1e-6);
+}
+
+TEST(RandomEnergyModel, NoneForOneDirectionAndManyPoints) {
+  const FixedPointWeights weights = fixed_point_weights({{1, 5e-5}}, 55.0, 6e-53);
+  EXPECT_TRUE(std::isnan(weights.participation));
+  EXPECT_TRUE(std::isnan(weights.covariance[0]));
+  const Achilli2024 theory({{1, 5e-5}}, 55.0);
+  EXPECT_TRUE(std::isnan(theory.finite_loss_tau(ProbeKind::origin, 0)));
 }
 
 TEST(RandomEnergyModel, BadInput) {
