@@ -7,6 +7,7 @@ variable; the file's layout promises that order.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,6 +21,7 @@ MIN_REALIZATIONS_FOR_SPREAD = 4  # fewer say too little about their own spread
 MAX_REALIZATIONS_FOR_STUDENT = 20  # from here on Student's factor is 1 within 3 %
 
 ERROR_SOURCES = ("none", "probes", "spread")  # the values of Estimate.source
+VARIANCE_BLOCK = r"\{size=([^,}]+),sigma=([^}]+)\}"
 DERIVED_SUFFIXES = ("_stderr", "_theory", "_theory_asymptotic", "_status", "_shift", "_tolerance", "_window", "_spectral")
 ROOT_STATUS = ("found", "before_grid", "after_grid", "not_monotone", "failed")
 TASK_STATUS = ("pending", "done", "failed")
@@ -115,7 +117,10 @@ def format_value(value: object) -> str:
         return str(value)
     if isinstance(value, (float, np.floating)):
         return str(int(value)) if float(value).is_integer() and abs(value) < 1e7 else f"{value:g}"
-    return str(value)
+    text = str(value)
+    if re.fullmatch(rf"\[{VARIANCE_BLOCK}(,{VARIANCE_BLOCK})*\]", text):
+        return " + ".join(f"{size}(σ={sigma})" for size, sigma in re.findall(VARIANCE_BLOCK, text))
+    return text
 
 
 def student_factor(count: int) -> float:

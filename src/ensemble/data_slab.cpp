@@ -5,21 +5,19 @@
 #include <algorithm>
 #include <limits>
 #include <stdexcept>
-#include <unordered_map>
 #include <utility>
 
 namespace diffphase {
 
 namespace {
 
-// Centroids kept while a training set is drawn: no more than this many numbers (32 MiB).
-constexpr std::int64_t kept_centroid_numbers = std::int64_t{1} << 22;
-
-void require_columns(const SlabLayout& layout, const GaussianMixture& mixture) {
-  if (layout.columns == mixture.dimension()) return;
+void require_columns(const SlabLayout& layout, const Ensemble& ensemble) {
+  if (layout.columns >= ensemble.nonzero_columns() && layout.columns <= ensemble.dimension()) return;
   throw std::logic_error(
-      fmt::format("a layout of {} columns for a mixture in {} dimensions", layout.columns, mixture.dimension()));
+      fmt::format("a layout of {} columns for an ensemble in {} dimensions", layout.columns, ensemble.dimension()));
 }
+
+std::int64_t steps_of(std::int64_t count, std::int64_t per_step) { return (count + per_step - 1) / per_step; }
 
 std::int32_t narrow_label(std::int64_t label) {
   if (label > std::numeric_limits<std::int32_t>::max()) {
@@ -88,67 +86,60 @@ DataSlab zero_slab(const SlabLayout& layout) {
   return slab;
 }
 
-// The columns of the centroids that a slab needs. Random centroids cost as much as the noise of a row, so
-// they are made once and kept, as long as they are few.
-class TrainingSetDraw::CentroidColumns {
- public:
-  CentroidColumns(const GaussianMixture& mixture, const SlabLayout& layout)
-      : mixture_(mixture),
-        first_column_(layout.first_column()),
-        columns_(layout.local_columns()),
-        keeps_(mixture.parameters().centroids == CentroidKind::random && columns_ > 0 &&
-               mixture.classes() <= kept_centroid_numbers / columns_) {}
-
-  void copy(std::int64_t c, std::span<double> out) {
-    if (!keeps_) {
-      mixture_.centroid(c, first_column_, out);
-      return;
-    }
-    auto [kept, is_new] = kept_.try_emplace(c);
-    if (is_new) {
-      kept->second.resize(static_cast<std::size_t>(columns_));
-      mixture_.centroid(c, first_column_, kept->second);
-    }
-    std::copy(kept->second.begin(), kept->second.end(), out.begin());
-  }
-
- private:
-  const GaussianMixture& mixture_;
-  std::int64_t first_column_;
-  std::int64_t columns_;
-  bool keeps_;
-  std::unordered_map<std::int64_t, std::vector<double>> kept_;
-};
-
-TrainingSetDraw::TrainingSetDraw(const GaussianMixture& mixture, const SlabLayout& layout) : mixture_(mixture) {
-  require_columns(layout, mixture);
+TrainingSetDraw::TrainingSetDraw(const Ensemble& ensemble, const SlabLayout& layout) : ensemble_(ensemble) {
+  require_columns(layout, ensemble);
   slab_ = zero_slab(layout);
-  slab_.labels.resize(static_cast<std::size_t>(layout.local_rows()));
-  centroids_ = std::make_unique<CentroidColumns>(mixture, layout);
-  rows_per_step_ = std::max<std::int64_t>(1, numbers_per_draw / std::max<std::int64_t>(1, layout.most_local_columns()));
-  steps_ = (layout.most_local_rows() + rows_per_step_ - 1) / rows_per_step_;
+  if (ensemble.has_classes()) slab_.labels.resize(static_cast<std::size_t>(layout.local_rows()));
+  sampler_ = ensemble.sampler(layout.first_column(), layout.local_columns());
+  // The number of steps is the same on all ranks: it follows from the largest of their parts.
+  const std::int64_t columns = std::max<std::int64_t>(1, layout.most_local_columns());
+  const double numbers = std::max(1.0, ensemble.numbers_per_row(columns));
+  vectors_per_step_ = std::max<std::int64_t>(1, numbers_per_draw / columns);
+  rows_per_step_ =
+      std::max<std::int64_t>(1, static_cast<std::int64_t>(static_cast<double>(numbers_per_draw) / numbers));
+  preparations_ = steps_of(sampler_->vectors(), vectors_per_step_);
+  draws_ = steps_of(layout.most_local_rows(), rows_per_step_);
 }
 
-TrainingSetDraw::~TrainingSetDraw() = default;
-
 void TrainingSetDraw::step() {
+  if (next_vector_ < sampler_->vectors()) {
+    prepare();
+  } else {
+    draw();
+  }
+}
+
+void TrainingSetDraw::prepare() {
+  const std::int64_t count = std::min(vectors_per_step_, sampler_->vectors() - next_vector_);
+  sampler_->prepare(next_vector_, count);
+  next_vector_ += count;
+}
+
+void TrainingSetDraw::draw() {
   const SlabLayout& layout = slab_.layout;
+  const auto columns = static_cast<std::size_t>(layout.local_columns());
   const std::int64_t end = std::min(layout.local_rows(), next_row_ + rows_per_step_);
-  for (; next_row_ < end; ++next_row_) {
-    const std::int64_t row = layout.global_row(next_row_);
-    const std::int64_t c = mixture_.label(row);
-    slab_.labels[static_cast<std::size_t>(next_row_)] = narrow_label(c);
-    const std::span<double> out = slab_.row(next_row_);
-    centroids_->copy(c, out);
-    mixture_.add_noise(row, c, layout.first_column(), out);
+  while (next_row_ < end) {
+    // Rows that follow each other here follow each other in the whole matrix up to the end of a block.
+    const std::int64_t block_end = (next_row_ / SlabLayout::block + 1) * SlabLayout::block;
+    const std::int64_t rows = std::min(end, block_end) - next_row_;
+    const std::int64_t first = layout.global_row(next_row_);
+    sampler_->draw(
+        first, rows,
+        std::span(slab_.values)
+            .subspan(static_cast<std::size_t>(next_row_) * columns, static_cast<std::size_t>(rows) * columns));
+    for (std::int64_t i = 0; ensemble_.has_classes() && i < rows; ++i) {
+      slab_.labels[static_cast<std::size_t>(next_row_ + i)] = narrow_label(ensemble_.label(first + i));
+    }
+    next_row_ += rows;
   }
 }
 
 DataSlab TrainingSetDraw::take() { return std::move(slab_); }
 
-DataSlab draw_training_set(const GaussianMixture& mixture, const SlabLayout& layout) {
-  TrainingSetDraw draw(mixture, layout);
-  for (std::int64_t i = 0; i < draw.steps(); ++i) draw.step();
+DataSlab draw_training_set(const Ensemble& ensemble, const SlabLayout& layout) {
+  TrainingSetDraw draw(ensemble, layout);
+  for (std::int64_t i = draw.steps(); i > 0; --i) draw.step();
   return draw.take();
 }
 

@@ -5,6 +5,7 @@
 #include <span>
 #include <vector>
 
+#include "ensemble/ensemble.hpp"
 #include "ensemble/gaussian_mixture.hpp"
 #include "parallel/task_group.hpp"
 
@@ -54,34 +55,37 @@ struct DataSlab {
 /// Random numbers that a rank draws between two chances to communicate: about half a second's worth.
 inline constexpr std::int64_t numbers_per_draw = 8'000'000;
 
-/// Draws rows [0, layout.rows) of the mixture's training set in steps of about numbers_per_draw numbers. All ranks of a
-/// layout have the same number of steps, so that they can agree between them. Local, not collective.
+/// Draws rows [0, layout.rows) of an ensemble's training set, with labels where it has classes, in steps that take as
+/// long as about numbers_per_draw numbers. All ranks of a layout have the same number of steps, so that they can agree
+/// between them. Local, not collective.
 class TrainingSetDraw {
  public:
-  /// `mixture` must outlive it. Throws std::logic_error if the dimensions differ.
-  TrainingSetDraw(const GaussianMixture& mixture, const SlabLayout& layout);
-  TrainingSetDraw(const TrainingSetDraw&) = delete;
-  TrainingSetDraw& operator=(const TrainingSetDraw&) = delete;
-  ~TrainingSetDraw();
+  /// `ensemble` must outlive it. The layout may leave out columns that are zero in every row; throws std::logic_error
+  /// if it has other columns than the ensemble.
+  TrainingSetDraw(const Ensemble& ensemble, const SlabLayout& layout);
 
-  [[nodiscard]] std::int64_t steps() const { return steps_; }
+  [[nodiscard]] std::int64_t steps() const { return preparations_ + draws_; }
   void step();
   /// The slab, after the last step.
   [[nodiscard]] DataSlab take();
 
  private:
-  class CentroidColumns;
+  void prepare();
+  void draw();
 
-  const GaussianMixture& mixture_;
+  const Ensemble& ensemble_;
   DataSlab slab_;
-  std::unique_ptr<CentroidColumns> centroids_;
+  std::unique_ptr<RowSampler> sampler_;
+  std::int64_t vectors_per_step_ = 1;
   std::int64_t rows_per_step_ = 1;
-  std::int64_t steps_ = 0;
+  std::int64_t preparations_ = 0;
+  std::int64_t draws_ = 0;
+  std::int64_t next_vector_ = 0;
   std::int64_t next_row_ = 0;
 };
 
 /// All steps of a TrainingSetDraw. Local, not collective.
-[[nodiscard]] DataSlab draw_training_set(const GaussianMixture& mixture, const SlabLayout& layout);
+[[nodiscard]] DataSlab draw_training_set(const Ensemble& ensemble, const SlabLayout& layout);
 
 /// The centroid matrix, one row per class (layout.rows = classes), labels = superclass where hierarchical.
 /// Local.

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <numeric>
 #include <stdexcept>
+#include <unordered_map>
 #include <utility>
 
 namespace diffphase {
@@ -111,6 +112,50 @@ void simplex_vertex(std::int64_t c, std::int64_t classes, double norm, RowWindow
   row.set(c - 1, norm * (std::sqrt(1.0 + 1.0 / m) + common));
 }
 
+// Centroids kept while rows are drawn: no more than this many numbers (32 MiB).
+constexpr std::int64_t kept_centroid_numbers = std::int64_t{1} << 22;
+
+// Random centroids cost as much as the noise of a row, so they are made once and kept, as long as they are few.
+class MixtureSampler : public RowSampler {
+ public:
+  MixtureSampler(const GaussianMixture& mixture, std::int64_t first_column, std::int64_t columns)
+      : mixture_(mixture),
+        first_column_(first_column),
+        columns_(columns),
+        keeps_(mixture.parameters().centroids == CentroidKind::random && columns > 0 &&
+               mixture.classes() <= kept_centroid_numbers / columns) {}
+
+  void draw(std::int64_t first_row, std::int64_t rows, std::span<double> out) override {
+    const auto columns = static_cast<std::size_t>(columns_);
+    for (std::int64_t i = 0; i < rows; ++i) {
+      const std::int64_t c = mixture_.label(first_row + i);
+      const std::span<double> row = out.subspan(static_cast<std::size_t>(i) * columns, columns);
+      copy_centroid(c, row);
+      mixture_.add_noise(first_row + i, c, first_column_, row);
+    }
+  }
+
+ private:
+  void copy_centroid(std::int64_t c, std::span<double> out) {
+    if (!keeps_) {
+      mixture_.centroid(c, first_column_, out);
+      return;
+    }
+    auto [kept, is_new] = kept_.try_emplace(c);
+    if (is_new) {
+      kept->second.resize(out.size());
+      mixture_.centroid(c, first_column_, kept->second);
+    }
+    std::copy(kept->second.begin(), kept->second.end(), out.begin());
+  }
+
+  const GaussianMixture& mixture_;
+  std::int64_t first_column_;
+  std::int64_t columns_;
+  bool keeps_;
+  std::unordered_map<std::int64_t, std::vector<double>> kept_;
+};
+
 }  // namespace
 
 std::string MixtureParameters::problem() const {
@@ -201,6 +246,10 @@ void GaussianMixture::add_noise(std::int64_t row, std::int64_t c, std::int64_t f
                              std::span(z).first(part.size()));
     for (std::size_t i = 0; i < part.size(); ++i) part[i] += scale * z[i];
   }
+}
+
+std::unique_ptr<RowSampler> GaussianMixture::sampler(std::int64_t first_column, std::int64_t columns) const {
+  return std::make_unique<MixtureSampler>(*this, first_column, columns);
 }
 
 void GaussianMixture::sample(std::int64_t row, std::int64_t first_column, std::span<double> out) const {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "ensemble/ensemble.hpp"
 #include "random/random_stream.hpp"
 
 namespace diffphase {
@@ -42,14 +43,14 @@ struct MixtureParameters {
 ///    sqrt(d) separation (sqrt(1 - f) e_A + sqrt(f) e_{b0 + c})
 ///
 /// Any rank makes any row and any column; nothing of size K x d is stored. Local, not collective.
-class GaussianMixture {
+class GaussianMixture : public Ensemble {
  public:
   /// Throws std::invalid_argument with parameters.problem() if that is not empty. `ensemble` is the hash of
   /// the ensemble point; see RandomStream.
   GaussianMixture(MixtureParameters parameters, std::uint64_t seed, const Hash128& ensemble, std::int64_t realization);
 
   [[nodiscard]] const MixtureParameters& parameters() const { return parameters_; }
-  [[nodiscard]] std::int64_t dimension() const { return parameters_.dimension; }
+  [[nodiscard]] std::int64_t dimension() const override { return parameters_.dimension; }
   [[nodiscard]] std::int64_t classes() const { return parameters_.classes; }
   [[nodiscard]] double sigma(std::int64_t c) const;
   [[nodiscard]] double weight(std::int64_t c) const;
@@ -62,11 +63,14 @@ class GaussianMixture {
   /// Columns [first_column, first_column + out.size()) of centroid c.
   void centroid(std::int64_t c, std::int64_t first_column, std::span<double> out) const;
 
+  [[nodiscard]] bool has_classes() const override { return true; }
   /// Class of row `row` of the infinite training set: an independent draw with the weights.
-  [[nodiscard]] std::int64_t label(std::int64_t row) const;
+  [[nodiscard]] std::int64_t label(std::int64_t row) const override;
+
+  [[nodiscard]] std::unique_ptr<RowSampler> sampler(std::int64_t first_column, std::int64_t columns) const override;
 
   /// Columns of row `row` of the infinite training set: mu_label + sigma_label z.
-  void sample(std::int64_t row, std::int64_t first_column, std::span<double> out) const;
+  void sample(std::int64_t row, std::int64_t first_column, std::span<double> out) const override;
 
   /// The second half of `sample`, for callers that keep centroids: adds the noise sigma_c z of row `row` to
   /// `out`, which holds those columns of the centroid of c = label(row).

@@ -23,10 +23,6 @@ constexpr const char* biroli = "Biroli, Bonnaire, de Bortoli, Mezard 2024, arXiv
 
 bool has_classes(const TaskParameters& task) { return task.mixture && task.mixture->classes > 1; }
 
-std::int64_t dimension_of(const TaskParameters& task) {
-  return task.mixture ? task.mixture->dimension : task.file_summary.dimension;
-}
-
 std::vector<double> split_taus(const TaskParameters& task) {
   std::vector<double> taus;
   for (const double time : task.times) taus.push_back(task.process.noise_to_signal(time));
@@ -68,8 +64,8 @@ CloneAgreement class_agreement(const TaskParameters& task, const TaskGroup& grou
 }
 
 DataSlab training_set(const TaskParameters& task, std::int64_t count) {
-  const SlabLayout layout = whole(count, dimension_of(task));
-  if (!task.file) return draw_training_set(mixture(task), layout);
+  const SlabLayout layout = whole(count, task.dimension());
+  if (!task.file) return draw_training_set(*make_ensemble(task), layout);
   const Communicator self = Communicator::self();
   return read_dataset(TaskGroup(self), *task.file, task.file_summary, layout);
 }
@@ -163,7 +159,7 @@ Cost ClonesMeasure::cost(const TaskParameters& task, const TaskRequest& request)
   const CloneSettings run = settings(task, CloneStart::drawn);
   const double updates = static_cast<double>(run.trajectories) *
                          static_cast<double>(clone_updates(ReverseSchedule(run.split_taus, run.final_tau, run.steps)));
-  const auto dimension = static_cast<double>(dimension_of(task));
+  const auto dimension = static_cast<double>(task.dimension());
   double components = 0.0;  // summed over the simulations
   double most = 0.0;
   double simulations = 0.0;

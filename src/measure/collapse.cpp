@@ -5,9 +5,12 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "measure/probe_curves.hpp"
 #include "measure/probes.hpp"
+#include "theory/achilli2024.hpp"
+#include "theory/achilli2025.hpp"
 #include "theory/biroli2024.hpp"
 #include "transition/critical_time.hpp"
 
@@ -18,6 +21,7 @@ namespace {
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr double collapse_level = 0.5;
 constexpr std::int64_t fewest_to_collapse = 3;  // the participation of n points lies above 1/n
+constexpr double collapse_shift = 1.15;         // of the crossing of 1/2 on log tau, times d_eff: a fit
 
 struct CollapseCurves {
   ProbeCurves participation;
@@ -77,6 +81,78 @@ const VariableSpec shift_spec = per_sample(
 const VariableSpec window_spec =
     per_sample("collapse_window", "1", "width of the collapse on the logarithm of b^2/a^2", "", {});
 
+// Variances of the data in all directions that have one; orthonormal factors.
+std::vector<VarianceBlock> variances_of(const ManifoldParameters& manifold) {
+  const double ambient = manifold.ambient_noise * manifold.ambient_noise;
+  std::vector<VarianceBlock> variances;
+  for (const FactorBlock& block : manifold.blocks)
+    variances.push_back({block.size, block.sigma * block.sigma + ambient});
+  const std::int64_t normal = manifold.dimension - manifold.columns();
+  if (ambient > 0.0 && normal > 0) variances.push_back({normal, ambient});
+  return variances;
+}
+
+// Collapse of Gaussian data on a linear manifold in b^2/a^2: exact spectrum for orthonormal factors, the limit of
+// large size for Gaussian ones of a single block without ambient noise, else NaN.
+class ManifoldCollapse {
+ public:
+  ManifoldCollapse(const ManifoldParameters& manifold, double log_samples) {
+    if (manifold.factor == FactorKind::orthonormal) {
+      finite_.emplace(variances_of(manifold), log_samples);
+      tau_ = finite_->collapse_tau();
+      effective_dimension_ = finite_->effective_dimension(tau_);
+    } else if (manifold.blocks.size() == 1 && manifold.ambient_noise == 0.0 && log_samples > 0.0) {
+      const auto columns = static_cast<double>(manifold.columns());
+      const auto dimension = static_cast<double>(manifold.dimension);
+      const Achilli2025 limit(log_samples / dimension, columns / dimension);
+      const double sigma = manifold.blocks.front().sigma;
+      tau_ = limit.collapse_tau() * sigma * sigma * columns / manifold.scale();
+      effective_dimension_ = columns * limit.averages(limit.collapse_tau()).resolved;
+    }
+  }
+
+  static std::string source(const ManifoldParameters& manifold, const std::string& prediction) {
+    return manifold.factor == FactorKind::orthonormal ? Achilli2024::source(prediction) : Achilli2025::source();
+  }
+
+  [[nodiscard]] double tau() const { return tau_; }
+  [[nodiscard]] double effective_dimension() const { return effective_dimension_; }
+  [[nodiscard]] double participation(double tau) const { return finite_ ? finite_->planted_participation(tau) : nan; }
+
+ private:
+  std::optional<Achilli2024> finite_;
+  double tau_ = nan;
+  double effective_dimension_ = nan;
+};
+
+std::vector<VariableSpec> manifold_prediction_specs(const ManifoldParameters& manifold) {
+  const auto source = [&](const char* prediction) { return ManifoldCollapse::source(manifold, prediction); };
+  return {prediction_spec(participation_spec, source("planted_participation")),
+          prediction_spec(time_spec, source("collapse_tau")),
+          prediction_spec(shift_spec, Achilli2024::source("collapse_shift"), ""),
+          prediction_spec(window_spec, source("collapse_window"), "")};
+}
+
+std::vector<VariableValues> predict_manifold(const TaskParameters& task) {
+  VariableCollector collector;
+  for (const std::int64_t count : task.samples) {
+    const ManifoldCollapse theory(*task.manifold, std::log(static_cast<double>(count)));
+    std::vector<double> participation;
+    for (const double time : task.times) {
+      participation.push_back(theory.participation(task.process.noise_to_signal(time)));
+    }
+    collector.append("participation_theory", participation);
+    const bool collapses = count >= fewest_to_collapse;
+    const double tau = collapses ? theory.tau() : nan;
+    const double time = task.process.time_at(tau);
+    collector.append("collapse_time_theory", time);
+    collector.append("collapse_time_shift",
+                     task.process.time_at(tau * std::exp(collapse_shift / theory.effective_dimension())) - time);
+    collector.append("collapse_window", collapses ? 2.0 / std::sqrt(theory.effective_dimension()) : nan);
+  }
+  return collector.take().variables;
+}
+
 }  // namespace
 
 std::vector<MeasureOption> CollapseMeasure::options() const {
@@ -115,23 +191,27 @@ std::vector<VariableSpec> CollapseMeasure::variables(const TaskParameters& task)
          prediction_spec(shift_spec, theory.source("collapse_time_shift"), ""),
          prediction_spec(window_spec, theory.source("collapse_window"), "")});
   }
+  if (task.manifold) add(manifold_prediction_specs(*task.manifold));
   return specs;
 }
 
 Cost CollapseMeasure::cost(const TaskParameters& task, const TaskRequest& request) const {
   const auto probes = static_cast<double>(probe_count(task));
   const auto times = static_cast<double>(task.times.size());
-  const auto dimension = static_cast<double>(task.dimension());
-  const auto n = static_cast<double>(*std::max_element(request.counts.begin(), request.counts.end()));
+  const auto dimension = static_cast<double>(task.nonzero_columns());
+  const std::int64_t largest = *std::max_element(request.counts.begin(), request.counts.end());
+  const auto n = static_cast<double>(largest);
   const auto counts = static_cast<double>(request.counts.size());
   // Files draw new starting rows for every count: one pass each.
   const double passes = task.file ? counts : 1.0;
-  return {.flops = passes * 4.0 * probes * n * dimension,
-          .exponentials = passes * probes * n * times,
-          .normals = (n + 2.0 * probes) * dimension,
-          .divided_bytes = 8.0 * n * dimension,
-          .rank_bytes = 8.0 * (2.0 * ProbeBlock::size * (dimension + SlabLayout::block) +
-                               4.0 * counts * probes * times + 6.0 * counts * ProbeBlock::size * times)};
+  Cost cost = draw_cost(task, partition_of(task), largest);
+  cost.flops += passes * 4.0 * probes * n * dimension;
+  cost.exponentials += passes * probes * n * times;
+  cost.normals += 2.0 * probes * dimension;
+  cost.divided_bytes += 8.0 * n * dimension;
+  cost.rank_bytes += 8.0 * (2.0 * ProbeBlock::size * (dimension + SlabLayout::block) + 4.0 * counts * probes * times +
+                            6.0 * counts * ProbeBlock::size * times);
+  return cost;
 }
 
 MeasureResult CollapseMeasure::run(const TaskParameters& task, const TaskRequest& request,
@@ -139,7 +219,7 @@ MeasureResult CollapseMeasure::run(const TaskParameters& task, const TaskRequest
   std::vector<std::int64_t> counts = request.counts;
   std::sort(counts.begin(), counts.end());
   const std::int64_t probes = probe_count(task);
-  const DataSlab slab = make_training_set(group, task, partition_of(task), counts.back());
+  const DataSlab slab = make_nonzero_training_set(group, task, partition_of(task), counts.back());
   const StoredSource source(group, slab);
   const ProbeStarts starts(task);
   const bool keeps = group.comm().is_root();
@@ -158,7 +238,7 @@ MeasureResult CollapseMeasure::run(const TaskParameters& task, const TaskRequest
       const auto row_of = [&](std::int64_t p) { return starts.row(p, together.front()); };
       const ProbeBlock block = fetch_probes(group, slab, starts.noise(), first, size, row_of);
       const ReductionPlan plan{.times = task.times, .process = task.process, .counts = together, .law = {}};
-      Reduction reduction(plan, task.dimension(), block);
+      Reduction reduction(plan, slab.layout.columns, block);
       source.visit(group, block, together.back(), reduction.consumer());
       reduction.merge_over(group);
       if (!keeps) continue;
@@ -195,6 +275,7 @@ MeasureResult CollapseMeasure::run(const TaskParameters& task, const TaskRequest
 }
 
 std::vector<VariableValues> CollapseMeasure::predict(const TaskParameters& task) const {
+  if (task.manifold) return predict_manifold(task);
   if (!task.mixture) return {};
   const Biroli2024 theory(*task.mixture);
   VariableCollector collector;

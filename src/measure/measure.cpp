@@ -8,7 +8,28 @@
 
 namespace diffphase {
 
-std::int64_t TaskParameters::dimension() const { return mixture ? mixture->dimension : file_summary.dimension; }
+std::int64_t TaskParameters::dimension() const {
+  if (mixture) return mixture->dimension;
+  if (manifold) return manifold->dimension;
+  if (sphere) return sphere->dimension;
+  return file_summary.dimension;
+}
+
+std::int64_t TaskParameters::nonzero_columns() const {
+  if (manifold) return manifold->nonzero_columns();
+  return sphere ? sphere->span() : dimension();
+}
+
+std::unique_ptr<Ensemble> make_ensemble(const TaskParameters& task) {
+  if (task.mixture) {
+    return std::make_unique<GaussianMixture>(*task.mixture, task.seed, task.ensemble, task.realization);
+  }
+  if (task.manifold) {
+    return std::make_unique<LinearManifold>(*task.manifold, task.seed, task.ensemble, task.realization);
+  }
+  if (task.sphere) return std::make_unique<Hypersphere>(*task.sphere, task.seed, task.ensemble, task.realization);
+  return nullptr;
+}
 
 const std::vector<const Measure*>& measures() {
   static const SpeciationMeasure speciation;

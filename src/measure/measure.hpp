@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -10,6 +11,8 @@
 
 #include "ensemble/dataset_file.hpp"
 #include "ensemble/gaussian_mixture.hpp"
+#include "ensemble/hypersphere.hpp"
+#include "ensemble/linear_manifold.hpp"
 #include "parallel/task_group.hpp"
 #include "process/noising_process.hpp"
 #include "random/text_hash.hpp"
@@ -22,9 +25,12 @@ struct TaskParameters {
   NoisingProcess process;
   std::vector<double> times;  ///< ascending, on the process's clock
 
-  std::optional<MixtureParameters> mixture;  ///< [ensemble] kind = "gaussian-mixture"
-  std::optional<DatasetFile> file;           ///< [ensemble] kind = "file"
-  DatasetSummary file_summary;               ///< of `file`
+  // What the data are: exactly one of these.
+  std::optional<MixtureParameters> mixture;    ///< [ensemble] kind = "gaussian-mixture"
+  std::optional<ManifoldParameters> manifold;  ///< [ensemble] kind = "linear-manifold"
+  std::optional<SphereParameters> sphere;      ///< [ensemble] kind = "hypersphere"
+  std::optional<DatasetFile> file;             ///< [ensemble] kind = "file"
+  DatasetSummary file_summary;                 ///< of `file`
 
   /// [dataset] samples, ascending; empty where nothing is drawn. For files without `samples`: all rows.
   std::vector<std::int64_t> samples;
@@ -37,7 +43,12 @@ struct TaskParameters {
   std::map<std::string, std::string> words;  ///< the measure's words, defaults filled in
 
   [[nodiscard]] std::int64_t dimension() const;
+  /// Coordinates of the data from this one on are zero in every row.
+  [[nodiscard]] std::int64_t nonzero_columns() const;
 };
+
+/// One draw of the ensemble that the task's data come from; nullptr for files. Local.
+[[nodiscard]] std::unique_ptr<Ensemble> make_ensemble(const TaskParameters& task);
 
 /// One variable of the results file that a measure fills. Its dims there: the sweep axes it depends on,
 /// `samples` if per_sample, `realization` unless prediction, then `dims`.

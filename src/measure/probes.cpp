@@ -83,23 +83,64 @@ ProbeBlock fetch_probes(const TaskGroup& group, const DataSlab& slab, const Rand
   return block;
 }
 
-DataSlab make_training_set(const TaskGroup& group, const TaskParameters& task, Partition partition,
-                           std::int64_t count) {
+namespace {
+
+Cost draw_cost(const ManifoldParameters& manifold, Partition partition, double n) {
+  const auto dimension = static_cast<double>(manifold.dimension);
+  const auto columns = static_cast<double>(manifold.columns());
+  Cost cost;
+  cost.normals = n * (columns + (manifold.ambient_noise > 0.0 ? dimension : 0.0));
+  if (manifold.factor == FactorKind::orthonormal) return cost;
+  cost.normals += columns * dimension;
+  cost.flops = 2.0 * n * columns * dimension;
+  (partition == Partition::dimension ? cost.divided_bytes : cost.rank_bytes) = 8.0 * columns * dimension;
+  return cost;
+}
+
+}  // namespace
+
+Cost draw_cost(const TaskParameters& task, Partition partition, std::int64_t count) {
+  const auto n = static_cast<double>(count);
+  if (task.manifold) return draw_cost(*task.manifold, partition, n);
+  Cost cost;
+  cost.normals = n * static_cast<double>(task.sphere ? task.sphere->span() : task.dimension());
+  return cost;
+}
+
+namespace {
+
+DataSlab make_columns(const TaskGroup& group, const TaskParameters& task, Partition partition, std::int64_t count,
+                      std::int64_t columns) {
   constexpr std::int64_t block = SlabLayout::block;
   SlabLayout layout{.partition = partition,
                     .rows = (count + block - 1) / block * block,
-                    .columns = task.dimension(),
+                    .columns = columns,
                     .ranks = group.comm().size(),
                     .rank = group.comm().rank()};
   if (task.file) {
     layout.rows = std::min(layout.rows, task.file_summary.rows);
     return read_dataset(group, *task.file, task.file_summary, layout);
   }
-  const GaussianMixture mixture(*task.mixture, task.seed, task.ensemble, task.realization);
+  std::unique_ptr<Ensemble> ensemble;
   std::unique_ptr<TrainingSetDraw> draw;
-  group.run_guarded([&] { draw = std::make_unique<TrainingSetDraw>(mixture, layout); });
+  group.run_guarded([&] {
+    ensemble = make_ensemble(task);
+    draw = std::make_unique<TrainingSetDraw>(*ensemble, layout);
+  });
   for (std::int64_t i = 0; i < draw->steps(); ++i) group.run_guarded([&] { draw->step(); });
   return draw->take();
+}
+
+}  // namespace
+
+DataSlab make_training_set(const TaskGroup& group, const TaskParameters& task, Partition partition,
+                           std::int64_t count) {
+  return make_columns(group, task, partition, count, task.dimension());
+}
+
+DataSlab make_nonzero_training_set(const TaskGroup& group, const TaskParameters& task, Partition partition,
+                                   std::int64_t count) {
+  return make_columns(group, task, partition, count, task.nonzero_columns());
 }
 
 }  // namespace diffphase

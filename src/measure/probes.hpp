@@ -49,9 +49,18 @@ class ProbeStarts {
                                       std::int64_t first, std::int64_t probes,
                                       const std::function<std::int64_t(std::int64_t)>& row_of);
 
+/// What drawing `count` rows of the task's training set takes beside the slab that holds them. Counts what every rank
+/// of a group makes for itself once: under the component partition each has the whole factor of a linear manifold.
+[[nodiscard]] Cost draw_cost(const TaskParameters& task, Partition partition, std::int64_t count);
+
 /// The rank's part of the task's training set, rows [0, count) and the rest of the last block of rows where
 /// the data have them: products of whole blocks do not depend on `count`. Collective.
 [[nodiscard]] DataSlab make_training_set(const TaskGroup& group, const TaskParameters& task, Partition partition,
                                          std::int64_t count);
+
+/// The same without the columns that are zero in every row (TaskParameters::nonzero_columns): what is asked of the
+/// posterior over training points does not depend on them. Collective.
+[[nodiscard]] DataSlab make_nonzero_training_set(const TaskGroup& group, const TaskParameters& task,
+                                                 Partition partition, std::int64_t count);
 
 }  // namespace diffphase

@@ -351,6 +351,13 @@ std::vector<MeasureOption> SpeciationMeasure::options() const {
 }
 
 std::string SpeciationMeasure::problem(const TaskParameters& task) const {
+  if (task.manifold || task.sphere) {
+    return fmt::format(
+        "measure.speciation needs data with classes, which a {} has not: [ensemble] kind must be \"gaussian-mixture\" "
+        "or "
+        "\"file\"",
+        task.manifold ? "linear manifold" : "hypersphere");
+  }
   if (task.file && task.samples.empty()) return "measure.speciation of a file needs at least one sample count";
   return {};
 }

@@ -26,7 +26,7 @@ AxisColumn make_column(const std::string& key) {
 /// Fills a column; nullptr for a value that a point does not have and that has no default.
 void fill_column(AxisColumn& column, const std::vector<const SweepValue*>& values) {
   const KeySpec& spec = key_spec(column.key);
-  column.vectors = spec.is_vector();
+  column.vectors = spec.is_list();
   column.integers = spec.type == KeySpec::Type::integer;
   const bool numeric = column.integers || spec.type == KeySpec::Type::number;
   for (const SweepValue* value : values) {
@@ -328,7 +328,13 @@ class GridBuilder {
       parameters.file = make_dataset_file(raw.values, file);
       cell.where = where_of(raw.values, "dataset.file", file.path);
     } else {
-      parameters.mixture = make_mixture(raw.values, file);
+      if (file.kind == "linear-manifold") {
+        parameters.manifold = make_manifold(raw.values, file);
+      } else if (file.kind == "hypersphere") {
+        parameters.sphere = make_sphere(raw.values, file);
+      } else {
+        parameters.mixture = make_mixture(raw.values, file);
+      }
       cell.where = where_of(raw.values, samples_key, file.path);
     }
     cell.identity = std::move(identity);

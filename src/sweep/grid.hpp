@@ -19,9 +19,9 @@ struct AxisColumn {
   std::string name;                ///< in the results: "dimension"
   std::string key;                 ///< in the sweep file: "ensemble.dimension"
   std::vector<double> numbers;     ///< one per position; empty where the values are texts
-  std::vector<std::string> texts;  ///< words, or labels of vectors; empty where the values are numbers
+  std::vector<std::string> texts;  ///< words, or labels of vectors and tables; empty where the values are numbers
   bool integers = false;           ///< numbers are all integers
-  bool vectors = false;            ///< texts are labels of vectors: the axis itself counts 0, 1, ...
+  bool vectors = false;            ///< texts are labels of vectors or tables: the axis itself counts 0, 1, ...
 
   /// The value at a position, as labels and tables print it.
   [[nodiscard]] std::string text(std::int64_t position) const;
@@ -90,7 +90,7 @@ struct Sweep {
   [[nodiscard]] std::string label(const SweepTask& task) const;
 };
 
-/// Makes grid and tasks and checks every point: MixtureParameters::problem(), Measure::problem() (of drawn
+/// Makes grid and tasks and checks every point: the law's problem(), Measure::problem() (of drawn
 /// data; for files attach_dataset_summaries does), keys that no point uses, points given twice. With any
 /// [[point]] there is one axis `point`: first the points of the product grid, if there are lists, then the
 /// [[point]]s, each of which gives every key that is a list elsewhere. Throws BadInput.

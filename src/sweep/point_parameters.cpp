@@ -46,6 +46,20 @@ CentroidKind centroid_kind(const std::string& name) {
   return named(name, kinds);
 }
 
+FactorKind factor_kind(const std::string& name) {
+  static constexpr std::array<std::pair<std::string_view, FactorKind>, 2> kinds{
+      {{"orthonormal", FactorKind::orthonormal}, {"gaussian", FactorKind::gaussian}}};
+  return named(name, kinds);
+}
+
+FactorNormalisation normalisation_kind(const std::string& name) {
+  static constexpr std::array<std::pair<std::string_view, FactorNormalisation>, 3> kinds{
+      {{"columns", FactorNormalisation::columns},
+       {"dimension", FactorNormalisation::dimension},
+       {"none", FactorNormalisation::none}}};
+  return named(name, kinds);
+}
+
 Scaling scaling_kind(const std::string& name) {
   static constexpr std::array<std::pair<std::string_view, Scaling>, 4> kinds{{{"raw", Scaling::raw},
                                                                               {"[0,1]", Scaling::unit},
@@ -83,11 +97,27 @@ void read_hierarchy(const PointValues& values, const SweepFile& file, MixturePar
 }
 
 /// The problem of a law, at the line of the key that its sentence begins with.
-void check_mixture(const MixtureParameters& mixture, const PointValues& values, const SweepFile& file) {
-  const std::string problem = mixture.problem();
+void check_law(const std::string& problem, const PointValues& values, const SweepFile& file) {
   if (problem.empty()) return;
-  const std::string key = "ensemble." + problem.substr(0, problem.find_first_of(" :="));
+  const std::string key = "ensemble." + problem.substr(0, problem.find_first_of(" :=["));
   throw BadInput(fmt::format("{}: [ensemble] {}", where_of(values, key, file.path), problem));
+}
+
+/// The value of a key that the kind of data cannot guess.
+template <class Value>
+Value get_required(const PointValues& values, std::string_view key, const SweepFile& file) {
+  const auto found = values.find(key);
+  if (found != values.end()) return std::get<Value>(*found->second.value);
+  const KeySpec& spec = key_spec(key);
+  throw BadInput(fmt::format("{}: {} is missing: {}, {}", file.path, spec.key, spec.meaning, spec.allowed()));
+}
+
+std::vector<FactorBlock> variance_blocks(const NumberTables& tables) {
+  std::vector<FactorBlock> blocks;
+  for (const NumberTable& table : tables) {  // size, sigma: the order of the key's fields
+    blocks.push_back({.size = static_cast<std::int64_t>(table.at(0).second), .sigma = table.at(1).second});
+  }
+  return blocks;
 }
 
 std::string resolved(const std::string& folder, const std::string& path) {
@@ -104,16 +134,15 @@ std::string unused_reason(const PointValues& values, std::string_view key) {
   if (key == "ensemble.sigma" && values.contains("ensemble.class_sigma")) {
     return "has no effect where class_sigma is given";
   }
+  if (key == "ensemble.normalisation" && get<std::string>(values, "ensemble.factor") != "gaussian") {
+    return "is only for factor = \"gaussian\"";
+  }
   return "";
 }
 
 MixtureParameters make_mixture(const PointValues& values, const SweepFile& file) {
   MixtureParameters mixture;
-  if (!values.contains("ensemble.dimension")) {
-    const KeySpec& spec = key_spec("ensemble.dimension");
-    throw BadInput(fmt::format("{}: {} is missing: {}, {}", file.path, spec.key, spec.meaning, spec.allowed()));
-  }
-  mixture.dimension = get<std::int64_t>(values, "ensemble.dimension");
+  mixture.dimension = get_required<std::int64_t>(values, "ensemble.dimension", file);
   mixture.classes = get<std::int64_t>(values, "ensemble.classes");
   mixture.centroids = centroid_kind(get<std::string>(values, "ensemble.centroids"));
   mixture.separation = get<double>(values, "ensemble.separation");
@@ -124,8 +153,28 @@ MixtureParameters make_mixture(const PointValues& values, const SweepFile& file)
     if (const auto* list = std::get_if<std::vector<double>>(weights->second.value)) mixture.weights = *list;
   }
   if (is_hierarchical(values)) read_hierarchy(values, file, mixture);
-  check_mixture(mixture, values, file);
+  check_law(mixture.problem(), values, file);
   return mixture;
+}
+
+ManifoldParameters make_manifold(const PointValues& values, const SweepFile& file) {
+  ManifoldParameters manifold;
+  manifold.dimension = get_required<std::int64_t>(values, "ensemble.dimension", file);
+  manifold.blocks = variance_blocks(get_required<NumberTables>(values, "ensemble.blocks", file));
+  manifold.factor = factor_kind(get<std::string>(values, "ensemble.factor"));
+  manifold.normalisation = normalisation_kind(get<std::string>(values, "ensemble.normalisation"));
+  manifold.ambient_noise = get<double>(values, "ensemble.ambient_noise");
+  check_law(manifold.problem(), values, file);
+  return manifold;
+}
+
+SphereParameters make_sphere(const PointValues& values, const SweepFile& file) {
+  SphereParameters sphere;
+  sphere.dimension = get_required<std::int64_t>(values, "ensemble.dimension", file);
+  sphere.sphere_dimension = get_required<std::int64_t>(values, "ensemble.sphere_dimension", file);
+  sphere.radius = get<double>(values, "ensemble.radius");
+  check_law(sphere.problem(), values, file);
+  return sphere;
 }
 
 DatasetFile make_dataset_file(const PointValues& values, const SweepFile& file) {

@@ -8,6 +8,8 @@
 
 #include "ensemble/dataset_file.hpp"
 #include "ensemble/gaussian_mixture.hpp"
+#include "ensemble/hypersphere.hpp"
+#include "ensemble/linear_manifold.hpp"
 #include "sweep/identity.hpp"
 #include "sweep/sweep_file.hpp"
 
@@ -34,9 +36,11 @@ template <class Value>
   return found == values.end() ? otherwise : std::get<Value>(*found->second.value);
 }
 
-/// What the keys of a point say, checked: of a mixture (sizes, centroids, weights; the seed and its streams are not
-/// there), of a data file (paths relative to the sweep file's folder). Throw BadInput at the line of the key.
+/// What the keys of a point say, checked: of a law (the seed and its streams are not there), of a data file (paths
+/// relative to the sweep file's folder). Throw BadInput at the line of the key.
 [[nodiscard]] MixtureParameters make_mixture(const PointValues& values, const SweepFile& file);
+[[nodiscard]] ManifoldParameters make_manifold(const PointValues& values, const SweepFile& file);
+[[nodiscard]] SphereParameters make_sphere(const PointValues& values, const SweepFile& file);
 [[nodiscard]] DatasetFile make_dataset_file(const PointValues& values, const SweepFile& file);
 
 /// Why a key that is given has no effect at this point; empty if it has.

@@ -255,10 +255,9 @@ Entries data_entries(const Entries& entries) {
   return out;
 }
 
-/// A key of the other kind of data is an error, not ignored.
+/// A key of another kind of data is an error, not ignored.
 void check_kind(const SweepEntry& entry, const std::string& kind) {
-  const KeySpec::Kind other = kind == "file" ? KeySpec::Kind::mixture : KeySpec::Kind::file;
-  if (key_spec(entry.key).kind != other) return;
+  if (key_spec(entry.key).is_for(kind)) return;
   throw BadInput(value_message(entry, fmt::format("is not for [ensemble] kind = \"{}\"", kind)));
 }
 

@@ -1,6 +1,7 @@
 #include "sweep/sweep_keys.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
@@ -87,8 +88,7 @@ std::vector<KeySpec> make_sweep_keys() {
                   .type = Type::word,
                   .meaning = "what the data are",
                   .required = true,
-                  .words = {"gaussian-mixture", "file"},
-                  .later = {"linear-manifold", "hypersphere"}});
+                  .words = {"gaussian-mixture", "linear-manifold", "hypersphere", "file"}});
   keys.push_back({.key = "ensemble.dimension",
                   .type = Type::integer,
                   .meaning = "number of coordinates d",
@@ -96,7 +96,7 @@ std::vector<KeySpec> make_sweep_keys() {
                   .minimum = 1,
                   .maximum = largest_count,
                   .axis = true,
-                  .kind = Kind::mixture,
+                  .kind = Kind::drawn,
                   .symbol = "d"});
   keys.push_back({.key = "ensemble.classes",
                   .type = Type::integer,
@@ -174,6 +174,66 @@ std::vector<KeySpec> make_sweep_keys() {
                   .later = {"projected", "streaming", "extreme", "annealed", "infinite"},
                   .axis = true,
                   .kind = Kind::mixture});
+
+  keys.push_back({.key = "ensemble.blocks",
+                  .type = Type::tables,
+                  .meaning = "linear manifold: directions and standard deviation of each variance block",
+                  .required = true,
+                  .axis = true,
+                  .kind = Kind::manifold,
+                  .fields = {{.key = "size",
+                              .type = Type::integer,
+                              .meaning = "directions of the block",
+                              .required = true,
+                              .minimum = 1,
+                              .maximum = largest_count},
+                             {.key = "sigma",
+                              .type = Type::number,
+                              .meaning = "standard deviation along them",
+                              .required = true,
+                              .minimum = 0,
+                              .maximum = infinity,
+                              .open = true}}});
+  keys.push_back({.key = "ensemble.factor",
+                  .type = Type::word,
+                  .meaning = "linear manifold: columns of F in x = F z, of exact variance or with Gaussian entries",
+                  .value = word("orthonormal"),
+                  .words = {"orthonormal", "gaussian"},
+                  .axis = true,
+                  .kind = Kind::manifold});
+  keys.push_back({.key = "ensemble.normalisation",
+                  .type = Type::word,
+                  .meaning = "gaussian factor: variance of its entries, sigma^2 over the number of its columns, over "
+                             "dimension, or itself",
+                  .value = word("columns"),
+                  .words = {"columns", "dimension", "none"},
+                  .axis = true,
+                  .kind = Kind::manifold});
+  keys.push_back({.key = "ensemble.ambient_noise",
+                  .type = Type::number,
+                  .meaning = "linear manifold: standard deviation of isotropic noise that is part of the data",
+                  .value = 0.0,
+                  .minimum = 0,
+                  .maximum = infinity,
+                  .axis = true,
+                  .kind = Kind::manifold});
+  keys.push_back({.key = "ensemble.sphere_dimension",
+                  .type = Type::integer,
+                  .meaning = "hypersphere: dimension of the surface, in sphere_dimension + 1 of the coordinates",
+                  .required = true,
+                  .minimum = 1,
+                  .maximum = largest_count,
+                  .axis = true,
+                  .kind = Kind::sphere});
+  keys.push_back({.key = "ensemble.radius",
+                  .type = Type::number,
+                  .meaning = "hypersphere: radius",
+                  .value = 1.0,
+                  .minimum = 0,
+                  .maximum = infinity,
+                  .open = true,
+                  .axis = true,
+                  .kind = Kind::sphere});
 
   keys.push_back({.key = "dataset.samples",
                   .type = Type::integer,
@@ -337,6 +397,42 @@ std::vector<double> read_vector(const ConfigNode& node, const KeySpec& spec) {
   return values;
 }
 
+/// One table of a list of tables; `key` is "ensemble.blocks[0]".
+NumberTable read_table(const ConfigNode& node, const KeySpec& spec, const std::string& key) {
+  std::vector<std::string> names;
+  for (const KeySpec& field : spec.fields) names.push_back(field.key);
+  if (!node.is(Node::table)) {
+    throw BadInput(value_message(
+        node, key, fmt::format("must be a table of {}, not {}", fmt::join(names, " and "), kind_name(node))));
+  }
+  for (const ConfigNode& member : node.items) {
+    if (std::ranges::find(names, member.key) != names.end()) continue;
+    throw BadInput(fmt::format("{}: unknown key {}.{} = {}{}", member.where, key, member.key, to_toml_value(member),
+                               suggestion(member.key, names)));
+  }
+  NumberTable table;
+  for (KeySpec field : spec.fields) {
+    const ConfigNode* member = node.find(field.key);
+    const std::string name = field.key;
+    field.key = fmt::format("{}.{}", key, name);
+    if (member == nullptr) {
+      throw BadInput(fmt::format("{}: {} is missing: {}, {}", node.where, field.key, field.meaning, field.allowed()));
+    }
+    table.emplace_back(name, read_number(*member, field));
+  }
+  return table;
+}
+
+NumberTables read_tables(const ConfigNode& node, const KeySpec& spec) {
+  if (!node.is(Node::list)) refuse(node, spec, expected(node, spec));
+  if (node.items.empty()) refuse(node, spec, fmt::format("the list is empty; must be {}", spec.allowed()));
+  NumberTables tables;
+  for (const ConfigNode& item : node.items) {
+    tables.push_back(read_table(item, spec, fmt::format("{}[{}]", spec.key, tables.size())));
+  }
+  return tables;
+}
+
 /// One value, not an axis.
 SweepValue read_value(const ConfigNode& node, const KeySpec& spec) {
   if (std::optional<std::string> known = read_known_word(node, spec)) return *std::move(known);
@@ -350,6 +446,8 @@ SweepValue read_value(const ConfigNode& node, const KeySpec& spec) {
     case Type::integers:
     case Type::numbers:
       return read_vector(node, spec);
+    case Type::tables:
+      return read_tables(node, spec);
     case Type::boolean:
       if (!node.is(Node::boolean)) refuse(node, spec, expected(node, spec));
       return node.boolean;
@@ -364,10 +462,10 @@ SweepValue read_value(const ConfigNode& node, const KeySpec& spec) {
   refuse(node, spec, fmt::format("must be {}{}", spec.allowed(), suggestion(node.text, spec.words)));
 }
 
-/// A list is an axis, but a plain list of numbers under a key that wants a vector is one value.
+/// A list is an axis, but a plain list under a key that wants a vector or tables is one value.
 bool is_axis(const ConfigNode& node, const KeySpec& spec) {
   if (!node.is(Node::list)) return false;
-  if (!spec.is_vector()) return true;
+  if (!spec.is_list()) return true;
   return std::ranges::any_of(node.items,
                              [](const ConfigNode& item) { return item.is(Node::list) || item.is(Node::text); });
 }
@@ -385,12 +483,17 @@ std::string canonical_text(const SweepValue& value) {
   if (const auto* number = std::get_if<std::int64_t>(&value)) return fmt::format("{}", *number);
   if (const double* number = std::get_if<double>(&value)) return canonical_number(*number);
   if (const auto* text = std::get_if<std::string>(&value)) return quoted(*text);
-  std::string list;
-  for (const double number : std::get<std::vector<double>>(value)) {
-    if (!list.empty()) list += ',';
-    list += canonical_number(number);
+  std::vector<std::string> items;
+  if (const auto* tables = std::get_if<NumberTables>(&value)) {
+    for (const NumberTable& table : *tables) {
+      std::vector<std::string> fields;
+      for (const auto& [key, number] : table) fields.push_back(key + "=" + canonical_number(number));
+      items.push_back(fmt::format("{{{}}}", fmt::join(fields, ",")));
+    }
+  } else {
+    for (const double number : std::get<std::vector<double>>(value)) items.push_back(canonical_number(number));
   }
-  return fmt::format("[{}]", list);
+  return fmt::format("[{}]", fmt::join(items, ","));
 }
 
 std::string_view KeySpec::name() const {
@@ -401,6 +504,24 @@ std::string_view KeySpec::name() const {
 std::string_view KeySpec::table() const {
   const std::size_t dot = key.rfind('.');
   return dot == std::string::npos ? std::string_view() : std::string_view(key).substr(0, dot);
+}
+
+bool KeySpec::is_for(std::string_view ensemble_kind) const {
+  switch (kind) {
+    case Kind::any:
+      return true;
+    case Kind::drawn:
+      return ensemble_kind != "file";
+    case Kind::mixture:
+      return ensemble_kind == "gaussian-mixture";
+    case Kind::manifold:
+      return ensemble_kind == "linear-manifold";
+    case Kind::sphere:
+      return ensemble_kind == "hypersphere";
+    case Kind::file:
+      return ensemble_kind == "file";
+  }
+  return false;
 }
 
 std::string KeySpec::allowed() const {
@@ -415,6 +536,11 @@ std::string KeySpec::allowed() const {
       const std::string what = type == Type::integers ? "integers" : "numbers";
       const std::string count = length == 0 ? "" : fmt::format("{} ", length);
       return fmt::format("a list of {}{}{}{}", count, what, range_text(*this), or_words);
+    }
+    case Type::tables: {
+      std::vector<std::string> each;
+      for (const KeySpec& field : fields) each.push_back(fmt::format("{}: {}", field.key, field.allowed()));
+      return fmt::format("a list of tables {{ {} }}", fmt::join(each, ", "));
     }
     case Type::word:
       return words.size() == 1 ? quoted_list(words) : "one of " + quoted_list(words);
@@ -446,18 +572,9 @@ const KeySpec& key_spec(std::string_view key) {
 }
 
 bool is_for_later_version(std::string_view key) {
-  static constexpr std::array<std::string_view, 12> later{"guidance",
-                                                          "ensemble.blocks",
-                                                          "ensemble.factor",
-                                                          "ensemble.normalisation",
-                                                          "ensemble.sphere_dimension",
-                                                          "ensemble.radius",
-                                                          "ensemble.classes_exponent",
-                                                          "measure.spectrum",
-                                                          "measure.gap",
-                                                          "measure.dimension",
-                                                          "measure.lost_directions",
-                                                          "measure.guidance"};
+  static constexpr std::array<std::string_view, 7> later{
+      "guidance",          "ensemble.classes_exponent", "measure.spectrum", "measure.gap",
+      "measure.dimension", "measure.lost_directions",   "measure.guidance"};
   return std::ranges::find(later, key) != later.end();
 }
 
@@ -509,7 +626,7 @@ std::string defaults_text(std::span<const Measure* const> measures) {
     }
     const std::string name = inside_time ? fmt::format("time.{}", spec.name()) : std::string(spec.name());
     const std::string value = spec.value ? canonical_text(*spec.value) : spec.required ? "(required)" : "(none)";
-    text += fmt::format("{:<16} = {:<12} # {}: {}{}\n", name, value, spec.meaning, spec.allowed(),
+    text += fmt::format("{:<16} = {:<13} # {}: {}{}\n", name, value, spec.meaning, spec.allowed(),
                         spec.axis ? "; a list is an axis" : "");
   }
   return text;

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -13,17 +14,22 @@
 
 namespace diffphase {
 
-/// One value of the sweep file. Vectors hold integers too.
-using SweepValue = std::variant<bool, std::int64_t, double, std::string, std::vector<double>>;
+/// A list of tables of numbers, as { size = 20, sigma = 0.1 }: the fields of each in the order of KeySpec::fields.
+using NumberTable = std::vector<std::pair<std::string, double>>;
+using NumberTables = std::vector<NumberTable>;
 
-/// A value in the one form that identities and labels use: 3, 0.1, "word", true, [1,2].
+/// One value of the sweep file. Vectors and tables hold integers too.
+using SweepValue = std::variant<bool, std::int64_t, double, std::string, std::vector<double>, NumberTables>;
+
+/// A value in the one form that identities and labels use: 3, 0.1, "word", true, [1,2], [{size=20,sigma=0.1}].
 [[nodiscard]] std::string canonical_text(const SweepValue& value);
 
 /// One key of the sweep file: what it may be, its default and its meaning. The validator, the identities and
 /// `diffphase plan --defaults` all read this table.
 struct KeySpec {
-  enum class Type { integer, number, word, text, boolean, integers, numbers };
-  enum class Kind { any, mixture, file };
+  enum class Type { integer, number, word, text, boolean, integers, numbers, tables };
+  /// drawn: every kind but file.
+  enum class Kind { any, drawn, mixture, manifold, sphere, file };
 
   std::string key;  ///< "ensemble.dimension"
   Type type = Type::text;
@@ -39,12 +45,17 @@ struct KeySpec {
   bool axis = false;                    ///< may be a list: an axis of the grid
   Kind kind = Kind::any;                ///< the kind of data that the key is for
   std::string symbol = {};              ///< short name in task labels
+  std::vector<KeySpec> fields = {};     ///< type tables: what each table must hold, keys without prefix
 
   /// "dimension" of "ensemble.dimension".
   [[nodiscard]] std::string_view name() const;
   /// "ensemble" of "ensemble.dimension", "measure.collapse" of "measure.collapse.probes"; empty at the top.
   [[nodiscard]] std::string_view table() const;
   [[nodiscard]] bool is_vector() const { return type == Type::integers || type == Type::numbers; }
+  /// The value itself is a list: a vector or a list of tables.
+  [[nodiscard]] bool is_list() const { return is_vector() || type == Type::tables; }
+  /// Whether the key belongs to [ensemble] kind = `ensemble_kind`.
+  [[nodiscard]] bool is_for(std::string_view ensemble_kind) const;
   /// "an integer from 1 to 1000000", "one of "raw", "[0,1]"", ...
   [[nodiscard]] std::string allowed() const;
 };
@@ -55,7 +66,7 @@ struct KeySpec {
 [[nodiscard]] std::vector<KeySpec> measure_keys(std::span<const Measure* const> measures);
 /// The specification of a key of sweep_keys(); throws std::logic_error if there is none.
 [[nodiscard]] const KeySpec& key_spec(std::string_view key);
-/// Names that the design reserves for later versions: tables, keys ("ensemble.blocks") and measures
+/// Names that the design reserves for later versions: tables, keys ("ensemble.classes_exponent") and measures
 /// ("measure.spectrum").
 [[nodiscard]] bool is_for_later_version(std::string_view key);
 

@@ -5,7 +5,6 @@
 #include <cmath>
 #include <complex>
 #include <functional>
-#include <numeric>
 #include <stdexcept>
 
 extern "C" void dgeev_(const char* left, const char* right, const int* size, double* matrix, const int* leading,
@@ -188,20 +187,6 @@ class InverseResolvent {
 };
 
 }  // namespace
-
-double factor_scale(std::int64_t dimension, std::span<const FactorBlock> blocks, FactorNormalisation normalisation) {
-  switch (normalisation) {
-    case FactorNormalisation::columns:
-      return static_cast<double>(
-          std::accumulate(blocks.begin(), blocks.end(), std::int64_t{0},
-                          [](std::int64_t sum, const FactorBlock& block) { return sum + block.size; }));
-    case FactorNormalisation::dimension:
-      return static_cast<double>(dimension);
-    case FactorNormalisation::none:
-      break;
-  }
-  return 1.0;
-}
 
 MarchenkoPastur::MarchenkoPastur(std::int64_t dimension, std::int64_t columns, double sigma, double scale) {
   require_shape(dimension, scale);

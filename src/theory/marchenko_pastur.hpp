@@ -5,21 +5,9 @@
 #include <span>
 #include <vector>
 
+#include "ensemble/manifold_parameters.hpp"
+
 namespace diffphase {
-
-/// Columns of a factor F that share a variance: `size` >= 1 of them, of standard deviation sigma >= 0.
-struct FactorBlock {
-  std::int64_t size = 1;
-  double sigma = 1.0;
-};
-
-/// What the entries of a Gaussian factor are divided by: they are sigma_k N(0, 1)/sqrt(Q), with Q the number of
-/// columns (`columns`), the dimension, or one (`none`).
-enum class FactorNormalisation { columns, dimension, none };
-
-/// Q for the blocks given.
-[[nodiscard]] double factor_scale(std::int64_t dimension, std::span<const FactorBlock> blocks,
-                                  FactorNormalisation normalisation);
 
 /// A connected part of the spectrum of the data covariance F F^T, in units of the data squared.
 struct SpectralBulk {

@@ -44,6 +44,20 @@ file = "data"
 collapse = { probes = 8 }
 """
 
+MANIFOLD = """name = "bad-input"
+[process]
+kind = "variance-exploding"
+time = { from = 0.01, to = 3.0, count = 6, spacing = "log" }
+[ensemble]
+kind = "linear-manifold"
+dimension = 16
+blocks = [{ size = 3, sigma = 1.0 }, { size = 5, sigma = 0.1 }]
+[dataset]
+samples = 50
+[measure]
+collapse = { probes = 8 }
+"""
+
 LABELLED = DATA.replace('file = "data"\n', 'file = "data"\nlabels = "labels"\n')
 
 
@@ -146,6 +160,21 @@ class BadInput(unittest.TestCase):
 
     def test_value_twice(self) -> None:
         self.refused_at("dimension = 16", "dimension = [16, 16]", "ensemble.dimension", "twice")
+
+    def test_unknown_key_in_a_block(self) -> None:
+        self.refused_at("blocks = [{ size = 3", "blocks = [{ width = 3", "ensemble.blocks[0].width = 3", '"size"',
+                        text=MANIFOLD)
+
+    def test_blocks_larger_than_the_space(self) -> None:
+        self.refused_at("blocks = [{ size = 3", "blocks = [{ size = 12", "blocks", "dimension = 16", text=MANIFOLD)
+
+    def test_key_of_another_kind_of_data(self) -> None:
+        self.refused_at("[dataset]", "classes = 2\n[dataset]", "ensemble.classes = 2", "linear-manifold",
+                        text=MANIFOLD)
+
+    def test_classes_of_a_manifold(self) -> None:
+        self.refused("measure.speciation", "classes", "linear manifold", '"gaussian-mixture"',
+                     sweep=MANIFOLD + "speciation = { probes = 8 }\n")
 
     # The command line.
 

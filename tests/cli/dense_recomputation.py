@@ -4,8 +4,8 @@
 
 Shares nothing with the program but the published definition of its random numbers: Philox4x64-10 keyed by the
 name-based UUID of a text, Box-Muller. All else is written down from the formulas: full matrices of distances, softmax,
-eigenvalues by LAPACK, roots by Brent's method. Two ranks, each of the four processes, every kind of centroids, and
-labelled rows from a file.
+eigenvalues by LAPACK, roots by Brent's method. Two ranks, each of the four processes, every kind of centroids, linear
+manifolds, a hypersphere, and labelled rows from a file.
 """
 
 import argparse
@@ -122,12 +122,14 @@ def identity_value(value):
     if isinstance(value, str):
         return f'"{value}"'
     if isinstance(value, list):
-        return "[" + ",".join(number_text(v) for v in value) + "]"
+        return "[" + ",".join(map(identity_value, value)) + "]"
+    if isinstance(value, dict):
+        return "{" + ",".join(f"{k}={number_text(v)}" for k, v in value.items()) + "}"
     return str(value) if isinstance(value, int) else number_text(value)
 
 
 DEFAULTS = {"classes": 1, "centroids": "random", "sigma": 1.0, "separation": 1.0, "class_fraction": 0.5,
-            "scaling": "raw"}
+            "scaling": "raw", "factor": "orthonormal", "normalisation": "columns", "ambient_noise": 0.0, "radius": 1.0}
 
 
 def ensemble_hash(kind, table, point):
@@ -194,6 +196,44 @@ class MixtureData:
         if uniform:
             return (u * self.classes).astype(int)
         return np.searchsorted(np.cumsum(self.weights)[:-1], u, side="right")
+
+
+class DrawnData:
+    """Rows without classes, drawn from a law."""
+
+    def __init__(self, kind, point, realization):
+        self.hash = ensemble_hash(kind, "ensemble", point)
+        self.realization = realization
+        self.dimension = point["dimension"]
+        self.rows = self.make_rows(point, max(PROBES, max(SAMPLES)))
+        self.noise = self.normals("noise", PROBES, self.dimension)
+
+    def normals(self, purpose, rows, columns):
+        return Stream(self.hash, self.realization, purpose).normals(rows, columns)
+
+    def starts(self, n):
+        return np.arange(PROBES) % n
+
+
+class ManifoldData(DrawnData):
+    def make_rows(self, point, rows):
+        sigma = np.concatenate([np.full(block["size"], float(block["sigma"])) for block in point["blocks"]])
+        m = len(sigma)
+        if point.get("factor") == "gaussian":
+            divisor = {"columns": m, "dimension": self.dimension, "none": 1}[point.get("normalisation", "columns")]
+            factor = self.normals("factor", m, self.dimension) * sigma[:, None] / math.sqrt(divisor)
+        else:
+            factor = np.eye(m, self.dimension) * sigma[:, None]
+        return (self.normals("latents", rows, m) @ factor
+                + point.get("ambient_noise", 0.0) * self.normals("ambient", rows, self.dimension))
+
+
+class SphereData(DrawnData):
+    def make_rows(self, point, rows):
+        p = point["sphere_dimension"] + 1
+        directions = np.zeros((rows, self.dimension))
+        directions[:, :p] = self.normals("directions", rows, p)
+        return point.get("radius", 1.0) * directions / np.linalg.norm(directions, axis=1, keepdims=True)
 
 
 class FileData:
@@ -399,6 +439,20 @@ SWEEPS = [
                   "separation": 1.5}},
     {"process": "ornstein-uhlenbeck", "time": (0.02, 5.0), "ranks": 2, "partition": "component",
      "file": {"file": "rows.npy", "labels": "labels.npy", "scaling": ["raw", "standardised"]}},
+    {"process": "variance-exploding", "time": (1e-3, 300.0), "ranks": 2, "partition": "component",
+     "kind": "linear-manifold",
+     "ensemble": {"dimension": 30, "factor": "gaussian", "ambient_noise": 0.05,
+                  "blocks": [[{"size": 6, "sigma": 1.0}], [{"size": 3, "sigma": 2}, {"size": 8, "sigma": 0.3}]]}},
+    {"process": "ornstein-uhlenbeck", "time": (1e-3, 5.0), "ranks": 2, "partition": "dimension",
+     "kind": "linear-manifold",
+     "ensemble": {"dimension": 21, "factor": "gaussian", "normalisation": ["columns", "dimension", "none"],
+                  "blocks": [{"size": 10, "sigma": 1.0}, {"size": 9, "sigma": 0.5}]}},
+    {"process": "flow-matching", "time": (0.01, 0.97), "ranks": 2, "partition": "dimension",
+     "kind": "linear-manifold",
+     "ensemble": {"dimension": [11, 24], "blocks": [{"size": 4, "sigma": 1.0}, {"size": 7, "sigma": 0.1}]}},
+    {"process": "variance-exploding", "time": (1e-3, 300.0), "ranks": 2, "partition": "component",
+     "kind": "hypersphere",
+     "ensemble": {"dimension": [11, 16], "sphere_dimension": 10, "radius": 3.3}},
 ]
 TIMES = 14
 
@@ -406,26 +460,33 @@ TIMES = 14
 def toml(value):
     if isinstance(value, str):
         return f'"{value}"'
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{k} = {toml(v)}" for k, v in value.items()) + " }"
     return "[" + ", ".join(toml(v) for v in value) + "]" if isinstance(value, list) else repr(value)
+
+
+def kind_of(sweep):
+    return sweep.get("kind", "gaussian-mixture" if "ensemble" in sweep else "file")
 
 
 def sweep_text(sweep):
     first, last = sweep["time"]
     keys = {table: [f"{k} = {toml(v)}" for k, v in sweep.get(table, {}).items()] for table in ("ensemble", "file")}
-    kind = "gaussian-mixture" if "ensemble" in sweep else "file"
+    kind = kind_of(sweep)
+    speciation_line = [] if "kind" in sweep else [f"speciation = {{ probes = {PROBES} }}"]
     lines = ['name = "dense"', f"seed = {SEED}", f"realizations = {REALIZATIONS}", "[process]",
              f'kind = "{sweep["process"]}"', f"time = {{ from = {first}, to = {last}, count = {TIMES} }}", "[ensemble]",
              f'kind = "{kind}"', *keys["ensemble"], "[dataset]", *keys["file"], f"samples = {SAMPLES}",
-             "[measure]", f"speciation = {{ probes = {PROBES} }}",
+             "[measure]", *speciation_line,
              f'collapse = {{ probes = {PROBES}, partition = "{sweep["partition"]}" }}', "[resources]",
              f'ranks_per_task = {sweep["ranks"]}']
     return "\n".join(lines) + "\n"
 
 
 def points(table):
-    """The points of the sweep's one axis (vectors are values), with the axis."""
+    """The points of the sweep's one axis (vectors and lists of tables are values), with the axis."""
     axes = {k: v for k, v in table.items()
-            if isinstance(v, list) and k not in ("weights", "branches", "class_sigma")}
+            if isinstance(v, list) and k not in ("weights", "branches", "class_sigma") and not isinstance(v[0], dict)}
     assert len(axes) == 1
     (axis, values), = axes.items()
     return axis, [{**table, axis: value} for value in values]
@@ -468,7 +529,7 @@ class Comparison:
 
 
 def check(sweep, arguments, scratch):
-    name = f'{sweep["process"]}, {"mixture" if "ensemble" in sweep else "file"}'
+    name = f'{sweep["process"]}, {kind_of(sweep)}'
     folder = pathlib.Path(scratch) / name.replace(", ", "-")
     file = folder.with_suffix(".toml")
     file.write_text(sweep_text(sweep), encoding="utf-8")
@@ -488,11 +549,15 @@ def check(sweep, arguments, scratch):
                 at = {"point": i, "realization": realization}
                 if "file" in sweep:
                     data = FileData(point, realization, pathlib.Path(scratch))
+                elif "kind" in sweep:
+                    data = (ManifoldData if sweep["kind"] == "linear-manifold" else SphereData)(
+                        sweep["kind"], point, realization)
                 else:
                     data = MixtureData(point, realization)
                     compare.add_all(speciation(data, process, times), **at)
                 for k, n in enumerate(SAMPLES):
-                    compare.add_all(spectral(data, process, n), samples=k, **at)
+                    if "kind" not in sweep:
+                        compare.add_all(spectral(data, process, n), samples=k, **at)
                     compare.add_all(collapse(data, process, times, n), samples=k, **at)
                     if "file" in sweep:
                         compare.add_all(labelled_speciation(data, process, times, n), samples=k, **at)

@@ -49,6 +49,7 @@ class Case:
     axes: dict[str, list]  # in order, with their coordinates
     variables: set[str]  # measured, without the derived ones
     predicted: bool = True
+    predictions: set[str] = field(default_factory=set)  # where only some are known
     labels: dict[str, tuple[str, list]] = field(default_factory=dict)  # variables on an axis: its name, values
     attributes: dict[str, object] = field(default_factory=dict)
     kind: str = "ornstein-uhlenbeck"
@@ -107,6 +108,31 @@ weights = [[0.5, 0.5], [0.2, 0.8]]
                     SPECIATION | CENTRE | {"clone_class_agreement"}, kind="flow-matching",
                     labels={"weights_label": ("weights", ["[0.5,0.5]", "[0.2,0.8]"])},
                     attributes={"classes": 2, "clones_steps": 8, "clones_sampler": "euler"}),
+    "blocks": Case(sweep("blocks", """
+[ensemble]
+kind = "linear-manifold"
+dimension = 12
+blocks = [[{ size = 4, sigma = 1.0 }], [{ size = 2, sigma = 1.0 }, { size = 6, sigma = 0.3 }]]
+factor = "gaussian"
+[dataset]
+samples = [20, 40]
+""", "variance-exploding", (1e-3, 300.0), ("collapse", "clones")), {"blocks": [0, 1], "samples": [20, 40]},
+                   COLLAPSE | {"clone_participation"}, predicted=False, kind="variance-exploding",
+                   predictions={"participation_theory", "collapse_time_theory", "collapse_time_shift",
+                                "collapse_window"},
+                   labels={"blocks_label": ("blocks", ["[{size=4,sigma=1}]",
+                                                       "[{size=2,sigma=1},{size=6,sigma=0.3}]"])},
+                   attributes={"ensemble_kind": "linear-manifold", "factor": "gaussian", "dimension": 12}),
+    "sphere": Case(sweep("sphere", """
+[ensemble]
+kind = "hypersphere"
+dimension = 12
+sphere_dimension = [3, 10]
+radius = 2.0
+[dataset]
+samples = 40
+""", "variance-exploding", (1e-3, 300.0), ("collapse",)), {"sphere_dimension": [3, 10]}, COLLAPSE, predicted=False,
+                   kind="variance-exploding", attributes={"ensemble_kind": "hypersphere", "radius": 2.0}),
     "zip": Case(sweep("zip", """
 [ensemble]
 kind = "gaussian-mixture"
@@ -242,7 +268,7 @@ class Layout(unittest.TestCase):
 
     def check_names(self) -> None:
         """Every variable and what belongs to it, and nothing else."""
-        expected = {*TASK_TABLES, *self.case.variables}
+        expected = {*TASK_TABLES, *self.case.variables, *self.case.predictions}
         for name in self.case.variables & (CURVES | CRITICAL):
             expected.add(f"{name}_stderr")
         for name in self.case.variables & (CRITICAL | ROOTS):
@@ -256,7 +282,8 @@ class Layout(unittest.TestCase):
             expected.add("speciation_time_spectral_theory_asymptotic")
             if "collapse_time" in self.case.variables:
                 expected |= {"collapse_time_shift", "collapse_time_theory_asymptotic", "collapse_window"}
-        if self.case.variables & COLLAPSE or not self.case.predicted:
+        by_speciation = "speciation_time_spectral" in self.case.variables
+        if by_speciation and (self.case.variables & COLLAPSE or not self.case.predicted):
             expected.add("covariance_residual")
         self.assertEqual(set(self.data.data_vars), expected)
 
@@ -342,6 +369,15 @@ class Layout(unittest.TestCase):
         data = self.check("vectors")
         self.is_whole(data)
         self.assertNotIn("speciation_time_tolerance", data)
+
+    def test_blocks(self) -> None:
+        data = self.check("blocks")
+        self.is_whole(data)
+        with redirect_stdout(io.StringIO()):
+            self.assertIn("2(σ=1) + 6(σ=0.3)", text_table(open_results(run("blocks"))))
+
+    def test_sphere(self) -> None:
+        self.is_whole(self.check("sphere"))
 
     def test_zip(self) -> None:
         self.is_whole(self.check("zip"))

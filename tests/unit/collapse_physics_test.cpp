@@ -18,6 +18,7 @@
 #include "support/measure_runs.hpp"
 #include "support/published.hpp"
 #include "support/statistics.hpp"
+#include "theory/achilli2025.hpp"
 
 namespace diffphase {
 namespace {
@@ -103,6 +104,36 @@ TEST(CollapseTable, IsThatOf4096PointsIn32Dimensions) { expect_table(medium, 40,
 TEST(FullCollapseTable, IsThatOf20000PointsIn64Dimensions) { expect_table(large, 40, 512); }
 TEST(FullCollapseTable, IsThatOf20000PointsIn256Dimensions) { expect_table(wide, 40, 512); }
 
+// Noise and differences across the span of the data drop out of the posterior: the same table in a larger space.
+TEST(CollapseTable, IsThatOfAnOrthonormalManifoldOf16Dimensions) {
+  TaskParameters task = task_of(single_gaussian(16), small.samples, {0.5 * small.tau, small.tau, 2.0 * small.tau}, 250,
+                                "orthonormal manifold");
+  task.process = NoisingProcess(ProcessKind::variance_exploding);
+  task.mixture.reset();
+  task.manifold = ManifoldParameters{.dimension = 40, .blocks = {{.size = 16, .sigma = 1.0}}};
+  const std::vector<Measured> runs = realizations(measure, task, 60);
+  const Tail tail{1.0, 60.0 * 250.0};
+  for (std::size_t t = 0; t < task.times.size(); ++t) {
+    EXPECT_TRUE(agrees(test::over_realizations(runs, "weight_entropy", t), small.entropy[t], tail));
+    EXPECT_TRUE(agrees(test::over_realizations(runs, "participation", t), small.participation[t], tail));
+  }
+}
+
+// Two blocks of variance 1 and 0.01, 20 directions each, n = 1000, simulated before: 1 - E[Y] at tau_C and 3 tau_C.
+TEST(CollapseTable, IsThatOfTwoVariances) {
+  constexpr double tau = 1.0246140710;
+  TaskParameters task = task_of(single_gaussian(40), 1000, {tau, 3.0 * tau}, 250, "two variances");
+  task.process = NoisingProcess(ProcessKind::variance_exploding);
+  task.mixture.reset();
+  task.manifold =
+      ManifoldParameters{.dimension = 40, .blocks = {{.size = 20, .sigma = 1.0}, {.size = 20, .sigma = 0.1}}};
+  const std::vector<Measured> runs = realizations(measure, task, 60);
+  const Tail tail{1.0, 60.0 * 250.0};
+  constexpr double digits = 5e-3;  // one run of it, three digits
+  EXPECT_TRUE(agrees(test::over_realizations(runs, "participation", 0), {1.0 - .433, digits}, tail));
+  EXPECT_TRUE(agrees(test::over_realizations(runs, "participation", 1), {1.0 - .915, digits}, tail));
+}
+
 // Where E[Y] = 1/2 in earlier simulations (Ornstein-Uhlenbeck time, standard error), orthogonal classes of sigma 1.
 struct CrossingCase {
   std::int64_t samples;
@@ -125,6 +156,57 @@ void expect_crossing(const CrossingCase& c, std::int64_t training_sets, double p
   EXPECT_LE(std::abs(measured.mean - root - shift), 4.0 * measured.error + 0.5 * shift)
       << measured.mean << " +- " << measured.error << " for " << root << " + " << shift;
   EXPECT_TRUE(agrees(measured, c.crossing, Tail{0.0, 1.0})) << c.samples << " " << c.dimension << " " << c.classes;
+}
+
+// The crossing of E[Y] = 1/2 of data on a manifold, over draws of its factor and of training sets.
+void expect_manifold_crossing(const ManifoldParameters& manifold, double tau) {
+  TaskParameters task =
+      task_of(single_gaussian(1), 1000, equally_spaced(0.6 * tau, 1.8 * tau, 12), 250, "manifold crossings");
+  task.process = NoisingProcess(ProcessKind::variance_exploding);
+  task.mixture.reset();
+  task.manifold = manifold;
+  const std::vector<VariableValues> theory = measure.predict(task);
+  EXPECT_NEAR(values_of(theory, "collapse_time_theory").at(0), tau, 1e-9 * tau);
+  const double shift = values_of(theory, "collapse_time_shift").at(0);
+  EXPECT_GT(shift, 0.0);
+  const Estimate measured = test::over_realizations(realizations(measure, task, 40), "collapse_time");
+  EXPECT_LE(std::abs(measured.mean - tau - shift), 4.0 * measured.error + 0.5 * shift)
+      << measured.mean << " +- " << measured.error << " for " << tau << " + " << shift;
+}
+
+TEST(CollapseTime, OfManifoldsIsTheRootAndItsShift) {
+  expect_manifold_crossing({.dimension = 60, .blocks = {{.size = 20, .sigma = 1.0}, {.size = 20, .sigma = 0.1}}},
+                           1.0246140710);
+  const double unit = Achilli2025(std::log(1000.0) / 60.0, 0.25).collapse_tau();
+  EXPECT_LT(unit, 3.0402269634);  // alpha = 0.1, tabulated; here it is 0.115
+  EXPECT_GT(unit, 0.5576431833);  // alpha = 0.25
+  expect_manifold_crossing({.dimension = 60, .blocks = {{.size = 15, .sigma = 2.0}}, .factor = FactorKind::gaussian},
+                           4.0 * unit);
+}
+
+// Of Gaussian factors in the limit of large size, whose unit is that of the normalisation.
+TEST(CollapseTime, OfManifoldsIsKnownWhereThereIsATheory) {
+  const auto prediction = [](const ManifoldParameters& manifold, std::int64_t samples) {
+    TaskParameters task = task_of(single_gaussian(1), samples, {1.0}, 250, "manifold theory");
+    task.process = NoisingProcess(ProcessKind::variance_exploding);
+    task.mixture.reset();
+    task.manifold = manifold;
+    return values_of(measure.predict(task), "collapse_time_theory").at(0);
+  };
+  ManifoldParameters manifold{.dimension = 60, .blocks = {{.size = 15, .sigma = 2.0}}, .factor = FactorKind::gaussian};
+  const double tau = prediction(manifold, 1000);
+  manifold.normalisation = FactorNormalisation::dimension;
+  EXPECT_NEAR(prediction(manifold, 1000), 0.25 * tau, 1e-9);
+  manifold.normalisation = FactorNormalisation::none;
+  EXPECT_NEAR(prediction(manifold, 1000), 15.0 * tau, 1e-7);
+  manifold.ambient_noise = 0.1;
+  EXPECT_TRUE(std::isnan(prediction(manifold, 1000)));
+  manifold.factor = FactorKind::orthonormal;
+  EXPECT_GT(prediction(manifold, 1000), 0.0);
+  EXPECT_TRUE(std::isnan(prediction(manifold, 1)));
+  EXPECT_TRUE(std::isnan(prediction(manifold, 2)));
+  manifold = {.dimension = 60, .blocks = {{.size = 5}, {.size = 5}}, .factor = FactorKind::gaussian};
+  EXPECT_TRUE(std::isnan(prediction(manifold, 1000)));
 }
 
 TEST(CollapseTime, IsTheRootAndItsShift) {

@@ -10,6 +10,7 @@
 #include <stdexcept>
 
 #include "files/posix_file.hpp"
+#include "measure/probes.hpp"
 #include "sweep/calibration.hpp"
 #include "temporary_folder.hpp"
 
@@ -61,6 +62,32 @@ TEST(CostModel, PlacementFollowsTheResourcesOfTheSweepFile) {
   resources.ranks_per_task = 12;
   EXPECT_EQ(placement_rules(resources).memory_per_rank, 3.0 * 1024 * 1024 * 1024);
   EXPECT_EQ(placement_rules(resources).ranks_per_task, 12);
+}
+
+// Work and memory of drawing a training set, and what of the memory the ranks share.
+TEST(CostModel, DrawingAManifoldTakesItsFactor) {
+  constexpr std::int64_t n = 5000;
+  TaskParameters task;
+  task.mixture = MixtureParameters{.dimension = 300};
+  EXPECT_EQ(draw_cost(task, Partition::component, n).normals, 300.0 * n);
+  task.mixture.reset();
+  task.manifold = ManifoldParameters{.dimension = 300, .blocks = {{.size = 20}, {.size = 10, .sigma = 0.1}}};
+  EXPECT_EQ(draw_cost(task, Partition::component, n).normals, 30.0 * n);
+  EXPECT_EQ(draw_cost(task, Partition::component, n).flops, 0.0);
+  EXPECT_EQ(draw_cost(task, Partition::component, n).rank_bytes, 0.0);
+  task.manifold->ambient_noise = 0.5;
+  task.manifold->factor = FactorKind::gaussian;
+  const Cost by_rows = draw_cost(task, Partition::component, n);
+  EXPECT_EQ(by_rows.normals, 330.0 * n + 30.0 * 300.0);
+  EXPECT_EQ(by_rows.flops, 2.0 * n * 30.0 * 300.0);
+  EXPECT_EQ(by_rows.rank_bytes, 8.0 * 30.0 * 300.0);
+  EXPECT_EQ(by_rows.divided_bytes, 0.0);
+  const Cost by_columns = draw_cost(task, Partition::dimension, n);
+  EXPECT_EQ(by_columns.rank_bytes, 0.0);
+  EXPECT_EQ(by_columns.divided_bytes, 8.0 * 30.0 * 300.0);
+  task.manifold.reset();
+  task.sphere = SphereParameters{.dimension = 300, .sphere_dimension = 10};
+  EXPECT_EQ(draw_cost(task, Partition::component, n).normals, 11.0 * n);
 }
 
 // A cache folder of the test's own.

@@ -93,6 +93,68 @@ TEST(Grid, VectorsAreOneValueAndListsOfVectorsAnAxis) {
   EXPECT_THAT(axis.cells[1].parameters.mixture->weights, ElementsAre(1, 3));
 }
 
+TEST(Grid, AListOfTablesIsOneValueAndAListOfThoseAnAxis) {
+  const Sweep axis = sweep_of(manifold_example());
+  EXPECT_THAT(axis_names(axis), ElementsAre("blocks", "samples"));
+  EXPECT_TRUE(axis.axes[0].columns[0].vectors);
+  EXPECT_THAT(axis.axes[0].columns[0].texts,
+              ElementsAre("[{size=5,sigma=1}]", "[{size=5,sigma=1},{size=10,sigma=0.3}]"));
+  ASSERT_EQ(axis.cells.size(), 2U);
+  EXPECT_EQ(axis.cells[1].label, "blocks=[{size=5,sigma=1},{size=10,sigma=0.3}]");
+  const TaskParameters& parameters = axis.cells[1].parameters;
+  EXPECT_FALSE(parameters.mixture.has_value());
+  EXPECT_EQ(parameters.dimension(), 30);
+  EXPECT_EQ(parameters.manifold->factor, FactorKind::gaussian);
+  EXPECT_EQ(parameters.manifold->normalisation, FactorNormalisation::columns);
+  EXPECT_THAT(parameters.manifold->blocks,
+              ElementsAre(FactorBlock{.size = 5, .sigma = 1.0}, FactorBlock{.size = 10, .sigma = 0.3}));
+  const Sweep one = sweep_of(manifold_example(), {"ensemble.blocks=[{ size = 3, sigma = 0.5 }]",
+                                                  "ensemble.normalisation=none", "ensemble.ambient_noise=0.25"});
+  EXPECT_THAT(axis_names(one), ElementsAre("samples"));
+  EXPECT_EQ(one.cells[0].parameters.manifold->columns(), 3);
+  EXPECT_EQ(one.cells[0].parameters.manifold->normalisation, FactorNormalisation::none);
+  EXPECT_EQ(one.cells[0].parameters.manifold->ambient_noise, 0.25);
+  // [[ensemble.blocks]] is the same list.
+  const std::string tables = with(
+      with(manifold_example(),
+           "blocks = [[{ size = 5, sigma = 1.0 }], [{ size = 5, sigma = 1.0 }, { size = 10, sigma = 0.3 }]]\n", ""),
+      "[dataset]", "[[ensemble.blocks]]\nsize = 3\nsigma = 0.5\n[dataset]");
+  const std::vector<std::string> same =
+      identities(sweep_of(manifold_example(), {"ensemble.blocks=[{ size = 3, sigma = 0.5 }]"}));
+  EXPECT_EQ(identities(sweep_of(tables)), same);
+  const SweepFile overridden = parse(tables, {"ensemble.ambient_noise=0"});
+  EXPECT_EQ(identities(make_sweep(parse(overridden.effective_text))), same);
+}
+
+TEST(Grid, BlocksStandInZipsAndPoints) {
+  const std::string list = R"([[{ size = 5, sigma = 1.0 }], [{ size = 5, sigma = 1.0 }, { size = 10, sigma = 0.3 }]])";
+  const std::string text = with(manifold_example(), "[100, 1000]", "100");
+  const Sweep zipped = sweep_of(with(with(text, "dimension = 30\n", ""), "blocks = " + list + "\n", "") + R"([[zip]]
+ensemble.dimension = [30, 40]
+ensemble.blocks = )" + list + "\n");
+  ASSERT_EQ(zipped.cells.size(), 2U);
+  EXPECT_EQ(zipped.cells[1].parameters.manifold->dimension, 40);
+  EXPECT_EQ(zipped.cells[1].parameters.manifold->blocks.size(), 2U);
+  const Sweep points = sweep_of(with(text, list, "[{ size = 5, sigma = 1.0 }]") + R"([[point]]
+ensemble.blocks = [{ size = 2, sigma = 0.5 }]
+[[point]]
+ensemble.dimension = 40
+)");
+  ASSERT_EQ(points.points.size(), 2U);
+  EXPECT_THAT(points.axes[0].columns[0].texts, ElementsAre("[{size=2,sigma=0.5}]", "[{size=5,sigma=1}]"));
+  EXPECT_THAT(points.cells[0].parameters.manifold->blocks, ElementsAre(FactorBlock{.size = 2, .sigma = 0.5}));
+}
+
+TEST(Grid, SpheresCarryTheirParameters) {
+  const Sweep sweep = sweep_of(sphere_example());
+  EXPECT_THAT(axis_names(sweep), ElementsAre("dimension"));
+  const TaskParameters& parameters = sweep.cells[1].parameters;
+  EXPECT_EQ(parameters.sphere->dimension, 40);
+  EXPECT_EQ(parameters.dimension(), 40);
+  EXPECT_EQ(parameters.sphere->span(), 11);
+  EXPECT_EQ(parameters.sphere->radius, 3.3);
+}
+
 TEST(Grid, AListOfOneIsAnAxis) {
   const Sweep sweep = sweep_of(single(), {"ensemble.dimension=[16]"});
   EXPECT_THAT(axis_names(sweep), ElementsAre("dimension"));

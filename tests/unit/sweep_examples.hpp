@@ -111,6 +111,45 @@ collapse = { probes = 32, method = "sampled" }
   return text;
 }
 
+/// A linear manifold with an axis of block lists, again one line per key.
+inline const std::string& manifold_example() {
+  static const std::string text = R"(name = "manifold"
+seed = 7
+[process]
+kind = "variance-exploding"
+time = [0.01, 1.0]
+[ensemble]
+kind = "linear-manifold"
+dimension = 30
+blocks = [[{ size = 5, sigma = 1.0 }], [{ size = 5, sigma = 1.0 }, { size = 10, sigma = 0.3 }]]
+factor = "gaussian"
+[dataset]
+samples = [100, 1000]
+[measure]
+collapse = { probes = 32 }
+speciation = {}
+)";
+  return text;
+}
+
+inline const std::string& sphere_example() {
+  static const std::string text = R"(name = "sphere"
+[process]
+kind = "variance-exploding"
+time = [0.01, 1.0]
+[ensemble]
+kind = "hypersphere"
+dimension = [20, 40]
+sphere_dimension = 10
+radius = 3.3
+[dataset]
+samples = 100
+[measure]
+collapse = { probes = 32 }
+)";
+  return text;
+}
+
 /// `text` with the first `old_part` replaced.
 inline std::string with(std::string text, std::string_view old_part, std::string_view new_part) {
   const std::size_t at = text.find(old_part);

@@ -103,7 +103,10 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"from =", "form =", "line 6: ", {"process.time.form", "did you mean \"from\""}},
         Refusal{"seed = 7", "classes = 7", "line 2: ", {"classes = 7", "belongs in [ensemble]"}},
         Refusal{"separation =", "seed =", "line 12: ", {"ensemble.seed", "stands at the top"}},
-        Refusal{"separation = 1.0", "blocks = []", "line 12: ", {"ensemble.blocks", "not available in this version"}},
+        Refusal{"separation = 1.0",
+                "classes_exponent = 0.1",
+                "line 12: ",
+                {"ensemble.classes_exponent", "not available in this version"}},
         Refusal{"speciation =", "spectrum =", "line 16: ", {"measure.spectrum", "not available in this version"}},
         Refusal{"[dataset]", "[guidance]", "line 13: ", {"guidance", "not available in this version"}}));
 
@@ -143,8 +146,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"separation = 1.0", "weights = [1, 0]", "line 12: ", {"ensemble.weights = 0", "above 0"}},
         Refusal{"separation = 1.0", "weights = []", "line 12: ", {"ensemble.weights = []", "empty"}},
         Refusal{"separation = 1.0", "representation = \"projected\"", "line 12: ", {"\"projected\"", "not available"}},
-        Refusal{
-            "\"gaussian-mixture\"", "\"hypersphere\"", "line 8: ", {"ensemble.kind", "not available in this version"}},
+        Refusal{"\"gaussian-mixture\"", "\"hypershpere\"", "line 8: ", {"did you mean \"hypersphere\""}},
         Refusal{"\"gaussian-mixture\"", "\"gausian-mixture\"", "line 8: ", {"did you mean \"gaussian-mixture\""}},
         Refusal{"\"ornstein-uhlenbeck\"",
                 "\"ornstein\"",
@@ -211,6 +213,79 @@ INSTANTIATE_TEST_SUITE_P(
                             "line 12: ",
                             {"ensemble.sigma", "class_sigma"}},
                     Refusal{"[dataset]", "[dataset]\npad = 2", "line 14: ", {"dataset.pad = 2", "gaussian-mixture"}}));
+
+class RefusedManifold : public testing::TestWithParam<Refusal> {};
+
+TEST_P(RefusedManifold, WithAMessageThatNamesPlaceKeyAndValue) {
+  const Refusal& refusal = GetParam();
+  const std::string message = problem_of(with(manifold_example(), refusal.old_part, refusal.new_part));
+  const std::string place = *refusal.line == '\0' ? "jobs/x.toml: " : std::string("jobs/x.toml, ") + refusal.line;
+  EXPECT_THAT(message, StartsWith(place));
+  for (const char* word : refusal.words) EXPECT_THAT(message, HasSubstr(word));
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Blocks, RefusedManifold,
+    testing::Values(
+        Refusal{"[[{ size = 5, sigma = 1.0 }],",
+                "[[{ size = 5 }],",
+                "line 9: ",
+                {"ensemble.blocks[0].sigma is missing", "a number above 0"}},
+        Refusal{"[[{ size = 5, sigma = 1.0 }],",
+                "[[{ sise = 5, sigma = 1.0 }],",
+                "line 9: ",
+                {"unknown key ensemble.blocks[0].sise = 5", "did you mean \"size\""}},
+        Refusal{"size = 10, sigma = 0.3",
+                "size = 10, sigma = 0",
+                "line 9: ",
+                {"ensemble.blocks[1].sigma = 0", "a number above 0"}},
+        Refusal{"size = 10", "size = 0", "line 9: ", {"ensemble.blocks[1].size = 0", "an integer from 1"}},
+        Refusal{"size = 10", "size = 2.5", "line 9: ", {"ensemble.blocks[1].size = 2.5", "an integer from 1"}},
+        Refusal{"size = 10", "size = \"a\"", "line 9: ", {"ensemble.blocks[1].size = \"a\"", "not a string"}},
+        Refusal{"[[{ size = 5, sigma = 1.0 }],",
+                "[[7],",
+                "line 9: ",
+                {"ensemble.blocks[0] = 7", "a table of size and sigma"}},
+        Refusal{
+            "[[{ size = 5, sigma = 1.0 }],", "[[],", "line 9: ", {"ensemble.blocks = []", "empty", "a list of tables"}},
+        Refusal{"[[{ size = 5, sigma = 1.0 }],",
+                "[{ size = 5, sigma = 1.0 },",
+                "line 9: ",
+                {"ensemble.blocks", "a list of tables", "not a table"}},
+        Refusal{"[[{ size = 5, sigma = 1.0 }],",
+                "[[{ sigma = 0.3, size = 10 }], [{ size = 10, sigma = 0.3 }],",
+                "line 9: ",
+                {"ensemble.blocks", "[{size=10,sigma=0.3}] is in the list twice"}},
+        Refusal{"size = 10", "size = 26", "line 9: ", {"[ensemble] blocks", "not sum to more than dimension = 30"}}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Keys, RefusedManifold,
+    testing::Values(
+        Refusal{"dimension = 30\n", "", "", {"ensemble.dimension is missing"}},
+        Refusal{"factor = \"gaussian\"", "classes = 2", "line 10: ", {"ensemble.classes = 2", "\"linear-manifold\""}},
+        Refusal{"factor = \"gaussian\"", "radius = 2", "line 10: ", {"ensemble.radius = 2", "\"linear-manifold\""}},
+        Refusal{"factor = \"gaussian\"", "factor = \"gausian\"", "line 10: ", {"did you mean \"gaussian\""}},
+        Refusal{"factor = \"gaussian\"",
+                "normalisation = \"none\"",
+                "line 10: ",
+                {"ensemble.normalisation = \"none\"", "only for factor = \"gaussian\""}},
+        Refusal{
+            "factor = \"gaussian\"", "ambient_noise = -1", "line 10: ", {"ensemble.ambient_noise = -1", "at least 0"}},
+        Refusal{"[dataset]", "[dataset]\npad = 1", "line 12: ", {"dataset.pad = 1", "\"linear-manifold\""}},
+        Refusal{"samples = [100, 1000]", "", "", {"measure.collapse", "needs [dataset] samples"}}));
+
+TEST(SweepFile, KeysOfOtherKindsAndSizesThatDoNotFitAreRefusedForSpheres) {
+  EXPECT_THAT(problem_of(sphere_example(), {"ensemble.sigma=2"}),
+              AllOf(HasSubstr("ensemble.sigma = 2"), HasSubstr("\"hypersphere\"")));
+  EXPECT_THAT(problem_of(with(sphere_example(), "sphere_dimension = 10\n", "")),
+              HasSubstr("ensemble.sphere_dimension is missing: hypersphere"));
+  EXPECT_THAT(problem_of(sphere_example(), {"ensemble.sphere_dimension=[10, 20]"}),
+              AllOf(StartsWith("--set ensemble.sphere_dimension"), HasSubstr("[ensemble] sphere_dimension = 20"),
+                    HasSubstr("below dimension = 20")));
+  EXPECT_THAT(problem_of(sphere_example(), {"ensemble.radius=0"}), HasSubstr("above 0"));
+  EXPECT_THAT(problem_of(example(), {"ensemble.radius=1"}),
+              AllOf(HasSubstr("ensemble.radius = 1"), HasSubstr("\"gaussian-mixture\"")));
+}
 
 TEST(SweepFile, MemoryWithAnUnknownUnitIsRefused) {
   EXPECT_THAT(problem_of(example() + "[resources]\nmemory_per_rank = \"4 GB\"\n"),
