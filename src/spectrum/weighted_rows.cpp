@@ -1,0 +1,367 @@
+#include "spectrum/weighted_rows.hpp"
+
+#include <cblas.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <stdexcept>
+#include <utility>
+
+namespace diffphase {
+
+namespace {
+
+constexpr std::int64_t tile_numbers = std::int64_t{1} << 17;          // 1 MiB of rows: both products find it in cache
+constexpr std::int64_t product_tile_numbers = std::int64_t{1} << 19;  // 4 MiB
+constexpr std::int64_t packet_numbers = std::int64_t{1} << 21;        // 16 MiB of rows on their way to other ranks
+constexpr double operations_per_agreement = 4e9;
+constexpr double negligible_share = 1e-16;
+
+// BLAS counts in ints; a tile always fits, a row of the slab need not.
+int blas_count(std::int64_t count) {
+  if (count > std::numeric_limits<int>::max()) throw std::length_error("a matrix too large for BLAS");
+  return static_cast<int>(count);
+}
+
+double dot(std::span<const double> a, std::span<const double> b) {
+  return a.empty() ? 0.0 : cblas_ddot(static_cast<int>(a.size()), a.data(), 1, b.data(), 1);
+}
+
+void add_scaled(double factor, std::span<const double> from, std::span<double> to) {
+  if (!to.empty()) cblas_daxpy(static_cast<int>(to.size()), factor, from.data(), 1, to.data(), 1);
+}
+
+template <typename T>
+std::span<T> part(std::span<T> block, std::int64_t i, std::int64_t length) {
+  return block.subspan(static_cast<std::size_t>(i * length), static_cast<std::size_t>(length));
+}
+
+// Columns of the pieces of all ranks.
+std::vector<int> piece_sizes(SlabLayout pieces, std::int64_t factor) {
+  std::vector<int> sizes;
+  for (pieces.rank = 0; pieces.rank < pieces.ranks; ++pieces.rank) {
+    sizes.push_back(blas_count(pieces.local_columns() * factor));
+  }
+  return sizes;
+}
+
+// [row][column] to [piece][row][column of the piece], and the row's own numbers where `from` has one row at a time.
+void pack_row(const SlabLayout& layout, std::int64_t rows, std::int64_t row, std::span<const double> from,
+              std::span<double> packed) {
+  SlabLayout pieces = layout;
+  for (pieces.rank = 0; pieces.rank < pieces.ranks; ++pieces.rank) {
+    const std::int64_t first = pieces.first_column();
+    const std::int64_t columns = pieces.local_columns();
+    std::copy_n(from.begin() + first, columns, packed.begin() + rows * first + row * columns);
+  }
+}
+
+}  // namespace
+
+// For each vector v of a block: z.v and h.v at first, and the sums over rows with which z and h enter A v.
+struct WeightedRows::Sums {
+  std::vector<double> along_reference, along_shift, onto_reference, onto_shift;
+};
+
+WeightedRows::WeightedRows(const TaskGroup& group, RowView rows, RowTerms terms)
+    : group_(group),
+      view_(rows),
+      layout_(rows.layout()),
+      pieces_(rows.layout()),
+      columns_(rows.layout().local_columns()) {
+  pieces_.partition = Partition::dimension;
+  group_.run_guarded([&] { check(terms); });
+  rows_ = most_rows_ = static_cast<std::int64_t>(terms.weights.size());
+  weights_ = std::move(terms.weights);
+  scales_ = std::move(terms.scales);
+  reference_ = std::move(terms.reference);
+  shift_ = std::move(terms.shift);
+  // All ranks drop the same rows.
+  if (!by_component()) group_.comm().broadcast(std::span(weights_));
+  group_.comm().maximum(std::span(&most_rows_, 1));
+  measure();
+}
+
+void WeightedRows::check(const RowTerms& terms) const {
+  if (layout_.ranks != group_.comm().size() || layout_.rank != group_.comm().rank()) {
+    throw std::invalid_argument("weighted rows: the slab is laid out for another group");
+  }
+  const auto rows = static_cast<std::int64_t>(terms.weights.size());
+  if (rows > layout_.local_rows() || (terms.scales.size() != 1 && terms.scales.size() != terms.weights.size())) {
+    throw std::invalid_argument(fmt::format("weighted rows: {} weights and {} scales for {} rows", rows,
+                                            terms.scales.size(), layout_.local_rows()));
+  }
+  if (terms.reference.size() != index(columns_) || (!terms.shift.empty() && terms.shift.size() != index(columns_))) {
+    throw std::invalid_argument("weighted rows: the reference or the shift has the wrong length");
+  }
+  if (!std::all_of(terms.weights.begin(), terms.weights.end(), [](double w) { return w >= 0.0 && std::isfinite(w); })) {
+    throw std::invalid_argument("weighted rows: a weight is negative or not finite");
+  }
+  static_cast<void>(blas_count(layout_.columns));
+}
+
+// r_i. `out` has the slab's local columns.
+void WeightedRows::centred_row(std::int64_t row, std::span<double> out) const {
+  const double s = scale(row);
+  const auto centre = [&](auto stored) {
+    for (std::size_t j = 0; j < out.size(); ++j) out[j] = s * (static_cast<double>(stored[j]) - reference_[j]);
+  };
+  view_.is_single() ? centre(view_.single_row(row)) : centre(view_.double_row(row));
+  if (!shift_.empty()) add_scaled(-1.0, shift_, out);
+}
+
+// w_i |r_i|^2 of all rows, their sum, and which of them count.
+void WeightedRows::measure() {
+  std::vector<double> contributions;
+  std::vector<double> centred;
+  group_.run_guarded([&] {
+    contributions.resize(index(rows_));
+    centred.resize(index(columns_));
+  });
+  const std::int64_t stretch = std::max<std::int64_t>(
+      1, static_cast<std::int64_t>(operations_per_agreement / static_cast<double>(4 * layout_.columns + 1)));
+  for (std::int64_t begin = 0; begin < most_rows_; begin += stretch) {
+    group_.run_guarded([&] {
+      for (std::int64_t row = begin; row < std::min(rows_, begin + stretch); ++row) {
+        if (weights_[index(row)] == 0.0) continue;
+        centred_row(row, centred);
+        contributions[index(row)] = weights_[index(row)] * dot(centred, centred);
+      }
+    });
+  }
+  if (!by_component()) {
+    group_.comm().sum(contributions);
+    group_.comm().broadcast(std::span(contributions));
+  }
+  drop_negligible(contributions);
+}
+
+void WeightedRows::drop_negligible(std::vector<double>& contributions) {
+  trace_ = std::accumulate(contributions.begin(), contributions.end(), 0.0);
+  std::int64_t counted = rows_;
+  if (by_component()) {
+    group_.comm().sum(std::span(&trace_, 1));
+    group_.comm().sum(std::span(&counted, 1));
+  }
+  const double negligible = negligible_share * trace_ / static_cast<double>(std::max<std::int64_t>(counted, 1));
+  for (std::size_t i = 0; i < contributions.size(); ++i) {
+    if (contributions[i] <= negligible) weights_[i] = 0.0;
+  }
+  support_ = rows_ - std::count(weights_.begin(), weights_.end(), 0.0);
+  if (by_component()) group_.comm().sum(std::span(&support_, 1));
+}
+
+double WeightedRows::work() const {
+  return 2.0 * static_cast<double>(layout_.columns) *
+         static_cast<double>(std::min(layout_.rows, most_rows_ * (by_component() ? layout_.ranks : 1)));
+}
+
+// The same on every rank: the dimension partition sums every tile over the ranks.
+std::int64_t WeightedRows::tile_rows(std::int64_t vectors) const {
+  const std::int64_t in_cache = tile_numbers / std::max<std::int64_t>(layout_.most_local_columns(), 1);
+  const std::int64_t bounded = product_tile_numbers / std::max<std::int64_t>(vectors, 1);
+  return std::clamp<std::int64_t>(std::min(std::max<std::int64_t>(in_cache, 16), bounded), 1,
+                                  std::max<std::int64_t>(most_rows_, 1));
+}
+
+bool WeightedRows::tile_counts(std::int64_t first, std::int64_t rows) const {
+  const auto tile = std::span(weights_).subspan(index(first), index(rows));
+  return std::any_of(tile.begin(), tile.end(), [](double w) { return w > 0.0; });
+}
+
+// All tiles with rows that count; between stretches of them the group agrees. Every rank has as many stretches.
+void WeightedRows::for_tiles(std::int64_t vectors, std::int64_t tile, const UseTile& use) const {
+  const double per_row = 4.0 * static_cast<double>(std::max<std::int64_t>(vectors * layout_.most_local_columns(), 1));
+  const std::int64_t stretch =
+      tile * std::max<std::int64_t>(1, static_cast<std::int64_t>(operations_per_agreement / per_row) / tile);
+  for (std::int64_t begin = 0; begin < most_rows_; begin += stretch) {
+    if (begin > 0) group_.agree();
+    const std::int64_t end = std::min(begin + stretch, rows_);
+    for (std::int64_t first = begin; first < end; first += tile) {
+      const std::int64_t rows = std::min(tile, end - first);
+      if (tile_counts(first, rows)) use(first, rows);
+    }
+  }
+}
+
+// products[v][r] = y_r . in_v over the slab's local columns.
+void WeightedRows::project(std::int64_t vectors, std::span<const double> in, const double* tile, std::int64_t rows,
+                           std::span<double> products) const {
+  const int columns = static_cast<int>(columns_);
+  if (columns == 0) {
+    std::fill(products.begin(), products.end(), 0.0);
+  } else if (vectors == 1) {
+    cblas_dgemv(CblasRowMajor, CblasNoTrans, static_cast<int>(rows), columns, 1.0, tile, columns, in.data(), 1, 0.0,
+                products.data(), 1);
+  } else {
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<int>(vectors), static_cast<int>(rows), columns,
+                1.0, in.data(), columns, tile, columns, 0.0, products.data(), static_cast<int>(rows));
+  }
+}
+
+// products[v][r] = y_r . v becomes the weight with which y_r enters A v.
+void WeightedRows::weigh(std::int64_t first, std::int64_t rows, std::span<double> products, Sums& sums) const {
+  for (std::size_t v = 0; v < sums.onto_shift.size(); ++v) {
+    const std::span<double> values = products.subspan(v * index(rows), index(rows));
+    for (std::int64_t r = 0; r < rows; ++r) {
+      double& value = values[index(r)];
+      const double s = scale(first + r);
+      const double weighted = weights_[index(first + r)] * (s * (value - sums.along_reference[v]) - sums.along_shift[v]);
+      sums.onto_shift[v] -= weighted;
+      value = s * weighted;
+      sums.onto_reference[v] -= value;
+    }
+  }
+}
+
+// out_v += sum_r products[v][r] y_r.
+void WeightedRows::accumulate(std::int64_t vectors, std::span<const double> products, const double* tile,
+                              std::int64_t rows, std::span<double> out) const {
+  const int columns = static_cast<int>(columns_);
+  if (columns == 0) return;
+  if (vectors == 1) {
+    cblas_dgemv(CblasRowMajor, CblasTrans, static_cast<int>(rows), columns, 1.0, tile, columns, products.data(), 1, 1.0,
+                out.data(), 1);
+  } else {
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, static_cast<int>(vectors), columns, static_cast<int>(rows),
+                1.0, products.data(), static_cast<int>(rows), tile, columns, 1.0, out.data(), columns);
+  }
+}
+
+// out := A in for vectors of the slab's local columns; where rows are split, out is this rank's share of the sum.
+void WeightedRows::multiply(std::int64_t vectors, std::span<const double> in, std::span<double> out) const {
+  const std::int64_t tile = tile_rows(vectors);
+  std::vector<double> buffer, converted;
+  Sums sums;
+  group_.run_guarded([&] {
+    static_cast<void>(blas_count(vectors));
+    buffer.resize(index(vectors * tile));
+    if (view_.is_single()) converted.resize(index(tile * columns_));
+    for (auto* values : {&sums.along_reference, &sums.along_shift, &sums.onto_reference, &sums.onto_shift}) {
+      values->resize(index(vectors));
+    }
+    for (std::int64_t v = 0; v < vectors; ++v) {
+      sums.along_reference[index(v)] = dot(reference_, part(in, v, columns_));
+      if (!shift_.empty()) sums.along_shift[index(v)] = dot(shift_, part(in, v, columns_));
+    }
+  });
+  if (!by_component()) {
+    group_.comm().sum(sums.along_reference);
+    group_.comm().sum(sums.along_shift);
+  }
+  std::fill(out.begin(), out.end(), 0.0);
+  for_tiles(vectors, tile, [&](std::int64_t first, std::int64_t rows) {
+    const std::span<double> products = std::span(buffer).first(index(vectors * rows));
+    const double* stored = view_.rows(first, rows, converted);
+    project(vectors, in, stored, rows, products);
+    if (!by_component()) group_.comm().sum(products);
+    weigh(first, rows, products, sums);
+    accumulate(vectors, products, stored, rows, out);
+  });
+  for (std::int64_t v = 0; v < vectors; ++v) {
+    add_scaled(sums.onto_reference[index(v)], reference_, part(out, v, columns_));
+    if (!shift_.empty()) add_scaled(sums.onto_shift[index(v)], shift_, part(out, v, columns_));
+  }
+}
+
+// The pieces of all ranks, [vectors][columns], on every rank.
+void WeightedRows::gather(std::int64_t vectors, std::span<const double> in, std::span<double> whole) const {
+  std::fill(whole.begin(), whole.end(), 0.0);
+  const std::int64_t local = local_size();
+  for (std::int64_t v = 0; v < vectors; ++v) {
+    const std::span<const double> piece = part(in, v, local);
+    std::copy(piece.begin(), piece.end(), part(whole, v, layout_.columns).begin() + pieces_.first_column());
+  }
+  group_.comm().sum(whole);
+}
+
+// `whole`, [vectors][columns], summed over ranks, of which each keeps its piece.
+void WeightedRows::scatter_sum(std::int64_t vectors, std::span<const double> whole, std::span<double> packed,
+                               std::span<double> out) const {
+  for (std::int64_t v = 0; v < vectors; ++v) pack_row(pieces_, vectors, v, part(whole, v, layout_.columns), packed);
+  group_.comm().sum_scatter(packed, out, piece_sizes(pieces_, vectors));
+}
+
+void WeightedRows::apply(std::int64_t vectors, double shift, std::span<const double> in, std::span<double> out) const {
+  const bool moves = by_component() && layout_.ranks > 1;
+  std::vector<double> whole, product;
+  group_.run_guarded([&] {
+    if (vectors < 0 || in.size() != index(vectors * local_size()) || out.size() != in.size()) {
+      throw std::invalid_argument("weighted rows: vectors of the wrong size");
+    }
+    static_cast<void>(blas_count(vectors * layout_.columns));
+    if (!moves) return;
+    whole.resize(index(vectors * layout_.columns));
+    product.resize(whole.size());
+  });
+  if (vectors == 0) return;
+  if (moves) {
+    gather(vectors, in, whole);
+    multiply(vectors, whole, product);
+    scatter_sum(vectors, product, whole, out);
+  } else {
+    multiply(vectors, in, out);
+  }
+  if (shift != 0.0) add_scaled(shift, in, out);
+}
+
+void WeightedRows::read(std::span<double> out) const {
+  const std::int64_t local = local_size();
+  const std::int64_t batch = std::max<std::int64_t>(1, packet_numbers / std::max<std::int64_t>(layout_.columns, 1));
+  std::vector<std::int64_t> own;
+  std::vector<double> centred, packed;
+  group_.run_guarded([&] {
+    if (out.size() != index(support_ * local)) throw std::invalid_argument("weighted rows: the output's size is wrong");
+    for (std::int64_t row = 0; row < rows_; ++row) {
+      if (weights_[index(row)] > 0.0) own.push_back(row);
+    }
+    centred.resize(index(columns_));
+    if (by_component()) packed.resize(index(batch * layout_.columns));
+  });
+  const auto weighted_row = [&](std::int64_t row, std::span<double> to) {
+    centred_row(row, to);
+    cblas_dscal(static_cast<int>(to.size()), std::sqrt(weights_[index(row)]), to.data(), 1);
+  };
+  if (!by_component()) {
+    group_.run_guarded([&] {
+      for (std::int64_t i = 0; i < support_; ++i) weighted_row(own[index(i)], part(out, i, local));
+    });
+    return;
+  }
+  // One rank after the other sends its rows: the others add nothing.
+  std::int64_t done = 0;
+  for (int sender = 0; sender < layout_.ranks; ++sender) {
+    auto count = static_cast<std::int64_t>(own.size());
+    group_.comm().broadcast(std::span(&count, 1), sender);
+    for (std::int64_t first = 0; first < count; first += batch) {
+      const std::int64_t rows = std::min(batch, count - first);
+      const std::span<double> packet = std::span(packed).first(index(rows * layout_.columns));
+      group_.run_guarded([&] {
+        std::fill(packet.begin(), packet.end(), 0.0);
+        for (std::int64_t i = 0; sender == layout_.rank && i < rows; ++i) {
+          weighted_row(own[index(first + i)], centred);
+          pack_row(pieces_, rows, i, centred, packet);
+        }
+      });
+      group_.comm().sum_scatter(packet, out.subspan(index(done * local), index(rows * local)),
+                                piece_sizes(pieces_, rows));
+      done += rows;
+    }
+  }
+}
+
+SymmetricOperator as_operator(const WeightedRows& rows, double shift) {
+  SymmetricOperator op{.size = rows.size(), .local_size = rows.local_size(), .apply = {}};
+  op.apply = [&rows, shift](std::int64_t vectors, std::span<const double> in, std::span<double> out) {
+    rows.apply(vectors, shift, in, out);
+  };
+  op.trace = rows.trace() + shift * static_cast<double>(rows.size());
+  op.factor = RowFactor{shift, rows.support(), [&rows](std::span<double> out) { rows.read(out); }};
+  op.work = rows.work();
+  return op;
+}
+
+}  // namespace diffphase
