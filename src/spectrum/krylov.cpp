@@ -74,13 +74,15 @@ PetscErrorCode relative_residual(EPS /*eps*/, PetscScalar eigenvalue, PetscScala
   return 0;
 }
 
-std::int64_t basis_size(std::int64_t size, std::int64_t count, std::int64_t deflated) {
-  return std::clamp<std::int64_t>(std::max(2 * count, count + 15), 1, std::max<std::int64_t>(1, size - deflated));
+std::int64_t basis_size(std::int64_t size, const KrylovRequest& request) {
+  const std::int64_t usual = std::max(2 * request.count, request.count + 15);
+  return std::clamp<std::int64_t>(request.basis > 0 ? request.basis : usual, 1,
+                                  std::max<std::int64_t>(1, size - request.deflated_count));
 }
 
 void set_up(EPS eps, Mat matrix, Solve& solve) {
   const KrylovRequest& request = *solve.request;
-  const PetscInt basis = petsc_int(basis_size(solve.op->size, request.count, request.deflated_count), "Krylov basis");
+  const PetscInt basis = petsc_int(basis_size(solve.op->size, request), "Krylov basis");
   const PetscInt count = std::min(basis, petsc_int(request.count, "number of eigenvalues"));
   check_petsc(EPSSetOperators(eps, matrix, nullptr), "EPSSetOperators");
   check_petsc(EPSSetProblemType(eps, EPS_HEP), "EPSSetProblemType");
@@ -171,9 +173,9 @@ double residual_bound(double tolerance, double eigenvalue, double largest) {
   return tolerance * std::max(std::abs(eigenvalue), smallest_relative * largest);
 }
 
-std::int64_t krylov_basis_vectors(std::int64_t size, std::int64_t count, std::int64_t deflated) {
-  // SLEPc copies what it deflates, and has one more vector than the basis.
-  return basis_size(size, count, deflated) + 1 + 2 * deflated;
+std::int64_t krylov_vectors(std::int64_t size, const KrylovRequest& request) {
+  // One more than the basis, two copies of what is deflated (SLEPc's and those it was given), and two to work with.
+  return basis_size(size, request) + 3 + 2 * request.deflated_count;
 }
 
 KrylovResult krylov_schur(const TaskGroup& group, const SymmetricOperator& op, const KrylovRequest& request) {

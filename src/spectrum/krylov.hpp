@@ -22,6 +22,7 @@ struct KrylovRequest {
   std::span<const double> deflated{};
   std::int64_t deflated_count = 0;
   double largest = 0.0;  ///< largest |eigenvalue| already known
+  std::int64_t basis = 0;  ///< vectors of the Krylov basis; 0: max(2 count, count + 15)
   std::int64_t start = 0;  ///< number of the random vector to start with
   /// If set, nothing is asked but whether there is an eigenvalue above this one: an eigenvalue that is surely below
   /// need not converge to `tolerance`.
@@ -36,13 +37,13 @@ struct KrylovResult {
   std::string stop_reason;  ///< SLEPc's words
 };
 
-/// Vectors that krylov_schur keeps while it looks for `count` eigenpairs: the basis and what was deflated.
-[[nodiscard]] std::int64_t krylov_basis_vectors(std::int64_t size, std::int64_t count, std::int64_t deflated);
+/// Vectors that krylov_schur keeps besides the result: the basis, SLEPc's copies of what is deflated, a few more.
+[[nodiscard]] std::int64_t krylov_vectors(std::int64_t size, const KrylovRequest& request);
 
 /// The largest eigenpairs by SLEPc's Krylov-Schur method from one random vector, which is the same on any number of
 /// ranks. Restarted from one vector, the method loses copies of degenerate eigenvalues silently unless the tolerance is
 /// tight: see largest_eigenpairs. Collective over the group, with an agreement point at every restart besides those of
-/// the operator; throws Stopped or GroupError on every rank. Memory: krylov_basis_vectors and the result.
+/// the operator; throws Stopped or GroupError on every rank. Memory: krylov_vectors and the result.
 [[nodiscard]] KrylovResult krylov_schur(const TaskGroup& group, const SymmetricOperator& op,
                                         const KrylovRequest& request);
 

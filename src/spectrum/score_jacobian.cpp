@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
+#include <numeric>
 #include <stdexcept>
 #include <utility>
 
@@ -44,6 +46,18 @@ void check(const RowView& rows, NoiseLevel level, std::span<const double> x, std
   }
 }
 
+// To sum 1 as exactly as can be: a weight of 1 + e on a single row would leave a deviation of e from its own mean.
+void normalise(const TaskGroup& group, Partition partition, std::vector<double>& responsibilities) {
+  double total = std::accumulate(responsibilities.begin(), responsibilities.end(), 0.0);
+  if (partition == Partition::component) group.comm().sum(std::span(&total, 1));
+  group.run_guarded([&] {
+    if (!(std::abs(total - 1.0) < 1e-3)) {
+      throw std::invalid_argument(fmt::format("score Jacobian: responsibilities of sum {}", total));
+    }
+  });
+  for (double& p : responsibilities) p /= total;
+}
+
 }  // namespace
 
 struct ScoreJacobian::Parts {
@@ -60,8 +74,9 @@ ScoreJacobian::Parts ScoreJacobian::split(const TaskGroup& group, RowView rows, 
   Parts parts;
   RowTerms& terms = parts.terms;
   std::vector<double> origin;
+  group.run_guarded([&] { check(rows, level, x, responsibilities); });
+  normalise(group, layout.partition, responsibilities);
   group.run_guarded([&] {
-    check(rows, level, x, responsibilities);
     for (std::int64_t row = 0; row < (shared ? 1 : layout.local_rows()); ++row) {
       terms.scales.push_back(ComponentPosterior(level, law.sigma(layout.global_row(row))).shrink);
     }

@@ -19,6 +19,7 @@ constexpr std::int64_t product_tile_numbers = std::int64_t{1} << 19;  // 4 MiB
 constexpr std::int64_t packet_numbers = std::int64_t{1} << 21;        // 16 MiB of rows on their way to other ranks
 constexpr double operations_per_agreement = 4e9;
 constexpr double negligible_share = 1e-16;
+constexpr double rounding = 16.0 * std::numeric_limits<double>::epsilon();
 
 // BLAS counts in ints; a tile always fits, a row of the slab need not.
 int blas_count(std::int64_t count) {
@@ -115,11 +116,15 @@ void WeightedRows::centred_row(std::int64_t row, std::span<double> out) const {
 
 // w_i |r_i|^2 of all rows, their sum, and which of them count.
 void WeightedRows::measure() {
-  std::vector<double> contributions;
-  std::vector<double> centred;
+  std::vector<double> contributions, subtracted, centred;
+  double fixed = 0.0;  // |z|^2, |h|^2
+  double shifts = 0.0;
   group_.run_guarded([&] {
     contributions.resize(index(rows_));
+    subtracted.resize(index(rows_));
     centred.resize(index(columns_));
+    fixed = dot(reference_, reference_);
+    shifts = dot(shift_, shift_);
   });
   const std::int64_t stretch = std::max<std::int64_t>(
       1, static_cast<std::int64_t>(operations_per_agreement / static_cast<double>(4 * layout_.columns + 1)));
@@ -129,17 +134,34 @@ void WeightedRows::measure() {
         if (weights_[index(row)] == 0.0) continue;
         centred_row(row, centred);
         contributions[index(row)] = weights_[index(row)] * dot(centred, centred);
+        subtracted[index(row)] = weights_[index(row)] * (scale(row) * scale(row) * (norm2(row) + fixed) + shifts);
       }
     });
   }
   if (!by_component()) {
-    group_.comm().sum(contributions);
-    group_.comm().broadcast(std::span(contributions));
+    for (auto* values : {&contributions, &subtracted}) {
+      group_.comm().sum(*values);
+      group_.comm().broadcast(std::span(*values));
+    }
+  }
+  // What is left of such a row is the rounding of the subtraction.
+  for (std::size_t i = 0; i < contributions.size(); ++i) {
+    if (contributions[i] <= rounding * rounding * subtracted[i]) contributions[i] = 0.0;
   }
   drop_negligible(contributions);
 }
 
-void WeightedRows::drop_negligible(std::vector<double>& contributions) {
+// |y_i|^2 over the slab's local columns.
+double WeightedRows::norm2(std::int64_t row) const {
+  const auto sum_squares = [this](auto stored) {
+    double sum = 0.0;
+    for (std::int64_t j = 0; j < columns_; ++j) sum += static_cast<double>(stored[j]) * static_cast<double>(stored[j]);
+    return sum;
+  };
+  return view_.is_single() ? sum_squares(view_.single_row(row)) : sum_squares(view_.double_row(row));
+}
+
+void WeightedRows::drop_negligible(std::span<const double> contributions) {
   trace_ = std::accumulate(contributions.begin(), contributions.end(), 0.0);
   std::int64_t counted = rows_;
   if (by_component()) {

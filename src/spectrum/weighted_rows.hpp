@@ -24,10 +24,11 @@ struct RowTerms {
 ///
 /// A block of vectors takes one pass over the slab, in tiles of rows that serve both products, with V and with its
 /// transpose, while they are in cache. Vectors are split by columns for both partitions of the slab; where it is split
-/// by rows, a block is gathered on every rank and the product summed and scattered. Rows of negligible weight, together
-/// below 1e-16 of the trace, are dropped at the start, and tiles without others are not read.
+/// by rows, a block is gathered on every rank and the product summed and scattered. Rows that together make less than
+/// 1e-16 of the trace, and those of which only rounding is left after the subtractions, are dropped at the start; tiles
+/// without others are not read.
 ///
-/// Memory per rank: the slab; 16 bytes per local row; 2 blocks of whole vectors (component partition) and a tile of 1
+/// Memory per rank: the slab; 24 bytes per local row; 2 blocks of whole vectors (component partition) and a tile of 1
 /// MiB (rows not shorter). Collective over the group, with agreement points at most some 10^10 operations apart. The
 /// group and the viewed slab must outlive the object.
 class WeightedRows {
@@ -58,7 +59,8 @@ class WeightedRows {
 
   void check(const RowTerms& terms) const;
   void measure();
-  void drop_negligible(std::vector<double>& contributions);
+  void drop_negligible(std::span<const double> contributions);
+  [[nodiscard]] double norm2(std::int64_t row) const;
   [[nodiscard]] double scale(std::int64_t row) const { return scales_[scales_.size() == 1 ? 0 : index(row)]; }
   void centred_row(std::int64_t row, std::span<double> out) const;
   [[nodiscard]] bool by_component() const { return layout_.partition == Partition::component; }
