@@ -11,8 +11,10 @@ namespace diffphase {
 
 namespace {
 
-std::int64_t asked_for(std::int64_t count, std::int64_t size) {
-  return std::min(size, count + std::clamp<std::int64_t>(count / 4, 2, 16));
+// Room for more eigenvalues than are wanted. They need not converge: in a dense spectrum that costs several times more.
+std::int64_t basis_for(std::int64_t count) {
+  const std::int64_t more = count + std::clamp<std::int64_t>(count / 4, 2, 16);
+  return std::max(2 * more, more + 15);
 }
 
 std::int64_t size_of(const VerifiedPairs& pairs) { return static_cast<std::int64_t>(pairs.eigenvalues.size()); }
@@ -63,7 +65,7 @@ bool add_missed(const TaskGroup& group, const SymmetricOperator& op, std::int64_
 
 VerifiedPairs verified_krylov(const TaskGroup& group, const SymmetricOperator& op, std::int64_t count,
                               double tolerance, bool verify) {
-  const KrylovResult found = krylov_schur(group, op, {.count = asked_for(count, op.size), .tolerance = tolerance});
+  const KrylovResult found = krylov_schur(group, op, {.count = count, .tolerance = tolerance, .basis = basis_for(count)});
   VerifiedPairs pairs;
   pairs.iterations = found.iterations;
   pairs.products = found.products;
