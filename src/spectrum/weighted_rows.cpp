@@ -10,11 +10,17 @@
 #include <stdexcept>
 #include <utility>
 
+#include "spectrum/row_kernels.hpp"
+
 namespace diffphase {
 
 namespace {
 
-constexpr std::int64_t tile_numbers = std::int64_t{1} << 17;          // 1 MiB of rows: both products find it in cache
+constexpr std::int64_t few_vectors = 4;                              // up to which memory, not arithmetic, is the limit
+constexpr std::int64_t tile_numbers = std::int64_t{1} << 16;          // few: half a MiB of rows, which both products find
+constexpr std::int64_t least_rows = 4;                                // in the processor's own cache
+constexpr std::int64_t least_summed_rows = 16;                        // where each tile is summed over ranks
+constexpr std::int64_t many_rows = 384;                               // more vectors: enough rows for matrix products
 constexpr std::int64_t product_tile_numbers = std::int64_t{1} << 19;  // 4 MiB
 constexpr std::int64_t packet_numbers = std::int64_t{1} << 21;        // 16 MiB of rows on their way to other ranks
 constexpr double operations_per_agreement = 4e9;
@@ -184,8 +190,9 @@ double WeightedRows::work() const {
 // The same on every rank: the dimension partition sums every tile over the ranks.
 std::int64_t WeightedRows::tile_rows(std::int64_t vectors) const {
   const std::int64_t in_cache = tile_numbers / std::max<std::int64_t>(layout_.most_local_columns(), 1);
+  const std::int64_t least = vectors > few_vectors ? many_rows : by_component() ? least_rows : least_summed_rows;
   const std::int64_t bounded = product_tile_numbers / std::max<std::int64_t>(vectors, 1);
-  return std::clamp<std::int64_t>(std::min(std::max<std::int64_t>(in_cache, 16), bounded), 1,
+  return std::clamp<std::int64_t>(std::min(std::max(in_cache, least), bounded), 1,
                                   std::max<std::int64_t>(most_rows_, 1));
 }
 
@@ -209,18 +216,41 @@ void WeightedRows::for_tiles(std::int64_t vectors, std::int64_t tile, const UseT
   }
 }
 
-// products[v][r] = y_r . in_v over the slab's local columns.
-void WeightedRows::project(std::int64_t vectors, std::span<const double> in, const double* tile, std::int64_t rows,
-                           std::span<double> products) const {
-  const int columns = static_cast<int>(columns_);
-  if (columns == 0) {
-    std::fill(products.begin(), products.end(), 0.0);
-  } else if (vectors == 1) {
-    cblas_dgemv(CblasRowMajor, CblasNoTrans, static_cast<int>(rows), columns, 1.0, tile, columns, in.data(), 1, 0.0,
-                products.data(), 1);
+// Some consecutive rows: as they are stored for few vectors, as doubles for matrix products.
+struct WeightedRows::Tile {
+  std::int64_t rows = 0;
+  RowBlock<double> doubles;
+  RowBlock<float> singles;
+};
+
+// `converted` is empty where the rows are to be used as they are stored.
+WeightedRows::Tile WeightedRows::tile_of(std::int64_t first, std::int64_t rows, std::vector<double>& converted) const {
+  Tile tile;
+  tile.rows = rows;
+  if (view_.is_single() && converted.empty()) {
+    tile.singles = {view_.single_row(first), rows, columns_};
   } else {
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<int>(vectors), static_cast<int>(rows), columns,
-                1.0, in.data(), columns, tile, columns, 0.0, products.data(), static_cast<int>(rows));
+    tile.doubles = {view_.rows(first, rows, converted), rows, columns_};
+  }
+  return tile;
+}
+
+// products[v][r] = y_r . in_v over the slab's local columns.
+void WeightedRows::project(std::int64_t vectors, std::span<const double> in, const Tile& tile,
+                           std::span<double> products) const {
+  if (columns_ == 0) {
+    std::fill(products.begin(), products.end(), 0.0);
+  } else if (vectors > few_vectors) {
+    const int columns = static_cast<int>(columns_);
+    const int rows = static_cast<int>(tile.rows);
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<int>(vectors), rows, columns, 1.0, in.data(),
+                columns, tile.doubles.first, columns, 0.0, products.data(), rows);
+  } else {
+    for (std::int64_t v = 0; v < vectors; ++v) {
+      const double* vector = in.data() + v * columns_;
+      double* dots = products.data() + v * tile.rows;
+      view_.is_single() ? dot_rows(tile.singles, vector, dots) : dot_rows(tile.doubles, vector, dots);
+    }
   }
 }
 
@@ -240,16 +270,22 @@ void WeightedRows::weigh(std::int64_t first, std::int64_t rows, std::span<double
 }
 
 // out_v += sum_r products[v][r] y_r.
-void WeightedRows::accumulate(std::int64_t vectors, std::span<const double> products, const double* tile,
-                              std::int64_t rows, std::span<double> out) const {
-  const int columns = static_cast<int>(columns_);
-  if (columns == 0) return;
-  if (vectors == 1) {
-    cblas_dgemv(CblasRowMajor, CblasTrans, static_cast<int>(rows), columns, 1.0, tile, columns, products.data(), 1, 1.0,
-                out.data(), 1);
-  } else {
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, static_cast<int>(vectors), columns, static_cast<int>(rows),
-                1.0, products.data(), static_cast<int>(rows), tile, columns, 1.0, out.data(), columns);
+void WeightedRows::accumulate(std::int64_t vectors, std::span<const double> products, const Tile& tile,
+                              std::span<double> out) const {
+  if (columns_ == 0) return;
+  if (vectors > few_vectors) {
+    const int columns = static_cast<int>(columns_);
+    const int rows = static_cast<int>(tile.rows);
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, static_cast<int>(vectors), columns, rows, 1.0,
+                products.data(), rows, tile.doubles.first, columns, 1.0, out.data(), columns);
+    return;
+  }
+  for (std::int64_t v = 0; v < vectors; ++v) {
+    // The first pass over the tile fetches the next one.
+    const std::int64_t ahead = v == 0 ? tile.rows * columns_ : 0;
+    const double* factors = products.data() + v * tile.rows;
+    double* sum = out.data() + v * columns_;
+    view_.is_single() ? add_rows(tile.singles, factors, ahead, sum) : add_rows(tile.doubles, factors, ahead, sum);
   }
 }
 
@@ -261,7 +297,7 @@ void WeightedRows::multiply(std::int64_t vectors, std::span<const double> in, st
   group_.run_guarded([&] {
     static_cast<void>(blas_count(vectors));
     buffer.resize(index(vectors * tile));
-    if (view_.is_single()) converted.resize(index(tile * columns_));
+    if (view_.is_single() && vectors > few_vectors) converted.resize(index(tile * columns_));
     for (auto* values : {&sums.along_reference, &sums.along_shift, &sums.onto_reference, &sums.onto_shift}) {
       values->resize(index(vectors));
     }
@@ -277,11 +313,11 @@ void WeightedRows::multiply(std::int64_t vectors, std::span<const double> in, st
   std::fill(out.begin(), out.end(), 0.0);
   for_tiles(vectors, tile, [&](std::int64_t first, std::int64_t rows) {
     const std::span<double> products = std::span(buffer).first(index(vectors * rows));
-    const double* stored = view_.rows(first, rows, converted);
-    project(vectors, in, stored, rows, products);
+    const Tile stored = tile_of(first, rows, converted);
+    project(vectors, in, stored, products);
     if (!by_component()) group_.comm().sum(products);
     weigh(first, rows, products, sums);
-    accumulate(vectors, products, stored, rows, out);
+    accumulate(vectors, products, stored, out);
   });
   for (std::int64_t v = 0; v < vectors; ++v) {
     add_scaled(sums.onto_reference[index(v)], reference_, part(out, v, columns_));

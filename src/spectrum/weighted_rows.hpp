@@ -28,8 +28,8 @@ struct RowTerms {
 /// 1e-16 of the trace, and those of which only rounding is left after the subtractions, are dropped at the start; tiles
 /// without others are not read.
 ///
-/// Memory per rank: the slab; 24 bytes per local row; 2 blocks of whole vectors (component partition) and a tile of 1
-/// MiB (rows not shorter). Collective over the group, with agreement points at most some 10^10 operations apart. The
+/// Memory per rank: the slab; 24 bytes per local row; 2 blocks of whole vectors (component partition) and a tile of
+/// some MiB. Collective over the group, with agreement points at most some 10^10 operations apart. The
 /// group and the viewed slab must outlive the object.
 class WeightedRows {
  public:
@@ -70,10 +70,11 @@ class WeightedRows {
   [[nodiscard]] bool tile_counts(std::int64_t first, std::int64_t rows) const;
   void for_tiles(std::int64_t vectors, std::int64_t tile, const UseTile& use) const;
   void multiply(std::int64_t vectors, std::span<const double> in, std::span<double> out) const;
-  void project(std::int64_t vectors, std::span<const double> in, const double* tile, std::int64_t rows,
-               std::span<double> products) const;
+  struct Tile;
+  [[nodiscard]] Tile tile_of(std::int64_t first, std::int64_t rows, std::vector<double>& converted) const;
+  void project(std::int64_t vectors, std::span<const double> in, const Tile& tile, std::span<double> products) const;
   void weigh(std::int64_t first, std::int64_t rows, std::span<double> products, Sums& sums) const;
-  void accumulate(std::int64_t vectors, std::span<const double> products, const double* tile, std::int64_t rows,
+  void accumulate(std::int64_t vectors, std::span<const double> products, const Tile& tile,
                   std::span<double> out) const;
 
   void gather(std::int64_t vectors, std::span<const double> in, std::span<double> whole) const;
