@@ -110,14 +110,20 @@ void WeightedRows::check(const RowTerms& terms) const {
   static_cast<void>(blas_count(layout_.columns));
 }
 
-// r_i. `out` has the slab's local columns.
-void WeightedRows::centred_row(std::int64_t row, std::span<double> out) const {
+// The slab's local columns of r_i from `first_column` on.
+void WeightedRows::centred_row(std::int64_t row, std::int64_t first_column, std::span<double> out) const {
   const double s = scale(row);
+  const double* z = reference_.data() + first_column;
   const auto centre = [&](auto stored) {
-    for (std::size_t j = 0; j < out.size(); ++j) out[j] = s * (static_cast<double>(stored[j]) - reference_[j]);
+    for (std::size_t j = 0; j < out.size(); ++j) out[j] = s * (static_cast<double>(stored[j]) - z[j]);
   };
-  view_.is_single() ? centre(view_.single_row(row)) : centre(view_.double_row(row));
-  if (!shift_.empty()) add_scaled(-1.0, shift_, out);
+  view_.is_single() ? centre(view_.single_row(row) + first_column) : centre(view_.double_row(row) + first_column);
+  if (!shift_.empty()) add_scaled(-1.0, std::span(shift_).subspan(index(first_column), out.size()), out);
+}
+
+void WeightedRows::weighted_row(std::int64_t row, std::int64_t first_column, std::span<double> out) const {
+  centred_row(row, first_column, out);
+  cblas_dscal(static_cast<int>(out.size()), std::sqrt(weights_[index(row)]), out.data(), 1);
 }
 
 // w_i |r_i|^2 of all rows, their sum, and which of them count.
@@ -138,7 +144,7 @@ void WeightedRows::measure() {
     group_.run_guarded([&] {
       for (std::int64_t row = begin; row < std::min(rows_, begin + stretch); ++row) {
         if (weights_[index(row)] == 0.0) continue;
-        centred_row(row, centred);
+        centred_row(row, 0, centred);
         contributions[index(row)] = weights_[index(row)] * dot(centred, centred);
         subtracted[index(row)] = weights_[index(row)] * (scale(row) * scale(row) * (norm2(row) + fixed) + shifts);
       }
@@ -366,29 +372,57 @@ void WeightedRows::apply(std::int64_t vectors, double shift, std::span<const dou
   if (shift != 0.0) add_scaled(shift, in, out);
 }
 
-void WeightedRows::read(std::span<double> out) const {
-  const std::int64_t local = local_size();
-  const std::int64_t batch = std::max<std::int64_t>(1, packet_numbers / std::max<std::int64_t>(layout_.columns, 1));
-  std::vector<std::int64_t> own;
-  std::vector<double> centred, packed;
-  group_.run_guarded([&] {
-    if (out.size() != index(support_ * local)) throw std::invalid_argument("weighted rows: the output's size is wrong");
-    for (std::int64_t row = 0; row < rows_; ++row) {
-      if (weights_[index(row)] > 0.0) own.push_back(row);
-    }
-    centred.resize(index(columns_));
-    if (by_component()) packed.resize(index(batch * layout_.columns));
-  });
-  const auto weighted_row = [&](std::int64_t row, std::span<double> to) {
-    centred_row(row, to);
-    cblas_dscal(static_cast<int>(to.size()), std::sqrt(weights_[index(row)]), to.data(), 1);
-  };
-  if (!by_component()) {
-    group_.run_guarded([&] {
-      for (std::int64_t i = 0; i < support_; ++i) weighted_row(own[index(i)], part(out, i, local));
-    });
-    return;
+std::vector<std::int64_t> WeightedRows::own_support() const {
+  std::vector<std::int64_t> rows;
+  for (std::int64_t row = 0; row < rows_; ++row) {
+    if (weights_[index(row)] > 0.0) rows.push_back(row);
   }
+  return rows;
+}
+
+// The panel's columns in the pieces of all ranks, as columns of the whole matrix.
+std::vector<PanelRange> WeightedRows::panels_of_ranks(std::int64_t panel, std::int64_t panels) const {
+  std::vector<PanelRange> ranges;
+  SlabLayout pieces = pieces_;
+  for (pieces.rank = 0; pieces.rank < pieces.ranks; ++pieces.rank) {
+    ranges.emplace_back(pieces.local_columns(), panel, panels);
+    ranges.back().first += pieces.first_column();
+  }
+  return ranges;
+}
+
+// [rank][row][columns of the rank's range].
+void WeightedRows::pack_panels(std::span<const std::int64_t> rows, const std::vector<PanelRange>& ranges,
+                               std::span<double> packet) const {
+  auto to = packet.begin();
+  for (const PanelRange& range : ranges) {
+    for (const std::int64_t row : rows) {
+      weighted_row(row, range.first, std::span(to, index(range.count)));
+      to += range.count;
+    }
+  }
+}
+
+void WeightedRows::read(std::int64_t panel, std::int64_t panels, std::span<double> out) const {
+  const std::int64_t columns = PanelRange(local_size(), panel, panels).count;
+  const std::vector<PanelRange> ranges = panels_of_ranks(panel, panels);
+  const std::int64_t width =
+      std::accumulate(ranges.begin(), ranges.end(), std::int64_t{0}, [](auto sum, auto r) { return sum + r.count; });
+  const std::int64_t batch = std::max<std::int64_t>(1, packet_numbers / std::max<std::int64_t>(width, 1));
+  std::vector<std::int64_t> own;
+  std::vector<double> packed;
+  group_.run_guarded([&] {
+    if (out.size() != index(support_ * columns)) throw std::invalid_argument("weighted rows: the output's size is wrong");
+    own = own_support();
+    if (by_component()) {
+      packed.resize(index(std::min(batch, support_) * width));
+    } else {
+      for (std::int64_t i = 0; i < support_; ++i) {
+        weighted_row(own[index(i)], PanelRange(columns_, panel, panels).first, part(out, i, columns));
+      }
+    }
+  });
+  if (!by_component()) return;
   // One rank after the other sends its rows: the others add nothing.
   std::int64_t done = 0;
   for (int sender = 0; sender < layout_.ranks; ++sender) {
@@ -396,16 +430,14 @@ void WeightedRows::read(std::span<double> out) const {
     group_.comm().broadcast(std::span(&count, 1), sender);
     for (std::int64_t first = 0; first < count; first += batch) {
       const std::int64_t rows = std::min(batch, count - first);
-      const std::span<double> packet = std::span(packed).first(index(rows * layout_.columns));
+      const std::span<double> packet = std::span(packed).first(index(rows * width));
+      std::vector<int> counts;
       group_.run_guarded([&] {
+        for (const PanelRange& range : ranges) counts.push_back(blas_count(range.count * rows));
         std::fill(packet.begin(), packet.end(), 0.0);
-        for (std::int64_t i = 0; sender == layout_.rank && i < rows; ++i) {
-          weighted_row(own[index(first + i)], centred);
-          pack_row(pieces_, rows, i, centred, packet);
-        }
+        if (sender == layout_.rank) pack_panels(std::span(own).subspan(index(first), index(rows)), ranges, packet);
       });
-      group_.comm().sum_scatter(packet, out.subspan(index(done * local), index(rows * local)),
-                                piece_sizes(pieces_, rows));
+      group_.comm().sum_scatter(packet, out.subspan(index(done * columns), index(rows * columns)), counts);
       done += rows;
     }
   }
@@ -417,7 +449,9 @@ SymmetricOperator as_operator(const WeightedRows& rows, double shift) {
     rows.apply(vectors, shift, in, out);
   };
   op.trace = rows.trace() + shift * static_cast<double>(rows.size());
-  op.factor = RowFactor{shift, rows.support(), [&rows](std::span<double> out) { rows.read(out); }};
+  op.factor = RowFactor{shift, rows.support(), [&rows](std::int64_t panel, std::int64_t panels, std::span<double> out) {
+                          rows.read(panel, panels, out);
+                        }};
   op.work = rows.work();
   return op;
 }

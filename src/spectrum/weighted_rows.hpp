@@ -49,9 +49,9 @@ class WeightedRows {
   /// out := shift in + A in, [vectors][local_size()]. Collective.
   void apply(std::int64_t vectors, double shift, std::span<const double> in, std::span<double> out) const;
 
-  /// The rows sqrt(w_i) r_i that are not dropped, [support()][local_size()], in an order that depends on the partition.
-  /// Collective.
-  void read(std::span<double> out) const;
+  /// The columns PanelRange(local_size(), panel, panels) of the rows sqrt(w_i) r_i that are not dropped,
+  /// [support()][columns], in an order that depends on the partition. Collective.
+  void read(std::int64_t panel, std::int64_t panels, std::span<double> out) const;
 
  private:
   using UseTile = std::function<void(std::int64_t first, std::int64_t rows)>;
@@ -62,7 +62,8 @@ class WeightedRows {
   void drop_negligible(std::span<const double> contributions);
   [[nodiscard]] double norm2(std::int64_t row) const;
   [[nodiscard]] double scale(std::int64_t row) const { return scales_[scales_.size() == 1 ? 0 : index(row)]; }
-  void centred_row(std::int64_t row, std::span<double> out) const;
+  void centred_row(std::int64_t row, std::int64_t first_column, std::span<double> out) const;
+  void weighted_row(std::int64_t row, std::int64_t first_column, std::span<double> out) const;
   [[nodiscard]] bool by_component() const { return layout_.partition == Partition::component; }
   static std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
 
@@ -77,6 +78,10 @@ class WeightedRows {
   void accumulate(std::int64_t vectors, std::span<const double> products, const Tile& tile,
                   std::span<double> out) const;
 
+  [[nodiscard]] std::vector<std::int64_t> own_support() const;
+  [[nodiscard]] std::vector<PanelRange> panels_of_ranks(std::int64_t panel, std::int64_t panels) const;
+  void pack_panels(std::span<const std::int64_t> rows, const std::vector<PanelRange>& ranges,
+                   std::span<double> packet) const;
   void gather(std::int64_t vectors, std::span<const double> in, std::span<double> whole) const;
   void scatter_sum(std::int64_t vectors, std::span<const double> whole, std::span<double> packed,
                    std::span<double> out) const;

@@ -59,14 +59,15 @@ TEST(ScoreJacobianMpi, IsMadeOfItsRows) {
         const SymmetricOperator op = stage.jacobian.covariance();
         const auto rows = static_cast<std::size_t>(op.factor->rows);
         EXPECT_LE(rows, c.mixture.components());
-        std::vector<double> local(rows * static_cast<std::size_t>(op.local_size));
-        op.factor->read(local);
         const auto d = static_cast<std::size_t>(op.size);
-        const auto first = static_cast<std::size_t>(VectorBlocks(group, op).first());
         std::vector<double> s(rows * d);
-        for (std::size_t i = 0; i < local.size(); ++i) {
-          const auto width = static_cast<std::size_t>(op.local_size);
-          s[i / width * d + first + i % width] = local[i];
+        for (const std::int64_t panel : {0, 1, 2}) {
+          const PanelRange range(op.local_size, panel, 3);
+          const auto width = static_cast<std::size_t>(range.count);
+          const auto first = static_cast<std::size_t>(VectorBlocks(group, op).first() + range.first);
+          std::vector<double> local(rows * width);
+          op.factor->read(panel, 3, local);
+          for (std::size_t i = 0; i < local.size(); ++i) s[i / width * d + first + i % width] = local[i];
         }
         group.comm().sum(s);
         std::vector<double> made(d * d);
