@@ -116,7 +116,7 @@ ScoreJacobian ScoreJacobian::at(const TaskGroup& group, const PointPosterior& po
   posterior.responsibilities(level, 1, x, std::span(&log_evidence, 1), [&](const ResponsibilityTile& tile) {
     responsibilities.insert(responsibilities.end(), tile.values.begin(), tile.values.end());
   });
-  return {group, posterior.slab(), posterior.law(), level, x, std::move(responsibilities)};
+  return {group, posterior.rows(), posterior.law(), level, x, std::move(responsibilities)};
 }
 
 }  // namespace diffphase

@@ -7,7 +7,7 @@
 #include "parallel/task_group.hpp"
 #include "posterior/component_law.hpp"
 #include "posterior/point_posterior.hpp"
-#include "spectrum/row_view.hpp"
+#include "ensemble/row_view.hpp"
 #include "spectrum/symmetric_operator.hpp"
 #include "spectrum/weighted_rows.hpp"
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "parallel/task_group.hpp"
-#include "spectrum/row_view.hpp"
+#include "ensemble/row_view.hpp"
 #include "spectrum/symmetric_operator.hpp"
 
 namespace diffphase {

@@ -113,13 +113,9 @@ TEST(ScoreJacobianMpi, SinglePrecisionIsThatOfTheRoundedRows) {
       }
       const Stage stage(group, c, partition);
       const SinglePrecisionSlab singles = single_precision(stage.slab);
-      const std::vector<double> x = stage.local_columns(c.x);
-      std::vector<double> p;
-      const std::vector<double> evidence = stage.posterior.log_evidence(c.level, 1, x);
-      stage.posterior.responsibilities(c.level, 1, x, evidence, [&](const ResponsibilityTile& tile) {
-        p.insert(p.end(), tile.values.begin(), tile.values.end());
-      });
-      const ScoreJacobian rounded(group, singles, c.law(), c.level, x, p);
+      const PointPosterior posterior(group, singles, c.law());
+      const ScoreJacobian rounded = ScoreJacobian::at(group, posterior, c.level, stage.local_columns(c.x));
+      EXPECT_EQ(rounded.support(), stage.jacobian.support());
       const std::vector<double> expected = test::matrix_of(group, stage.jacobian.covariance(), 5);
       for (const std::int64_t block : {1, 5}) {
         expect_near(test::matrix_of(group, rounded.covariance(), block), expected,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -16,13 +17,18 @@ struct SinglePrecisionSlab {
 /// The slab rounded to single precision. Local.
 [[nodiscard]] SinglePrecisionSlab single_precision(const DataSlab& slab);
 
+/// centroid_matrix in single precision, made row by row: the doubles are never stored. Local.
+[[nodiscard]] SinglePrecisionSlab single_precision_centroids(const GaussianMixture& mixture, const SlabLayout& layout);
+
 /// The rows of a slab, whatever precision they are stored in; all arithmetic with them is in double. Does not own them.
 class RowView {
  public:
-  RowView(const DataSlab& slab) : layout_(&slab.layout), doubles_(slab.values.data()) {}                // NOLINT
-  RowView(const SinglePrecisionSlab& slab) : layout_(&slab.layout), singles_(slab.values.data()) {}     // NOLINT
+  RowView(const DataSlab& slab) : layout_(&slab.layout), stored_(slab.values.size()), doubles_(slab.values.data()) {}  // NOLINT
+  RowView(const SinglePrecisionSlab& slab) : layout_(&slab.layout), stored_(slab.values.size()), singles_(slab.values.data()) {}  // NOLINT
 
   [[nodiscard]] const SlabLayout& layout() const { return *layout_; }
+  /// Numbers stored on this rank.
+  [[nodiscard]] std::size_t stored() const { return stored_; }
   [[nodiscard]] bool is_single() const { return singles_ != nullptr; }
 
   /// `count` consecutive local rows from `first`, row-major: in place if stored as doubles, else converted into
@@ -37,6 +43,7 @@ class RowView {
   [[nodiscard]] std::int64_t offset(std::int64_t row) const { return row * layout_->local_columns(); }
 
   const SlabLayout* layout_;
+  std::size_t stored_;
   const double* doubles_ = nullptr;
   const float* singles_ = nullptr;
 };
