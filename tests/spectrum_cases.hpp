@@ -78,7 +78,8 @@ inline std::vector<SpectrumCase> spectrum_cases() {
   all.push_back(noised("training points, n > d", dense::random_points(40, 9, 1.0, "points"), NoiseLevel::at_tau(2.0)));
   all.push_back(noised("training points, n < d", dense::random_points(12, 30, 0.3, "few"), NoiseLevel::at_tau(2.0)));
   all.push_back(noised("training points far away", far, NoiseLevel::at_tau(2.0)));
-  all.push_back(noised("all weight on one point", dense::random_points(40, 9, 1.0, "points"), NoiseLevel::at_tau(1e-6)));
+  all.push_back(
+      noised("all weight on one point", dense::random_points(40, 9, 1.0, "points"), NoiseLevel::at_tau(1e-6)));
   all.push_back(noised("one training point", dense::random_points(1, 8, 1.0, "one"), ou));
   all.push_back(noised("one dimension", dense::random_points(12, 1, 2.0, "line"), ou));
   all.push_back(noised("one class", equal_classes(1, 8, 1.5), ou));

@@ -23,8 +23,10 @@ struct SinglePrecisionSlab {
 /// The rows of a slab, whatever precision they are stored in; all arithmetic with them is in double. Does not own them.
 class RowView {
  public:
-  RowView(const DataSlab& slab) : layout_(&slab.layout), stored_(slab.values.size()), doubles_(slab.values.data()) {}  // NOLINT
-  RowView(const SinglePrecisionSlab& slab) : layout_(&slab.layout), stored_(slab.values.size()), singles_(slab.values.data()) {}  // NOLINT
+  RowView(const DataSlab& slab)
+      : layout_(&slab.layout), stored_(slab.values.size()), doubles_(slab.values.data()) {}  // NOLINT
+  RowView(const SinglePrecisionSlab& slab)
+      : layout_(&slab.layout), stored_(slab.values.size()), singles_(slab.values.data()) {}  // NOLINT
 
   [[nodiscard]] const SlabLayout& layout() const { return *layout_; }
   /// Numbers stored on this rank.

@@ -21,7 +21,7 @@ struct KrylovRequest {
   /// Orthonormal vectors, [vector][local size]: the solution is sought orthogonal to them.
   std::span<const double> deflated{};
   std::int64_t deflated_count = 0;
-  double largest = 0.0;  ///< largest |eigenvalue| already known
+  double largest = 0.0;    ///< largest |eigenvalue| already known
   std::int64_t basis = 0;  ///< vectors of the Krylov basis; 0: max(2 count, count + 15)
   std::int64_t start = 0;  ///< number of the random vector to start with
   /// If set, nothing is asked but whether there is an eigenvalue above this one: an eigenvalue that is surely below

@@ -19,7 +19,8 @@ namespace diffphase {
 
 namespace {
 
-constexpr std::int64_t residual_block = 32;
+constexpr std::int64_t most_block = 32;
+constexpr std::int64_t block_numbers = std::int64_t{1} << 23;  // 64 MiB of whole vectors
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 // Estimated work in multiply-adds of matrix products. One vector at a time costs several times as much: memory is read
@@ -84,8 +85,8 @@ Found solve(const TaskGroup& group, const SymmetricOperator& op, std::int64_t co
     result.verification = pairs.verification;
     return take(op, count, pairs, result);
   }
-  DirectPairs pairs = result.method == SpectrumMethod::gram ? gram_eigenpairs(group, op, count)
-                                                            : dense_eigenpairs(group, op, count);
+  DirectPairs pairs =
+      result.method == SpectrumMethod::gram ? gram_eigenpairs(group, op, count) : dense_eigenpairs(group, op, count);
   result.stop_reason = "direct method";
   return take(op, count, pairs, result);
 }
@@ -94,10 +95,11 @@ Found solve(const TaskGroup& group, const SymmetricOperator& op, std::int64_t co
 void add_residuals(const TaskGroup& group, const SymmetricOperator& op, const Found& found, PartialSpectrum& result) {
   const VectorBlocks blocks(group, op);
   const auto local = static_cast<std::size_t>(op.local_size);
+  const std::int64_t block = std::clamp<std::int64_t>(block_numbers / op.size, 1, most_block);
   std::vector<double> images;
-  group.run_guarded([&] { images.resize(static_cast<std::size_t>(std::min(found.count, residual_block)) * local); });
-  for (std::int64_t first = 0; first < found.count; first += residual_block) {
-    const std::int64_t vectors = std::min(residual_block, found.count - first);
+  group.run_guarded([&] { images.resize(static_cast<std::size_t>(std::min(found.count, block)) * local); });
+  for (std::int64_t first = 0; first < found.count; first += block) {
+    const std::int64_t vectors = std::min(block, found.count - first);
     const auto numbers = static_cast<std::size_t>(vectors) * local;
     const auto in = std::span(found.vectors).subspan(static_cast<std::size_t>(first) * local, numbers);
     const auto out = std::span(images).first(numbers);
@@ -155,9 +157,9 @@ MethodChoice choose_method(const SymmetricOperator& op, std::int64_t count) {
                                               op.factor->rows, op.size)};
   }
   if (dense <= krylov) {
-    return {SpectrumMethod::dense,
-            fmt::format("dense: the whole matrix in {} dimensions is the least work for {} eigenvalues", op.size,
-                        count)};
+    return {
+        SpectrumMethod::dense,
+        fmt::format("dense: the whole matrix in {} dimensions is the least work for {} eigenvalues", op.size, count)};
   }
   return {SpectrumMethod::krylov,
           fmt::format("krylov: {} eigenvalues in {} dimensions{} are less work by products than by any matrix", count,

@@ -58,7 +58,7 @@ inline constexpr std::int64_t largest_dense = 4096;
 
 /// The largest eigenvalues of a symmetric operator. Collective over the group; GroupError on every rank for options
 /// that make no sense, Stopped where the run is asked to stop. Memory: that of the method (verified_krylov,
-/// gram_eigenpairs, dense_eigenpairs) and two blocks of 32 vectors.
+/// gram_eigenpairs, dense_eigenpairs) and a product of up to 32 vectors, together not above 64 MiB.
 [[nodiscard]] PartialSpectrum largest_eigenpairs(const TaskGroup& group, const SymmetricOperator& op,
                                                  const SpectrumOptions& options);
 

@@ -39,10 +39,10 @@ void check(const RowView& rows, NoiseLevel level, std::span<const double> x, std
   }
   if (static_cast<std::int64_t>(x.size()) != rows.layout().local_columns() ||
       static_cast<std::int64_t>(responsibilities.size()) != rows.layout().local_rows()) {
-    throw std::invalid_argument(fmt::format("score Jacobian: {} columns of x and {} responsibilities for a slab of {} "
-                                            "rows and {} columns",
-                                            x.size(), responsibilities.size(), rows.layout().local_rows(),
-                                            rows.layout().local_columns()));
+    throw std::invalid_argument(
+        fmt::format("score Jacobian: {} columns of x and {} responsibilities for a slab of {} "
+                    "rows and {} columns",
+                    x.size(), responsibilities.size(), rows.layout().local_rows(), rows.layout().local_columns()));
   }
 }
 

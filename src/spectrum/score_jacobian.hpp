@@ -4,10 +4,10 @@
 #include <span>
 #include <vector>
 
+#include "ensemble/row_view.hpp"
 #include "parallel/task_group.hpp"
 #include "posterior/component_law.hpp"
 #include "posterior/point_posterior.hpp"
-#include "ensemble/row_view.hpp"
 #include "spectrum/symmetric_operator.hpp"
 #include "spectrum/weighted_rows.hpp"
 

@@ -63,9 +63,10 @@ bool add_missed(const TaskGroup& group, const SymmetricOperator& op, std::int64_
 
 }  // namespace
 
-VerifiedPairs verified_krylov(const TaskGroup& group, const SymmetricOperator& op, std::int64_t count,
-                              double tolerance, bool verify) {
-  const KrylovResult found = krylov_schur(group, op, {.count = count, .tolerance = tolerance, .basis = basis_for(count)});
+VerifiedPairs verified_krylov(const TaskGroup& group, const SymmetricOperator& op, std::int64_t count, double tolerance,
+                              bool verify) {
+  const KrylovResult found =
+      krylov_schur(group, op, {.count = count, .tolerance = tolerance, .basis = basis_for(count)});
   VerifiedPairs pairs;
   pairs.iterations = found.iterations;
   pairs.products = found.products;

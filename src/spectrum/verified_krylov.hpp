@@ -28,9 +28,10 @@ struct VerifiedPairs {
   Verification verification;
 };
 
-/// The `count` largest eigenpairs by krylov_schur, in a basis with room for more; then, if `verify`, fresh random starts
-/// orthogonal to all that was found, until one finds nothing above the smallest wanted eigenvalue: what it finds is
-/// added. Of an eigenvalue of multiplicity 31 the first solution loses copies at any tolerance. Collective. Memory: krylov_vectors, and the found vectors.
+/// The `count` largest eigenpairs by krylov_schur, in a basis with room for more; then, if `verify`, fresh random
+/// starts orthogonal to all that was found, until one finds nothing above the smallest wanted eigenvalue: what it finds
+/// is added. Of an eigenvalue of multiplicity 31 the first solution loses copies at any tolerance. Collective. Memory:
+/// krylov_vectors, and the found vectors.
 [[nodiscard]] VerifiedPairs verified_krylov(const TaskGroup& group, const SymmetricOperator& op, std::int64_t count,
                                             double tolerance, bool verify);
 

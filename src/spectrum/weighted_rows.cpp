@@ -16,11 +16,11 @@ namespace diffphase {
 
 namespace {
 
-constexpr std::int64_t few_vectors = 4;                              // up to which memory, not arithmetic, is the limit
-constexpr std::int64_t tile_numbers = std::int64_t{1} << 16;          // few: half a MiB of rows, which both products find
-constexpr std::int64_t least_rows = 4;                                // in the processor's own cache
-constexpr std::int64_t least_summed_rows = 16;                        // where each tile is summed over ranks
-constexpr std::int64_t many_rows = 384;                               // more vectors: enough rows for matrix products
+constexpr std::int64_t few_vectors = 4;                       // up to which memory, not arithmetic, is the limit
+constexpr std::int64_t tile_numbers = std::int64_t{1} << 16;  // few: half a MiB of rows, which both products find
+constexpr std::int64_t least_rows = 4;                        // in the processor's own cache
+constexpr std::int64_t least_summed_rows = 16;                // where each tile is summed over ranks
+constexpr std::int64_t many_rows = 384;                       // more vectors: enough rows for matrix products
 constexpr std::int64_t product_tile_numbers = std::int64_t{1} << 19;  // 4 MiB
 constexpr std::int64_t packet_numbers = std::int64_t{1} << 21;        // 16 MiB of rows on their way to other ranks
 constexpr double operations_per_agreement = 4e9;
@@ -267,7 +267,8 @@ void WeightedRows::weigh(std::int64_t first, std::int64_t rows, std::span<double
     for (std::int64_t r = 0; r < rows; ++r) {
       double& value = values[index(r)];
       const double s = scale(first + r);
-      const double weighted = weights_[index(first + r)] * (s * (value - sums.along_reference[v]) - sums.along_shift[v]);
+      const double weighted =
+          weights_[index(first + r)] * (s * (value - sums.along_reference[v]) - sums.along_shift[v]);
       sums.onto_shift[v] -= weighted;
       value = s * weighted;
       sums.onto_reference[v] -= value;
@@ -412,7 +413,8 @@ void WeightedRows::read(std::int64_t panel, std::int64_t panels, std::span<doubl
   std::vector<std::int64_t> own;
   std::vector<double> packed;
   group_.run_guarded([&] {
-    if (out.size() != index(support_ * columns)) throw std::invalid_argument("weighted rows: the output's size is wrong");
+    if (out.size() != index(support_ * columns))
+      throw std::invalid_argument("weighted rows: the output's size is wrong");
     own = own_support();
     if (by_component()) {
       packed.resize(index(std::min(batch, support_) * width));

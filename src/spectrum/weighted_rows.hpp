@@ -5,8 +5,8 @@
 #include <span>
 #include <vector>
 
-#include "parallel/task_group.hpp"
 #include "ensemble/row_view.hpp"
+#include "parallel/task_group.hpp"
 #include "spectrum/symmetric_operator.hpp"
 
 namespace diffphase {
@@ -89,9 +89,9 @@ class WeightedRows {
   const TaskGroup& group_;
   RowView view_;
   SlabLayout layout_;
-  SlabLayout pieces_;  ///< of a vector: split by columns whatever the partition
-  std::int64_t columns_ = 0;  ///< the slab's local columns
-  std::int64_t rows_ = 0;     ///< local rows with a weight
+  SlabLayout pieces_;           ///< of a vector: split by columns whatever the partition
+  std::int64_t columns_ = 0;    ///< the slab's local columns
+  std::int64_t rows_ = 0;       ///< local rows with a weight
   std::int64_t most_rows_ = 0;  ///< over the ranks
   std::vector<double> weights_, scales_, reference_, shift_;
   double trace_ = 0.0;

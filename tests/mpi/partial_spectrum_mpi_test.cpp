@@ -1,5 +1,3 @@
-#include "spectrum/partial_spectrum.hpp"
-
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -7,6 +5,7 @@
 #include <cstdio>
 #include <vector>
 
+#include "spectrum/partial_spectrum.hpp"
 #include "spectrum_cases.hpp"
 
 namespace diffphase {
@@ -80,8 +79,8 @@ TEST(PartialSpectrumMpi, AllMethodsAgreeOnScoreJacobians) {
       for (const Partition partition : {Partition::component, Partition::dimension}) {
         const Stage stage(group, c, partition);
         const SymmetricOperator op = stage.jacobian.covariance();
-        for (const SpectrumMethod method : {SpectrumMethod::automatic, SpectrumMethod::krylov, SpectrumMethod::gram,
-                                            SpectrumMethod::dense}) {
+        for (const SpectrumMethod method :
+             {SpectrumMethod::automatic, SpectrumMethod::krylov, SpectrumMethod::gram, SpectrumMethod::dense}) {
           for (const std::int64_t count : {std::int64_t{1}, std::int64_t{4}, d}) {
             SCOPED_TRACE(c.name + ", " + name(method));
             const PartialSpectrum found =
@@ -104,8 +103,7 @@ TEST(PartialSpectrumMpi, MissedCopiesAreFoundByVerification) {
   const TaskGroup group(world);
   const SymmetricOperator op = diagonal(group, degenerate_values(4000, 31));
   for (const double tolerance : {1e-4, 1e-8}) {
-    const SpectrumOptions alone{
-        .count = 31, .method = SpectrumMethod::krylov, .tolerance = tolerance, .verify = false};
+    const SpectrumOptions alone{.count = 31, .method = SpectrumMethod::krylov, .tolerance = tolerance, .verify = false};
     const PartialSpectrum trapped = largest_eigenpairs(group, op, alone);
     EXPECT_TRUE(trapped.all_converged());
     EXPECT_FALSE(trapped.verification.performed);
@@ -120,8 +118,8 @@ TEST(PartialSpectrumMpi, MissedCopiesAreFoundByVerification) {
     EXPECT_LT(found.verification.largest_outside, 0.95);
     for (const double value : found.eigenvalues) EXPECT_NEAR(value, 1.0, 10.0 * tolerance * tolerance + 1e-12);
     if (world.is_root()) {
-      std::printf("tolerance %g: %d products, smallest %.6f; %d products for verification, %d copies added\n", tolerance,
-                  static_cast<int>(trapped.products), trapped.eigenvalues.back(),
+      std::printf("tolerance %g: %d products, smallest %.6f; %d products for verification, %d copies added\n",
+                  tolerance, static_cast<int>(trapped.products), trapped.eigenvalues.back(),
                   static_cast<int>(found.verification.products), static_cast<int>(found.verification.copies_added));
     }
   }

@@ -86,8 +86,8 @@ TEST(ScoreJacobianMpi, IsMadeOfItsRows) {
 
 // More rows than a tile of either partition, and rows that are split over several ranks (blocks of 512).
 TEST(ScoreJacobianMpi, DoesNotDependOnPartitionOrRanks) {
-  const SpectrumCase c = test::noised("several tiles", dense::random_points(2100, 150, 0.1, "tiles"),
-                                      NoiseLevel::at_tau(4.0));
+  const SpectrumCase c =
+      test::noised("several tiles", dense::random_points(2100, 150, 0.1, "tiles"), NoiseLevel::at_tau(4.0));
   const Communicator self = Communicator::self();
   const TaskGroup alone(self);
   const Stage reference(alone, c, Partition::component);
@@ -134,9 +134,9 @@ TEST(ScoreJacobianMpi, WhatIsWrongOnOneRankIsThrownOnAll) {
   std::vector<double> p(40, 1.0 / 40.0);
   if (world.rank() == world.size() - 1) p.pop_back();
   EXPECT_THROW(ScoreJacobian(group, stage.slab, c.law(), c.level, x, p), GroupError);
-  EXPECT_THROW(ScoreJacobian(group, stage.slab, c.law(), {.signal = 1.0, .noise = 0.0}, x,
-                             std::vector<double>(40, 1.0 / 40.0)),
-               GroupError);
+  EXPECT_THROW(
+      ScoreJacobian(group, stage.slab, c.law(), {.signal = 1.0, .noise = 0.0}, x, std::vector<double>(40, 1.0 / 40.0)),
+      GroupError);
   EXPECT_THROW(ScoreJacobian(group, stage.slab, c.law(), c.level, x, std::vector<double>(40, 1.0)), GroupError);
   std::vector<double> in(static_cast<std::size_t>(stage.jacobian.local_size()) + (world.rank() == 0 ? 1 : 0));
   EXPECT_THROW(stage.jacobian.covariance().apply(1, in, in), GroupError);
