@@ -30,7 +30,7 @@ struct VerifiedPairs {
 
 /// The `count` largest eigenpairs by krylov_schur, in a basis with room for more; then, if `verify`, fresh random
 /// starts orthogonal to all that was found, until one finds nothing above the smallest wanted eigenvalue: what it finds
-/// is added. Of an eigenvalue of multiplicity 31 the first solution loses copies at any tolerance. Collective. Memory:
+/// is added. Of an eigenvalue of multiplicity 31 the first solution loses copies at 1e-8 too. Collective. Memory:
 /// krylov_vectors, and the found vectors.
 [[nodiscard]] VerifiedPairs verified_krylov(const TaskGroup& group, const SymmetricOperator& op, std::int64_t count,
                                             double tolerance, bool verify);

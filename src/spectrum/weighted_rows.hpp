@@ -19,8 +19,9 @@ struct RowTerms {
   std::vector<double> shift;      ///< h, likewise; empty: none
 };
 
-/// The operator A = sum_i w_i r_i r_i^T, never formed. The subtractions in r_i are made before anything is squared or
-/// summed, so that A is accurate however far from the origin the data lie, and small where the weight is on one row.
+/// The operator A = sum_i w_i r_i r_i^T, never formed. Projections are centred before they are weighted and summed, so
+/// that A keeps its digits where the weight is on one row, and loses only those of |z|/|r| where data lie far from the
+/// origin.
 ///
 /// A block of vectors takes one pass over the slab, in tiles of rows that serve both products, with V and with its
 /// transpose, while they are in cache. Vectors are split by columns for both partitions of the slab; where it is split
