@@ -62,7 +62,7 @@ ComponentPosterior::ComponentPosterior(NoiseLevel level, double sigma) {
 }
 
 PointPosterior::LevelTerms::LevelTerms(const PointPosterior& owner, NoiseLevel level) {
-  const SlabLayout& layout = owner.slab_.layout;
+  const SlabLayout& layout = owner.view_.layout();
   const auto terms_of = [&](std::int64_t row) {
     const double sigma = owner.law_.sigma(row);
     const double log_weight = std::log(owner.law_.weight(row, layout.rows));
@@ -111,20 +111,20 @@ struct PointPosterior::SoftmaxSums {
   std::size_t columns_ = 0;
 };
 
-PointPosterior::PointPosterior(const TaskGroup& group, const DataSlab& slab, ComponentLaw law)
+PointPosterior::PointPosterior(const TaskGroup& group, RowView rows, ComponentLaw law)
     : group_(group),
-      slab_(slab),
+      view_(rows),
       law_(std::move(law)),
-      columns_(slab.layout.local_columns()),
-      local_rows_(slab.layout.local_rows()) {
-  SlabLayout first = slab.layout;
+      columns_(rows.layout().local_columns()),
+      local_rows_(rows.layout().local_rows()) {
+  SlabLayout first = rows.layout();
   first.rank = 0;  // no rank has more rows or columns than the first
   most_local_rows_ = first.local_rows();
   most_local_columns_ = first.local_columns();
   group_.run_guarded([&] {
-    const SlabLayout& layout = slab_.layout;
+    const SlabLayout& layout = view_.layout();
     if (layout.rows < 1) throw std::invalid_argument("posterior: no components");
-    if (index(local_rows_) * index(columns_) != slab_.values.size()) {
+    if (index(local_rows_) * index(columns_) != view_.stored()) {
       throw std::invalid_argument("posterior: the slab does not have the size of its layout");
     }
     if (layout.ranks != group_.comm().size() || layout.rank != group_.comm().rank()) {
@@ -134,7 +134,11 @@ PointPosterior::PointPosterior(const TaskGroup& group, const DataSlab& slab, Com
     require_one_per_row(law_.weights, layout.rows, false, "weights");
     static_cast<void>(blas_count(columns_));
     half_norms_.resize(index(local_rows_));
-    for (std::int64_t i = 0; i < local_rows_; ++i) half_norms_[index(i)] = 0.5 * dot(slab_.row(i), slab_.row(i));
+    std::vector<double> converted(view_.is_single() ? index(columns_) : 0);
+    for (std::int64_t i = 0; i < local_rows_; ++i) {
+      const std::span<const double> row(view_.rows(i, 1, converted), index(columns_));
+      half_norms_[index(i)] = 0.5 * dot(row, row);
+    }
   });
   if (!by_component()) group_.comm().sum(half_norms_);
 }
@@ -167,7 +171,7 @@ std::int64_t PointPosterior::rows_per_agreement(std::int64_t count, std::int64_t
   return tile * std::max<std::int64_t>(tiles, 1);
 }
 
-void PointPosterior::multiply(std::int64_t count, std::span<const double> left, std::int64_t first, std::int64_t rows,
+void PointPosterior::multiply(std::int64_t count, std::span<const double> left, const double* tile, std::int64_t rows,
                               std::span<double> products) const {
   if (columns_ == 0) {
     std::fill(products.begin(), products.end(), 0.0);
@@ -175,40 +179,42 @@ void PointPosterior::multiply(std::int64_t count, std::span<const double> left, 
   }
   const int columns = static_cast<int>(columns_);
   cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<int>(count), static_cast<int>(rows), columns, 1.0,
-              left.data(), columns, slab_.row(first).data(), columns, 0.0, products.data(), static_cast<int>(rows));
+              left.data(), columns, tile, columns, 0.0, products.data(), static_cast<int>(rows));
 }
 
-void PointPosterior::accumulate(std::int64_t count, std::span<const double> products, std::int64_t first,
+void PointPosterior::accumulate(std::int64_t count, std::span<const double> products, const double* tile,
                                 std::int64_t rows, std::span<double> sums) const {
   if (sums.empty()) return;
   const int columns = static_cast<int>(columns_);
   cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, static_cast<int>(count), columns, static_cast<int>(rows), 1.0,
-              products.data(), static_cast<int>(rows), slab_.row(first).data(), columns, 1.0, sums.data(), columns);
+              products.data(), static_cast<int>(rows), tile, columns, 1.0, sums.data(), columns);
 }
 
 void PointPosterior::sweep(std::int64_t count, std::span<const double> left, std::span<double> sums,
                            const Weigh& weigh) const {
   if (count == 0) return;
   const std::int64_t tile = tile_rows(count);
-  std::vector<double> buffer;
+  std::vector<double> buffer, converted;
   group_.run_guarded([&] {
     static_cast<void>(blas_count(count));
     buffer.resize(index(count * tile));
+    if (view_.is_single()) converted.resize(index(tile * columns_));
   });
   const auto products_of = [&](std::int64_t first) {
     return std::span(buffer).first(index(count * std::min(tile, local_rows_ - first)));
   };
-  const auto use = [&](std::int64_t first, std::span<double> products) {
-    const std::int64_t rows = std::min(tile, local_rows_ - first);
-    weigh(first, rows, products);
-    accumulate(count, products, first, rows, sums);
+  const auto rows_from = [&](std::int64_t first) { return std::min(tile, local_rows_ - first); };
+  const auto use = [&](std::int64_t first, const double* stored, std::span<double> products) {
+    weigh(first, rows_from(first), products);
+    accumulate(count, products, stored, rows_from(first), sums);
   };
   if (!by_component()) {
     for (std::int64_t first = 0; first < local_rows_; first += tile) {
       const std::span<double> products = products_of(first);
-      multiply(count, left, first, std::min(tile, local_rows_ - first), products);
+      const double* stored = view_.rows(first, rows_from(first), converted);
+      multiply(count, left, stored, rows_from(first), products);
       group_.comm().sum(products);
-      group_.run_guarded([&] { use(first, products); });
+      group_.run_guarded([&] { use(first, stored, products); });
     }
     return;
   }
@@ -218,8 +224,9 @@ void PointPosterior::sweep(std::int64_t count, std::span<const double> left, std
     group_.run_guarded([&] {
       for (std::int64_t first = begin; first < end; first += tile) {
         const std::span<double> products = products_of(first);
-        multiply(count, left, first, std::min(tile, local_rows_ - first), products);
-        use(first, products);
+        const double* stored = view_.rows(first, rows_from(first), converted);
+        multiply(count, left, stored, rows_from(first), products);
+        use(first, stored, products);
       }
     });
   }
@@ -297,7 +304,7 @@ std::vector<double> PointPosterior::log_evidence(NoiseLevel level, std::int64_t 
   const SoftmaxSums sums = softmax(level, points, x, false);
   std::vector<double> values(index(points));
   for (std::size_t p = 0; p < values.size(); ++p) {
-    values[p] = sums.log_mass(p) - log_two_pi_half(slab_.layout.columns);
+    values[p] = sums.log_mass(p) - log_two_pi_half(view_.layout().columns);
   }
   return values;
 }
@@ -306,7 +313,7 @@ PosteriorMoments PointPosterior::moments(NoiseLevel level, std::int64_t points, 
   SoftmaxSums sums = softmax(level, points, x, true);
   PosteriorMoments moments;
   for (std::size_t p = 0; p < index(points); ++p) {
-    moments.log_evidence.push_back(sums.log_mass(p) - log_two_pi_half(slab_.layout.columns));
+    moments.log_evidence.push_back(sums.log_mass(p) - log_two_pi_half(view_.layout().columns));
     add_scaled(sums.pull[p], x.subspan(p * index(columns_), index(columns_)), sums.row(p));
   }
   moments.mean = std::move(sums.rows);
@@ -334,7 +341,7 @@ void PointPosterior::responsibilities(NoiseLevel level, std::int64_t points, std
     terms = LevelTerms(*this, level);
   });
   const std::vector<double> norms = scaled_half_norms(level, points, x);
-  const double constant = log_two_pi_half(slab_.layout.columns);
+  const double constant = log_two_pi_half(view_.layout().columns);
   sweep(points, x, {}, [&](std::int64_t first, std::int64_t rows, std::span<double> products) {
     for (std::size_t p = 0; p < norms.size(); ++p) {
       const double log_mass = log_evidence[p] + constant;

@@ -5,7 +5,7 @@
 #include <span>
 #include <vector>
 
-#include "ensemble/data_slab.hpp"
+#include "ensemble/row_view.hpp"
 #include "parallel/task_group.hpp"
 #include "posterior/component_law.hpp"
 #include "posterior/logits.hpp"
@@ -60,13 +60,14 @@ struct ResponsibilityTile {
 ///
 /// All functions are collective over the group, with agreement points at most some 10^10 operations apart;
 /// what is wrong with one rank's arguments is thrown on every rank as GroupError. `points` (the count) must
-/// be the same on every rank. `group` and `slab` must outlive the object.
+/// be the same on every rank. `group` and the viewed slab must outlive the object.
 class PointPosterior {
  public:
-  PointPosterior(const TaskGroup& group, const DataSlab& slab, ComponentLaw law = {});
+  /// The slab may be stored in either precision; all arithmetic is in double.
+  PointPosterior(const TaskGroup& group, RowView rows, ComponentLaw law = {});
 
   [[nodiscard]] std::int64_t local_columns() const { return columns_; }
-  [[nodiscard]] const DataSlab& slab() const { return slab_; }
+  [[nodiscard]] RowView rows() const { return view_; }
   [[nodiscard]] const ComponentLaw& law() const { return law_; }
 
   [[nodiscard]] std::vector<double> log_evidence(NoiseLevel level, std::int64_t points,
@@ -115,9 +116,9 @@ class PointPosterior {
   /// weigh(products); and if `sums` is not empty, sums += products Y. `left` and `sums` are count x local
   /// columns.
   void sweep(std::int64_t count, std::span<const double> left, std::span<double> sums, const Weigh& weigh) const;
-  void multiply(std::int64_t count, std::span<const double> left, std::int64_t first, std::int64_t rows,
+  void multiply(std::int64_t count, std::span<const double> left, const double* tile, std::int64_t rows,
                 std::span<double> products) const;
-  void accumulate(std::int64_t count, std::span<const double> products, std::int64_t first, std::int64_t rows,
+  void accumulate(std::int64_t count, std::span<const double> products, const double* tile, std::int64_t rows,
                   std::span<double> sums) const;
   [[nodiscard]] std::int64_t tile_rows(std::int64_t count) const;
   [[nodiscard]] std::int64_t rows_per_agreement(std::int64_t count, std::int64_t tile) const;
@@ -129,10 +130,10 @@ class PointPosterior {
   [[nodiscard]] SoftmaxSums softmax(NoiseLevel level, std::int64_t points, std::span<const double> x,
                                     bool with_rows) const;
   void merge(SoftmaxSums& sums) const;
-  [[nodiscard]] bool by_component() const { return slab_.layout.partition == Partition::component; }
+  [[nodiscard]] bool by_component() const { return view_.layout().partition == Partition::component; }
 
   const TaskGroup& group_;
-  const DataSlab& slab_;
+  RowView view_;
   ComponentLaw law_;
   std::int64_t columns_ = 0;
   std::int64_t local_rows_ = 0;

@@ -1,8 +1,25 @@
 #pragma once
 
+#include <cstdint>
 #include <vector>
 
+#include "parallel/task_group.hpp"
+
 namespace diffphase {
+
+struct DenseEigenpairs {
+  std::vector<double> values;   ///< descending
+  std::vector<double> vectors;  ///< [value][n], orthonormal
+};
+
+/// The `count` <= n largest eigenpairs of a symmetric n x n matrix given whole: LAPACK's dsyevr, dsyevd should it fail,
+/// O(n^3). Local. Throws like dense_largest_eigenvalue. Memory: the matrix and count n + O(n) doubles.
+[[nodiscard]] DenseEigenpairs dense_largest_eigenpairs(std::vector<double> matrix, std::int64_t count);
+
+/// The same of a matrix that every rank of a group has, by its first rank: the same bits on every rank. Collective; the
+/// group does not agree on anything else meanwhile.
+[[nodiscard]] DenseEigenpairs dense_largest_eigenpairs(const TaskGroup& group, std::vector<double> matrix,
+                                                       std::int64_t count);
 
 /// Largest eigenvalue of a symmetric k x k matrix given whole, k >= 1: LAPACK's dsyev, O(k^3). Local. Throws
 /// std::invalid_argument if the matrix is empty or not square, std::runtime_error if LAPACK fails.

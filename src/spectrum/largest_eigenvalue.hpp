@@ -17,8 +17,8 @@ struct LargestEigenvalue {
   std::string stop_reason;  ///< SLEPc's words
 };
 
-/// The largest eigenvalue by SLEPc's Krylov-Schur to a relative residual of `tolerance`. Collective over the
-/// group, with an agreement point at every restart; throws Stopped or GroupError on every rank. Memory: about
+/// The largest eigenvalue by krylov_schur to a relative residual of `tolerance`; of degenerate ones any copy will do,
+/// so nothing is verified. Collective over the group; throws Stopped or GroupError on every rank. Memory: about
 /// 20 vectors.
 [[nodiscard]] LargestEigenvalue largest_eigenvalue(const TaskGroup& group, const SymmetricOperator& op,
                                                    double tolerance = 1e-10);

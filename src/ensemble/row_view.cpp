@@ -1,0 +1,41 @@
+#include "ensemble/row_view.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace diffphase {
+
+SinglePrecisionSlab single_precision(const DataSlab& slab) {
+  SinglePrecisionSlab out{.layout = slab.layout, .values = std::vector<float>(slab.values.size())};
+  std::transform(slab.values.begin(), slab.values.end(), out.values.begin(),
+                 [](double value) { return static_cast<float>(value); });
+  return out;
+}
+
+SinglePrecisionSlab single_precision_centroids(const GaussianMixture& mixture, const SlabLayout& layout) {
+  if (layout.rows != mixture.classes() || layout.columns != mixture.dimension()) {
+    throw std::logic_error(fmt::format("a centroid matrix of {} x {} for {} classes in {} dimensions", layout.rows,
+                                       layout.columns, mixture.classes(), mixture.dimension()));
+  }
+  const auto columns = static_cast<std::size_t>(layout.local_columns());
+  SinglePrecisionSlab out{.layout = layout, .values = {}};
+  out.values.resize(static_cast<std::size_t>(layout.local_rows()) * columns);
+  std::vector<double> row(columns);
+  for (std::int64_t local = 0; local < layout.local_rows(); ++local) {
+    mixture.centroid(layout.global_row(local), layout.first_column(), row);
+    std::transform(row.begin(), row.end(), out.values.begin() + local * layout.local_columns(),
+                   [](double value) { return static_cast<float>(value); });
+  }
+  return out;
+}
+
+const double* RowView::rows(std::int64_t first, std::int64_t count, std::vector<double>& buffer) const {
+  if (!is_single()) return double_row(first);
+  const float* stored = single_row(first);
+  std::copy(stored, stored + count * layout_->local_columns(), buffer.begin());
+  return buffer.data();
+}
+
+}  // namespace diffphase

@@ -1,0 +1,53 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "ensemble/data_slab.hpp"
+
+namespace diffphase {
+
+/// A slab stored in single precision. Memory: 4 local_rows local_columns bytes.
+struct SinglePrecisionSlab {
+  SlabLayout layout;
+  std::vector<float> values;  ///< local_rows x local_columns, row-major
+};
+
+/// The slab rounded to single precision. Local.
+[[nodiscard]] SinglePrecisionSlab single_precision(const DataSlab& slab);
+
+/// centroid_matrix in single precision, made row by row: the doubles are never stored. Local.
+[[nodiscard]] SinglePrecisionSlab single_precision_centroids(const GaussianMixture& mixture, const SlabLayout& layout);
+
+/// The rows of a slab, whatever precision they are stored in; all arithmetic with them is in double. Does not own them.
+class RowView {
+ public:
+  RowView(const DataSlab& slab)
+      : layout_(&slab.layout), stored_(slab.values.size()), doubles_(slab.values.data()) {}  // NOLINT
+  RowView(const SinglePrecisionSlab& slab)
+      : layout_(&slab.layout), stored_(slab.values.size()), singles_(slab.values.data()) {}  // NOLINT
+
+  [[nodiscard]] const SlabLayout& layout() const { return *layout_; }
+  /// Numbers stored on this rank.
+  [[nodiscard]] std::size_t stored() const { return stored_; }
+  [[nodiscard]] bool is_single() const { return singles_ != nullptr; }
+
+  /// `count` consecutive local rows from `first`, row-major: in place if stored as doubles, else converted into
+  /// `buffer`, which must hold them. Local.
+  [[nodiscard]] const double* rows(std::int64_t first, std::int64_t count, std::vector<double>& buffer) const;
+
+  /// The stored numbers of a row; null in the other precision.
+  [[nodiscard]] const double* double_row(std::int64_t row) const { return doubles_ + offset(row); }
+  [[nodiscard]] const float* single_row(std::int64_t row) const { return singles_ + offset(row); }
+
+ private:
+  [[nodiscard]] std::int64_t offset(std::int64_t row) const { return row * layout_->local_columns(); }
+
+  const SlabLayout* layout_;
+  std::size_t stored_;
+  const double* doubles_ = nullptr;
+  const float* singles_ = nullptr;
+};
+
+}  // namespace diffphase

@@ -1,0 +1,205 @@
+#include "spectrum/krylov.hpp"
+
+#include <slepceps.h>
+
+#include <algorithm>
+#include <cmath>
+#include <exception>
+
+#include "parallel/petsc_error.hpp"
+#include "spectrum/slepc_handle.hpp"
+#include "spectrum/vector_block.hpp"
+
+namespace diffphase {
+
+namespace {
+
+constexpr double smallest_relative = 1e-4;  // of the largest eigenvalue: below, accuracy is absolute
+constexpr double share_of_gap = 0.1;        // residual over distance from a bound, for an eigenvalue surely below it
+constexpr PetscInt most_restarts = 10000;
+
+// What the callbacks of PETSc and SLEPc see. Exceptions must not cross C frames: they are kept here and
+// thrown again when the solver has returned.
+struct Solve {
+  const TaskGroup* group = nullptr;
+  const SymmetricOperator* op = nullptr;
+  const KrylovRequest* request = nullptr;
+  double largest = 0.0;
+  std::int64_t products = 0;
+  std::exception_ptr failure;
+};
+
+PetscErrorCode multiply(Mat matrix, Vec in, Vec out) {
+  void* context = nullptr;
+  PetscCall(MatShellGetContext(matrix, &context));
+  auto& solve = *static_cast<Solve*>(context);
+  const PetscScalar* x = nullptr;
+  PetscScalar* y = nullptr;
+  PetscCall(VecGetArrayRead(in, &x));
+  PetscCall(VecGetArrayWrite(out, &y));
+  const auto n = static_cast<std::size_t>(solve.op->local_size);
+  ++solve.products;
+  try {
+    solve.op->apply(1, std::span(x, n), std::span(y, n));
+  } catch (...) {
+    solve.failure = std::current_exception();
+  }
+  PetscCall(VecRestoreArrayRead(in, &x));
+  PetscCall(VecRestoreArrayWrite(out, &y));
+  return solve.failure ? PETSC_ERR_LIB : 0;
+}
+
+PetscErrorCode stop_when_agreed(EPS eps, PetscInt iterations, PetscInt max_iterations, PetscInt converged,
+                                PetscInt wanted, EPSConvergedReason* reason, void* context) {
+  auto& solve = *static_cast<Solve*>(context);
+  PetscCall(EPSStoppingBasic(eps, iterations, max_iterations, converged, wanted, reason, nullptr));
+  try {
+    solve.group->agree();
+  } catch (...) {
+    solve.failure = std::current_exception();
+    *reason = EPS_CONVERGED_USER;
+  }
+  return 0;
+}
+
+// SLEPc compares the error with the tolerance: residuals in units of what is allowed.
+PetscErrorCode relative_residual(EPS /*eps*/, PetscScalar eigenvalue, PetscScalar /*imaginary*/, PetscReal residual,
+                                 PetscReal* error, void* context) {
+  auto& solve = *static_cast<Solve*>(context);
+  const KrylovRequest& request = *solve.request;
+  solve.largest = std::max(solve.largest, std::abs(eigenvalue));
+  double allowed = residual_bound(request.tolerance, eigenvalue, solve.largest);
+  if (request.above) allowed = std::max(allowed, share_of_gap * (*request.above - eigenvalue));
+  *error = residual == 0.0 ? 0.0 : request.tolerance * residual / allowed;
+  return 0;
+}
+
+std::int64_t basis_size(std::int64_t size, const KrylovRequest& request) {
+  const std::int64_t usual = std::max(2 * request.count, request.count + 15);
+  return std::clamp<std::int64_t>(request.basis > 0 ? request.basis : usual, 1,
+                                  std::max<std::int64_t>(1, size - request.deflated_count));
+}
+
+void set_up(EPS eps, Mat matrix, Solve& solve) {
+  const KrylovRequest& request = *solve.request;
+  const PetscInt basis = petsc_int(basis_size(solve.op->size, request), "Krylov basis");
+  const PetscInt count = std::min(basis, petsc_int(request.count, "number of eigenvalues"));
+  check_petsc(EPSSetOperators(eps, matrix, nullptr), "EPSSetOperators");
+  check_petsc(EPSSetProblemType(eps, EPS_HEP), "EPSSetProblemType");
+  check_petsc(EPSSetType(eps, EPSKRYLOVSCHUR), "EPSSetType");
+  check_petsc(EPSSetWhichEigenpairs(eps, EPS_LARGEST_REAL), "EPSSetWhichEigenpairs");
+  check_petsc(EPSSetDimensions(eps, count, basis, PETSC_DEFAULT), "EPSSetDimensions");
+  check_petsc(EPSSetTolerances(eps, request.tolerance, most_restarts), "EPSSetTolerances");
+  check_petsc(EPSSetStoppingTestFunction(eps, stop_when_agreed, &solve, nullptr), "EPSSetStoppingTestFunction");
+  check_petsc(EPSSetConvergenceTestFunction(eps, relative_residual, &solve, nullptr), "EPSSetConvergenceTestFunction");
+  DS ds = nullptr;
+  check_petsc(EPSGetDS(eps, &ds), "EPSGetDS");
+  check_petsc(DSSetParallel(ds, DS_PARALLEL_SYNCHRONIZED), "DSSetParallel");
+}
+
+VecHandle new_vector(Mat matrix) {
+  VecHandle vector;
+  check_petsc(MatCreateVecs(matrix, vector.address(), nullptr), "MatCreateVecs");
+  return vector;
+}
+
+template <typename Fill>
+void fill(Vec vector, const Fill& values) {
+  PetscScalar* numbers = nullptr;
+  PetscInt size = 0;
+  check_petsc(VecGetLocalSize(vector, &size), "VecGetLocalSize");
+  check_petsc(VecGetArrayWrite(vector, &numbers), "VecGetArrayWrite");
+  values(std::span(numbers, static_cast<std::size_t>(size)));
+  check_petsc(VecRestoreArrayWrite(vector, &numbers), "VecRestoreArrayWrite");
+}
+
+void set_start(EPS eps, Mat matrix, const VectorBlocks& blocks, std::int64_t number) {
+  const VecHandle start = new_vector(matrix);
+  fill(start.get(), [&](std::span<double> out) { blocks.random("Krylov start", number, out); });
+  Vec vector = start.get();
+  check_petsc(EPSSetInitialSpace(eps, 1, &vector), "EPSSetInitialSpace");
+}
+
+void deflate(EPS eps, Mat matrix, const KrylovRequest& request) {
+  if (request.deflated_count == 0) return;
+  const std::size_t local = request.deflated.size() / static_cast<std::size_t>(request.deflated_count);
+  std::vector<VecHandle> handles;
+  std::vector<Vec> vectors;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(request.deflated_count); ++i) {
+    handles.push_back(new_vector(matrix));
+    vectors.push_back(handles.back().get());
+    const std::span<const double> from = request.deflated.subspan(i * local, local);
+    fill(vectors.back(), [&](std::span<double> out) { std::copy(from.begin(), from.end(), out.begin()); });
+  }
+  check_petsc(EPSSetDeflationSpace(eps, petsc_int(request.deflated_count, "deflated vectors"), vectors.data()),
+              "EPSSetDeflationSpace");
+}
+
+void read_pair(EPS eps, PetscInt i, Vec vector, KrylovResult& result) {
+  double value = 0.0;
+  const PetscScalar* numbers = nullptr;
+  PetscInt size = 0;
+  check_petsc(EPSGetEigenpair(eps, i, &value, nullptr, vector, nullptr), "EPSGetEigenpair");
+  check_petsc(VecGetLocalSize(vector, &size), "VecGetLocalSize");
+  check_petsc(VecGetArrayRead(vector, &numbers), "VecGetArrayRead");
+  result.eigenvalues.push_back(value);
+  result.vectors.insert(result.vectors.end(), numbers, numbers + size);
+  check_petsc(VecRestoreArrayRead(vector, &numbers), "VecRestoreArrayRead");
+}
+
+KrylovResult read_result(const TaskGroup& group, EPS eps, Mat matrix, const Solve& solve) {
+  KrylovResult result;
+  PetscInt converged = 0;
+  PetscInt iterations = 0;
+  EPSConvergedReason reason = EPS_CONVERGED_ITERATING;
+  check_petsc(EPSGetConverged(eps, &converged), "EPSGetConverged");
+  check_petsc(EPSGetIterationNumber(eps, &iterations), "EPSGetIterationNumber");
+  check_petsc(EPSGetConvergedReason(eps, &reason), "EPSGetConvergedReason");
+  result.iterations = static_cast<int>(iterations);
+  result.stop_reason = EPSConvergedReasons[reason];
+  result.products = solve.products;
+  group.run_guarded([&] {
+    result.eigenvalues.reserve(static_cast<std::size_t>(converged));
+    result.vectors.reserve(static_cast<std::size_t>(converged) * static_cast<std::size_t>(solve.op->local_size));
+  });
+  const VecHandle vector = new_vector(matrix);
+  for (PetscInt i = 0; i < converged; ++i) read_pair(eps, i, vector.get(), result);
+  return result;
+}
+
+}  // namespace
+
+double residual_bound(double tolerance, double eigenvalue, double largest) {
+  return tolerance * std::max(std::abs(eigenvalue), smallest_relative * largest);
+}
+
+std::int64_t krylov_vectors(std::int64_t size, const KrylovRequest& request) {
+  // One more than the basis, two copies of what is deflated (SLEPc's and those it was given), and two to work with.
+  return basis_size(size, request) + 3 + 2 * request.deflated_count;
+}
+
+KrylovResult krylov_schur(const TaskGroup& group, const SymmetricOperator& op, const KrylovRequest& request) {
+  PetscInt size = 0;
+  PetscInt local = 0;
+  group.run_guarded([&] {
+    size = petsc_int(op.size, "eigenproblem size");
+    local = petsc_int(op.local_size, "local eigenproblem size");
+  });
+  Solve solve{.group = &group, .op = &op, .request = &request, .largest = request.largest};
+  const VectorBlocks blocks(group, op);
+  MatHandle matrix;
+  EpsHandle eps;
+  check_petsc(MatCreateShell(group.comm().get(), local, local, size, size, &solve, matrix.address()), "MatCreateShell");
+  check_petsc(MatShellSetOperation(matrix.get(), MATOP_MULT, reinterpret_cast<void (*)()>(multiply)),
+              "MatShellSetOperation");
+  check_petsc(EPSCreate(group.comm().get(), eps.address()), "EPSCreate");
+  set_up(eps.get(), matrix.get(), solve);
+  set_start(eps.get(), matrix.get(), blocks, request.start);
+  deflate(eps.get(), matrix.get(), request);
+  const PetscErrorCode code = EPSSolve(eps.get());
+  if (solve.failure) std::rethrow_exception(solve.failure);
+  check_petsc(code, "EPSSolve");
+  return read_result(group, eps.get(), matrix.get(), solve);
+}
+
+}  // namespace diffphase

@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "parallel/task_group.hpp"
+#include "spectrum/symmetric_operator.hpp"
+
+namespace diffphase {
+
+/// When an eigenpair counts as found: |A v - lambda v| <= tolerance max(|lambda|, 1e-4 of the largest |lambda|).
+/// Relative for what matters, absolute for eigenvalues near zero, which no method resolves relatively.
+[[nodiscard]] double residual_bound(double tolerance, double eigenvalue, double largest);
+
+struct KrylovRequest {
+  std::int64_t count = 1;
+  double tolerance = 1e-8;
+  /// Orthonormal vectors, [vector][local size]: the solution is sought orthogonal to them.
+  std::span<const double> deflated{};
+  std::int64_t deflated_count = 0;
+  double largest = 0.0;    ///< largest |eigenvalue| already known
+  std::int64_t basis = 0;  ///< vectors of the Krylov basis; 0: max(2 count, count + 15)
+  std::int64_t start = 0;  ///< number of the random vector to start with
+  /// If set, nothing is asked but whether there is an eigenvalue above this one: an eigenvalue that is surely below
+  /// need not converge to `tolerance`.
+  std::optional<double> above{};
+};
+
+struct KrylovResult {
+  std::vector<double> eigenvalues;  ///< converged ones, descending; may be more, or fewer, than asked for
+  std::vector<double> vectors;      ///< [eigenvalue][local size], orthonormal
+  int iterations = 0;               ///< restarts
+  std::int64_t products = 0;
+  std::string stop_reason;  ///< SLEPc's words
+};
+
+/// Vectors that krylov_schur keeps besides the result: the basis, SLEPc's copies of what is deflated, a few more.
+[[nodiscard]] std::int64_t krylov_vectors(std::int64_t size, const KrylovRequest& request);
+
+/// The largest eigenpairs by SLEPc's Krylov-Schur method from one random vector, which is the same on any number of
+/// ranks. Restarted from one vector, the method loses copies of degenerate eigenvalues silently unless the tolerance is
+/// tight: see largest_eigenpairs. Collective over the group, with an agreement point at every restart besides those of
+/// the operator; throws Stopped or GroupError on every rank. Memory: krylov_vectors and the result.
+[[nodiscard]] KrylovResult krylov_schur(const TaskGroup& group, const SymmetricOperator& op,
+                                        const KrylovRequest& request);
+
+}  // namespace diffphase

@@ -1,0 +1,87 @@
+#include "spectrum/verified_krylov.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <span>
+
+#include "spectrum/krylov.hpp"
+
+namespace diffphase {
+
+namespace {
+
+// Room for more eigenvalues than are wanted. They need not converge: in a dense spectrum that costs several times more.
+std::int64_t basis_for(std::int64_t count) {
+  const std::int64_t more = count + std::clamp<std::int64_t>(count / 4, 2, 16);
+  return std::max(2 * more, more + 15);
+}
+
+std::int64_t size_of(const VerifiedPairs& pairs) { return static_cast<std::int64_t>(pairs.eigenvalues.size()); }
+
+// Puts an eigenpair at its place in the descending order.
+void insert(VerifiedPairs& pairs, double eigenvalue, std::span<const double> vector) {
+  const auto place = std::upper_bound(pairs.eigenvalues.begin(), pairs.eigenvalues.end(), eigenvalue,
+                                      [](double a, double b) { return a > b; });
+  const auto at = place - pairs.eigenvalues.begin();
+  pairs.eigenvalues.insert(place, eigenvalue);
+  pairs.vectors.insert(pairs.vectors.begin() + at * static_cast<std::ptrdiff_t>(vector.size()), vector.begin(),
+                       vector.end());
+}
+
+double largest_size(const VerifiedPairs& pairs) {
+  return std::max(std::abs(pairs.eigenvalues.front()), std::abs(pairs.eigenvalues.back()));
+}
+
+// One search orthogonal to all that was found. True if something was missing, which is now added.
+bool add_missed(const TaskGroup& group, const SymmetricOperator& op, std::int64_t count, double tolerance,
+                VerifiedPairs& pairs) {
+  Verification& verification = pairs.verification;
+  const double smallest = pairs.eigenvalues[static_cast<std::size_t>(count - 1)];
+  const KrylovResult outside = krylov_schur(group, op,
+                                            {.count = 1,
+                                             .tolerance = tolerance,
+                                             .deflated = pairs.vectors,
+                                             .deflated_count = size_of(pairs),
+                                             .largest = largest_size(pairs),
+                                             .basis = 16 + count / 2,
+                                             .start = verification.copies_added + 1,
+                                             .above = smallest});
+  verification.performed = true;
+  verification.products += outside.products;
+  pairs.products += outside.products;
+  verification.largest_outside = std::numeric_limits<double>::quiet_NaN();
+  if (outside.eigenvalues.empty()) return false;
+  const double largest = verification.largest_outside = outside.eigenvalues.front();
+  verification.passed = largest <= smallest + residual_bound(tolerance, smallest, largest_size(pairs));
+  if (verification.passed) return false;
+  const auto vector = std::span(outside.vectors).first(static_cast<std::size_t>(op.local_size));
+  group.run_guarded([&] { insert(pairs, largest, vector); });
+  ++verification.copies_added;
+  return true;
+}
+
+}  // namespace
+
+VerifiedPairs verified_krylov(const TaskGroup& group, const SymmetricOperator& op, std::int64_t count, double tolerance,
+                              bool verify) {
+  const KrylovResult found =
+      krylov_schur(group, op, {.count = count, .tolerance = tolerance, .basis = basis_for(count)});
+  VerifiedPairs pairs;
+  pairs.iterations = found.iterations;
+  pairs.products = found.products;
+  pairs.stop_reason = found.stop_reason;
+  const auto local = static_cast<std::size_t>(op.local_size);
+  group.run_guarded([&] {
+    for (std::size_t i = 0; i < found.eigenvalues.size(); ++i) {
+      insert(pairs, found.eigenvalues[i], std::span(found.vectors).subspan(i * local, local));
+    }
+  });
+  pairs.verification.largest_outside = std::numeric_limits<double>::quiet_NaN();
+  while (verify && size_of(pairs) >= count && size_of(pairs) < op.size) {
+    if (!add_missed(group, op, count, tolerance, pairs)) break;
+  }
+  return pairs;
+}
+
+}  // namespace diffphase

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "parallel/task_group.hpp"
+#include "spectrum/symmetric_operator.hpp"
+
+namespace diffphase {
+
+/// What a search orthogonal to everything found has shown.
+struct Verification {
+  bool performed = false;
+  bool passed = false;        ///< nothing larger than the smallest wanted eigenvalue is left
+  std::int64_t products = 0;  ///< spent on it
+  /// Largest eigenvalue seen orthogonal to the found space, to the accuracy that the answer needs; NaN if none.
+  double largest_outside = 0.0;
+  std::int64_t copies_added = 0;  ///< eigenvalues that the first solution had missed
+};
+
+struct VerifiedPairs {
+  std::vector<double> eigenvalues;  ///< descending; more than wanted, or fewer if some did not converge
+  std::vector<double> vectors;      ///< [eigenvalue][local size], orthonormal
+  int iterations = 0;
+  std::int64_t products = 0;  ///< all, those of the verification included
+  std::string stop_reason;
+  Verification verification;
+};
+
+/// The `count` largest eigenpairs by krylov_schur, in a basis with room for more; then, if `verify`, fresh random
+/// starts orthogonal to all that was found, until one finds nothing above the smallest wanted eigenvalue: what it finds
+/// is added. Of an eigenvalue of multiplicity 31 the first solution loses copies at 1e-8 too. Collective. Memory:
+/// krylov_vectors, and the found vectors.
+[[nodiscard]] VerifiedPairs verified_krylov(const TaskGroup& group, const SymmetricOperator& op, std::int64_t count,
+                                            double tolerance, bool verify);
+
+}  // namespace diffphase
