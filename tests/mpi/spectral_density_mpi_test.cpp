@@ -1,0 +1,241 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <stdexcept>
+
+#include "spectrum/spectral_density.hpp"
+#include "support/matrix_operator.hpp"
+
+namespace diffphase {
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+RandomStream stream() { return {11, hash_text("spectral density test"), 0, "probes"}; }
+
+double exact_moment(const std::vector<double>& eigenvalues, int degree) {
+  double sum = 0.0;
+  for (const double x : eigenvalues) sum += std::pow(x, degree);
+  return sum;
+}
+
+double exact_count(const std::vector<double>& eigenvalues, double lower, double upper) {
+  return static_cast<double>(
+      std::count_if(eigenvalues.begin(), eigenvalues.end(), [&](double x) { return lower < x && x <= upper; }));
+}
+
+double mass_of(const SpectralDensity& density) {
+  return density.integral([](double) { return 1.0; }).value;
+}
+
+class SpectralDensityMpi : public testing::Test {
+ protected:
+  Communicator world = Communicator::world();
+  TaskGroup group{world};
+  RandomStream probes = stream();
+};
+
+TEST_F(SpectralDensityMpi, OfAMarchenkoPasturMatrixHasItsMomentsAndCounts) {
+  const std::size_t d = 300;
+  const test::SplitMatrix matrix(group, d, test::wishart("marchenko-pastur", 900, d));
+  std::vector<double> dense = matrix.matrix();
+  const std::vector<double> eigenvalues = test::eigensystem(dense);
+  for (const ProbeLaw law : {ProbeLaw::gaussian, ProbeLaw::rademacher}) {
+    const DensitySettings settings{.probes = 24, .steps = 40, .block = 7, .law = law};
+    const SpectralDensity density = spectral_density(group, matrix.symmetric(), probes, settings);
+    EXPECT_EQ(density.products, 24 * 40);
+    EXPECT_NEAR(mass_of(density), 300.0, 300.0 * 1e-13);
+    EXPECT_LE(density.integral([](double) { return 1.0; }).standard_error, 1e-11);
+    for (int degree = 1; degree <= 4; ++degree) {
+      const DensityEstimate m = density.moment(degree);
+      EXPECT_LE(std::abs(m.value - exact_moment(eigenvalues, degree)), 4.0 * m.standard_error) << degree;
+      EXPECT_GT(m.standard_error, 0.0);
+      EXPECT_LE(std::abs(m.bias), 1e-9 * m.value) << "Gauss quadrature is exact for these";
+    }
+    for (const double edge : {0.25, 0.5, 1.0, 1.5, 2.2}) {
+      const CountEstimate c = density.count(edge, infinity);
+      EXPECT_LE(std::abs(c.value - exact_count(eigenvalues, edge, infinity)),
+                4.0 * c.standard_error + std::abs(c.bias) + c.bound)
+          << edge;
+      EXPECT_LE(c.bound, 12.0);
+      EXPECT_NEAR(density.cumulative(edge).value + c.value, 300.0, 1e-9);
+    }
+  }
+}
+
+TEST_F(SpectralDensityMpi, IsTheSameOnAnyNumberOfRanksAndInAnyBlocks) {
+  const std::size_t d = 67;
+  const std::vector<double> values = test::wishart("rank invariance", 100, d);
+  const Communicator alone = Communicator::self();
+  const TaskGroup self(alone);
+  for (const ProbeLaw law : {ProbeLaw::gaussian, ProbeLaw::rademacher}) {
+    const test::SplitMatrix split(group, d, values);
+    const test::SplitMatrix whole(self, d, values);
+    const SpectralDensity a = spectral_density(group, split.symmetric(), probes, {5, 12, 2, law});
+    const SpectralDensity b = spectral_density(self, whole.symmetric(), probes, {5, 12, 5, law});
+    ASSERT_EQ(a.probes().size(), b.probes().size());
+    for (std::size_t p = 0; p < 5; ++p) {
+      for (std::size_t i = 0; i < 12; ++i) {
+        EXPECT_NEAR(a.probes()[p].quadrature.nodes[i], b.probes()[p].quadrature.nodes[i], 1e-12);
+        EXPECT_NEAR(a.probes()[p].quadrature.weights[i], b.probes()[p].quadrature.weights[i], 1e-12);
+      }
+    }
+  }
+}
+
+TEST_F(SpectralDensityMpi, EveryRankHasTheSameNumbers) {
+  const test::SplitMatrix matrix(group, 50, test::wishart("same", 60, 50));
+  const SpectralDensity density = spectral_density(group, matrix.symmetric(), probes, {4, 20, 4});
+  std::vector<double> numbers{density.count(0.5, 1.5).value, density.moment(3).value};
+  std::vector<double> of_root = numbers;
+  world.broadcast(std::span(of_root));
+  EXPECT_EQ(numbers, of_root);
+}
+
+// 9 outlying eigenvalues, one of them eightfold, above a bulk.
+struct Outliers {
+  std::vector<double> eigenvalues = std::vector<double>(200);
+  std::vector<double> rows = test::rotation("outliers", 200);
+  Outliers() {
+    for (std::size_t i = 0; i < 200; ++i) eigenvalues[i] = 0.5 + static_cast<double>(i) / 400.0;
+    std::fill_n(eigenvalues.begin(), 8, 50.0);
+    eigenvalues[8] = 80.0;
+  }
+};
+
+TEST_F(SpectralDensityMpi, DeflationIsExactAndLeavesTheErrorOfTheRestAlone) {
+  const Outliers o;
+  const test::SplitMatrix matrix(group, 200, test::with_spectrum(o.eigenvalues, o.rows));
+  const std::vector<double> vectors = test::local_rows(o.rows, 200, 0, 9, matrix.piece());
+  const DeflatedSpace known{{o.eigenvalues.begin(), o.eigenvalues.begin() + 9}, vectors};
+  for (const ProbeLaw law : {ProbeLaw::gaussian, ProbeLaw::rademacher}) {
+    const DensitySettings settings{.probes = 16, .steps = 40, .block = 8, .law = law};
+    const SpectralDensity with = spectral_density(group, matrix.symmetric(), probes, settings, known);
+    const SpectralDensity without = spectral_density(group, matrix.symmetric(), probes, settings);
+    EXPECT_NEAR(mass_of(with), 200.0, 1e-10);
+    EXPECT_NEAR(mass_of(without), 200.0, 1e-10);
+    EXPECT_EQ(with.peaks().size(), 9U);
+    EXPECT_NEAR(with.count(5.0, infinity).value, 9.0, 1e-9);
+    EXPECT_LE(with.count(5.0, infinity).standard_error, 1e-9);
+    EXPECT_GT(without.count(5.0, infinity).standard_error, 0.3);
+    for (const ProbeSpectrum& p : with.probes()) EXPECT_LE(p.quadrature.nodes.back(), 1.0);
+    for (int degree = 1; degree <= 4; ++degree) {
+      const DensityEstimate m = with.moment(degree);
+      EXPECT_LE(std::abs(m.value - exact_moment(o.eigenvalues, degree)), 4.0 * m.standard_error);
+      EXPECT_LE(m.standard_error, 0.02 * without.moment(degree).standard_error);
+    }
+  }
+}
+
+TEST_F(SpectralDensityMpi, EndsEarlyInAnInvariantSubspace) {
+  // Identity, zero, two values of high multiplicity, low rank: degree of the minimal polynomial 1, 1, 2, 4.
+  struct Case {
+    std::vector<double> eigenvalues;
+    std::size_t distinct;
+  };
+  std::vector<Case> cases(4);
+  cases[0] = {std::vector<double>(40, 1.0), 1};
+  cases[1] = {std::vector<double>(40, 0.0), 1};
+  cases[2] = {std::vector<double>(40, 1.0), 2};
+  std::fill_n(cases[2].eigenvalues.begin(), 13, -2.5);
+  cases[3] = {std::vector<double>(40, 0.0), 4};
+  cases[3].eigenvalues[5] = 1.0;
+  cases[3].eigenvalues[6] = 3.0;
+  cases[3].eigenvalues[7] = 1e-3;
+  for (const Case& c : cases) {
+    const test::SplitMatrix matrix(group, 40, test::with_spectrum(c.eigenvalues, test::rotation("breakdown", 40)));
+    const SpectralDensity density = spectral_density(group, matrix.symmetric(), probes, {6, 30, 4});
+    EXPECT_EQ(density.exact_probes(), 6);
+    EXPECT_EQ(density.products, static_cast<std::int64_t>(6 * c.distinct));
+    EXPECT_NEAR(mass_of(density), 40.0, 1e-11);
+    for (const ProbeSpectrum& p : density.probes()) {
+      ASSERT_EQ(p.quadrature.nodes.size(), c.distinct);
+      for (const double node : p.quadrature.nodes) {
+        const bool known = std::any_of(c.eigenvalues.begin(), c.eigenvalues.end(),
+                                       [&](double x) { return std::abs(x - node) < 1e-12; });
+        EXPECT_TRUE(known) << node;
+      }
+    }
+    const CountEstimate count = density.count(-0.5, 0.5);
+    EXPECT_EQ(count.bound, 0.0);
+    EXPECT_EQ(count.bias, 0.0);
+    EXPECT_LE(std::abs(count.value - exact_count(c.eigenvalues, -0.5, 0.5)), 4.0 * count.standard_error + 1e-11);
+  }
+}
+
+TEST_F(SpectralDensityMpi, TakesNoMoreStepsThanThereAreDimensions) {
+  for (const std::int64_t d : {1, 2, 5}) {
+    std::vector<double> eigenvalues(static_cast<std::size_t>(d));
+    std::iota(eigenvalues.begin(), eigenvalues.end(), 1.0);
+    const auto rows = test::rotation("small", eigenvalues.size());
+    const test::SplitMatrix matrix(group, d, test::with_spectrum(eigenvalues, rows));
+    const SpectralDensity density = spectral_density(group, matrix.symmetric(), probes, {8, 100, 3});
+    EXPECT_NEAR(mass_of(density), static_cast<double>(d), 1e-12);
+    EXPECT_EQ(density.exact_probes(), 8);
+    EXPECT_EQ(density.products, 8 * d);
+    const std::vector<double> all = test::local_rows(rows, eigenvalues.size(), 0, eigenvalues.size(), matrix.piece());
+    const SpectralDensity known = spectral_density(group, matrix.symmetric(), probes, {8, 100, 3}, {eigenvalues, all});
+    EXPECT_EQ(known.products, 0);
+    EXPECT_EQ(known.moment(2).value, exact_moment(eigenvalues, 2));
+    EXPECT_EQ(known.moment(2).standard_error, 0.0);
+  }
+}
+
+// Where the Lanczos steps do not resolve a dense part, the statistical error does not know: the bias and bound do.
+TEST_F(SpectralDensityMpi, BiasOfFewStepsIsSeen) {
+  std::vector<double> eigenvalues(200);
+  for (std::size_t i = 0; i < 200; ++i) eigenvalues[i] = std::pow(10.0, -3.0 * static_cast<double>(i) / 200.0);
+  const test::SplitMatrix matrix(group, 200, test::with_spectrum(eigenvalues, test::rotation("bias", 200)));
+  const SpectralDensity density = spectral_density(group, matrix.symmetric(), probes, {64, 8, 16});
+  for (const double edge : {0.002, 0.01, 0.05}) {
+    const CountEstimate c = density.count(edge, infinity);
+    EXPECT_LE(std::abs(c.value - exact_count(eigenvalues, edge, infinity)), 4.0 * c.standard_error + c.bound);
+    EXPECT_GT(c.bound, 2.0 * c.standard_error);
+    EXPECT_GT(std::abs(c.bias), 0.1);
+  }
+}
+
+TEST_F(SpectralDensityMpi, SmoothedIntegratesToTheDimension) {
+  const test::SplitMatrix matrix(group, 80, test::wishart("smooth", 160, 80));
+  const SpectralDensity density = spectral_density(group, matrix.symmetric(), probes, {8, 30, 8});
+  const double width = density.width_of_steps();
+  EXPECT_GT(width, 0.1);
+  EXPECT_LT(width, 0.3);
+  std::vector<double> grid;
+  for (double x = -3.0; x < 7.0; x += 0.01) grid.push_back(x);
+  const SmoothedDensity smooth = density.smoothed(grid, width);
+  EXPECT_NEAR(std::accumulate(smooth.values.begin(), smooth.values.end(), 0.0) * 0.01, 80.0, 1e-8);
+  EXPECT_EQ(smooth.standard_errors.size(), grid.size());
+  EXPECT_THROW((void)density.smoothed(grid, 0.0), std::invalid_argument);
+}
+
+TEST_F(SpectralDensityMpi, OneProbeHasAnInfiniteError) {
+  const test::SplitMatrix matrix(group, 20, test::wishart("one", 30, 20));
+  const SpectralDensity density = spectral_density(group, matrix.symmetric(), probes, {1, 10, 8});
+  EXPECT_EQ(density.moment(2).standard_error, infinity);
+  EXPECT_NEAR(mass_of(density), 20.0, 1e-12);
+}
+
+TEST_F(SpectralDensityMpi, FailsEverywhereAndLeavesTheGroupUsable) {
+  const test::SplitMatrix matrix(group, 20, test::wishart("fails", 30, 20));
+  SymmetricOperator broken = matrix.symmetric();
+  broken.apply = [&](std::int64_t, std::span<const double>, std::span<double> out) {
+    std::fill(out.begin(), out.end(), std::numeric_limits<double>::quiet_NaN());
+  };
+  EXPECT_THROW((void)spectral_density(group, broken, probes, {4, 10, 4}), std::runtime_error);
+  EXPECT_THROW((void)spectral_density(group, matrix.symmetric(), probes, {0, 10, 4}), std::invalid_argument);
+  EXPECT_THROW((void)spectral_density(group, matrix.symmetric(), probes, {2, 10, 4}, {{1.0}, {}}), std::exception);
+  EXPECT_NEAR(mass_of(spectral_density(group, matrix.symmetric(), probes, {2, 10, 4})), 20.0, 1e-12);
+}
+
+TEST_F(SpectralDensityMpi, StopsAtAnAgreementPoint) {
+  const test::SplitMatrix matrix(group, 20, test::wishart("stops", 30, 20));
+  int polls = 0;
+  const TaskGroup stopping(world, [&] { return ++polls > 5 && world.is_root(); });
+  EXPECT_THROW((void)spectral_density(stopping, matrix.symmetric(), probes, {4, 15, 4}), Stopped);
+}
+
+}  // namespace
+}  // namespace diffphase
