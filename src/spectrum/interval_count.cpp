@@ -98,17 +98,10 @@ std::int64_t inertia(std::vector<double> matrix, int n, double x) {
   return negative_blocks(matrix, pivots);
 }
 
-// Least and largest number of eigenvalues at or below x, as far as rounding can tell.
-std::array<std::int64_t, 2> bracket(const std::vector<double>& matrix, int n, double x, double rounding) {
-  return {inertia(matrix, n, x - rounding), inertia(matrix, n, x + rounding)};
-}
-
-std::array<std::int64_t, 2> count_between(const std::vector<double>& matrix, int n, double lower, double upper) {
+// Rounding errors of the factorisations as a shift of the matrix.
+double rounding_of(const std::vector<double>& matrix, int n) {
   const double norm = largest_row_sum(matrix, static_cast<std::size_t>(n));
-  const double rounding = 4.0 * n * std::numeric_limits<double>::epsilon() * std::max(norm, 1e-300);
-  const auto below = bracket(matrix, n, lower, rounding);
-  const auto up_to = bracket(matrix, n, upper, rounding);
-  return {std::max<std::int64_t>(0, up_to[0] - below[1]), up_to[1] - below[0]};
+  return 4.0 * n * std::numeric_limits<double>::epsilon() * std::max(norm, 1e-300);
 }
 
 }  // namespace
@@ -119,13 +112,22 @@ CountEstimate count_by_inertia(const TaskGroup& group, const SymmetricOperator& 
     throw std::invalid_argument(fmt::format("count of eigenvalues: {} dimensions are too many to factorise", op.size));
   }
   const std::vector<double> matrix = matrix_on_root(group, op);
-  std::array<std::int64_t, 2> least_and_most{};
+  const auto n = static_cast<int>(op.size);
+  double rounding = 0.0;
   group.run_guarded([&] {
-    if (group.comm().is_root()) least_and_most = count_between(matrix, static_cast<int>(op.size), lower, upper);
+    if (group.comm().is_root()) rounding = rounding_of(matrix, n);
   });
-  group.comm().broadcast(std::span<std::int64_t>(least_and_most));
-  const auto least = static_cast<double>(least_and_most[0]);
-  const auto most = static_cast<double>(least_and_most[1]);
+  // Below lower - rounding, lower + rounding, upper - rounding, upper + rounding.
+  std::array<std::int64_t, 4> below{};
+  for (std::size_t i = 0; i < below.size(); ++i) {
+    group.run_guarded([&] {
+      const double x = (i < 2 ? lower : upper) + (i % 2 == 0 ? -rounding : rounding);
+      if (group.comm().is_root()) below[i] = inertia(matrix, n, x);
+    });
+  }
+  group.comm().broadcast(std::span<std::int64_t>(below));
+  const auto least = static_cast<double>(std::max<std::int64_t>(0, below[2] - below[1]));
+  const auto most = static_cast<double>(below[3] - below[0]);
   return {0.5 * (least + most), 0.0, 0.0, 0.5 * (most - least)};
 }
 

@@ -88,6 +88,11 @@ std::vector<double> probe_weights(const std::vector<ProbeRecurrence>& probes, Pr
 
 }  // namespace
 
+std::int64_t density_bytes(std::int64_t local_size, const DensitySettings& settings) {
+  const std::int64_t block = std::min(settings.block, settings.probes);
+  return 8 * local_size * block * (std::int64_t{settings.steps} + 1);
+}
+
 SpectralDensity::SpectralDensity(std::int64_t size, std::vector<double> peaks, std::vector<ProbeSpectrum> probes)
     : size_(size), peaks_(std::move(peaks)), probes_(std::move(probes)) {
   if (static_cast<std::int64_t>(peaks_.size()) > size_ || (remaining() > 0.0 && probes_.empty())) {

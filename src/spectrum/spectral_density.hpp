@@ -18,9 +18,12 @@ namespace diffphase {
 struct DensitySettings {
   int probes = 32;
   int steps = 64;  ///< Lanczos steps per probe; at most the dimension that is left after deflation
-  int block = 8;   ///< probes that advance together
+  int block = 8;   ///< probes that advance together; the operator's bandwidth gains, the memory grows
   ProbeLaw law = ProbeLaw::gaussian;
 };
+
+/// Bytes of the Lanczos vectors on a rank with `local_size` components. Local.
+[[nodiscard]] std::int64_t density_bytes(std::int64_t local_size, const DensitySettings& settings);
 
 /// A number from a spectral density. The two errors are of different kinds: the statistical one falls with the number
 /// of probes, the bias with the number of steps only.
@@ -103,7 +106,7 @@ class SpectralDensity {
 
 /// The density of `op` by P = settings.probes recurrences. `stream` is for nothing else. Collective over the group,
 /// with an agreement point at every step; throws Stopped, GroupError, std::runtime_error as BlockLanczos, on every
-/// rank. Memory: (steps + 1) block vectors per rank, beside the deflated ones.
+/// rank. Memory: density_bytes, beside the deflated vectors.
 [[nodiscard]] SpectralDensity spectral_density(const TaskGroup& group, const SymmetricOperator& op,
                                                const RandomStream& stream, const DensitySettings& settings,
                                                const DeflatedSpace& deflated = {});

@@ -5,8 +5,10 @@
 #include <numeric>
 #include <stdexcept>
 
+#include "spectrum/hutchinson.hpp"
 #include "spectrum/spectral_density.hpp"
 #include "support/matrix_operator.hpp"
+#include "support/statistics.hpp"
 
 namespace diffphase {
 namespace {
@@ -94,6 +96,46 @@ TEST_F(SpectralDensityMpi, EveryRankHasTheSameNumbers) {
   EXPECT_EQ(numbers, of_root);
 }
 
+// The four moments from Hutchinson's estimates of A and of A^2 with other probes: tr A, |A|_F^2, tr A^3, |A^2|_F^2.
+TEST_F(SpectralDensityMpi, MomentsAgreeWithHutchinson) {
+  const std::size_t d = 200;
+  const test::SplitMatrix matrix(group, d, test::wishart("hutchinson", 260, d));
+  const SymmetricOperator a = matrix.symmetric();
+  std::vector<double> once;
+  std::vector<double> twice;
+  const auto power = [&](int factors) {
+    SymmetricOperator op = a;
+    op.apply = [&, factors](std::int64_t v, std::span<const double> in, std::span<double> out) {
+      once.resize(in.size());
+      twice.resize(in.size());
+      a.apply(v, in, once);
+      if (factors == 3) a.apply(v, once, twice);
+      a.apply(v, factors == 3 ? twice : once, out);
+    };
+    return op;
+  };
+  const RandomStream other(12, hash_text("spectral density test"), 0, "hutchinson");
+  const HutchinsonSettings settings{.probes = 32, .block = 8};
+  const HutchinsonEstimates first = hutchinson(group, a, other, settings);
+  const HutchinsonEstimates square = hutchinson(group, power(2), other, settings);
+  const HutchinsonEstimates cube = hutchinson(group, power(3), other, settings);
+  const SpectralDensity density = spectral_density(group, a, probes, {32, 10, 8});
+  const std::vector<ProbeMean> moments{first.trace, square.trace, cube.trace};
+  for (int degree = 1; degree <= 3; ++degree) {
+    const DensityEstimate m = density.moment(degree);
+    const ProbeMean& h = moments[static_cast<std::size_t>(degree - 1)];
+    EXPECT_LE(std::abs(m.value - h.value), 4.0 * std::hypot(m.standard_error, h.standard_error)) << degree;
+  }
+  const DensityEstimate second = density.moment(2);
+  const double norm = first.frobenius.value;
+  EXPECT_LE(std::abs(second.value - norm * norm),
+            4.0 * std::hypot(second.standard_error, 2.0 * norm * first.frobenius.standard_error));
+  const DensityEstimate fourth = density.moment(4);
+  const double square_norm = square.frobenius.value;
+  EXPECT_LE(std::abs(fourth.value - square_norm * square_norm),
+            4.0 * std::hypot(fourth.standard_error, 2.0 * square_norm * square.frobenius.standard_error));
+}
+
 // 9 outlying eigenvalues, one of them eightfold, above a bulk.
 struct Outliers {
   std::vector<double> eigenvalues = std::vector<double>(200);
@@ -126,6 +168,35 @@ TEST_F(SpectralDensityMpi, DeflationIsExactAndLeavesTheErrorOfTheRestAlone) {
       EXPECT_LE(std::abs(m.value - exact_moment(o.eigenvalues, degree)), 4.0 * m.standard_error);
       EXPECT_LE(m.standard_error, 0.02 * without.moment(degree).standard_error);
     }
+  }
+}
+
+TEST_F(SpectralDensityMpi, ErrorsAreThoseOfRepeatedEstimates) {
+  const Outliers o;
+  const Communicator alone = Communicator::self();  // many small runs: each rank has them to itself
+  const TaskGroup self(alone);
+  const test::SplitMatrix matrix(self, 200, test::with_spectrum(o.eigenvalues, o.rows));
+  const std::vector<double> vectors = test::local_rows(o.rows, 200, 0, 9, matrix.piece());
+  const DeflatedSpace known{{o.eigenvalues.begin(), o.eigenvalues.begin() + 9}, vectors};
+  for (const ProbeLaw law : {ProbeLaw::gaussian, ProbeLaw::rademacher}) {
+    test::ScoreFamily counts;
+    test::ScoreFamily traces;
+    test::ScoreFamily outliers;
+    for (int r = 0; r < 40; ++r) {
+      const RandomStream own(11, hash_text("spectral density test"), r, "repetitions");
+      const DensitySettings settings{.probes = 16, .steps = 20, .block = 16, .law = law};
+      const SpectralDensity with = spectral_density(self, matrix.symmetric(), own, settings, known);
+      const SpectralDensity without = spectral_density(self, matrix.symmetric(), own, settings);
+      const CountEstimate count = with.count(0.75, 60.0);
+      counts.add({count.value, count.standard_error}, {exact_count(o.eigenvalues, 0.75, 60.0), 0.0});
+      const DensityEstimate trace = with.moment(1);
+      traces.add({trace.value, trace.standard_error}, {exact_moment(o.eigenvalues, 1), 0.0});
+      const DensityEstimate squares = without.moment(2);
+      outliers.add({squares.value, squares.standard_error}, {exact_moment(o.eigenvalues, 2), 0.0});
+    }
+    counts.expect_standard("counts");
+    traces.expect_standard("traces");
+    outliers.expect_standard("outliers");
   }
 }
 
