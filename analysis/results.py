@@ -20,7 +20,7 @@ MIN_REALIZATIONS_FOR_SPREAD = 4  # fewer say too little about their own spread
 MAX_REALIZATIONS_FOR_STUDENT = 20  # from here on Student's factor is 1 within 3 %
 
 ERROR_SOURCES = ("none", "probes", "spread")  # the values of Estimate.source
-DERIVED_SUFFIXES = ("_stderr", "_theory", "_theory_asymptotic", "_status", "_shift", "_window", "_spectral")
+DERIVED_SUFFIXES = ("_stderr", "_theory", "_theory_asymptotic", "_status", "_shift", "_tolerance", "_window", "_spectral")
 ROOT_STATUS = ("found", "before_grid", "after_grid", "not_monotone", "failed")
 TASK_STATUS = ("pending", "done", "failed")
 
@@ -204,7 +204,7 @@ class Results:
         for suffix in DERIVED_SUFFIXES:
             base = base.removesuffix(suffix)
         measured = base in self.data and "realization" in self.data[base].dims
-        return measured or "_theory" in variable or variable.endswith(("_shift", "_window", "_time", "_spectral"))
+        return measured or "_theory" in variable or variable.endswith(("_shift", "_tolerance", "_window", "_time", "_spectral"))
 
     @property
     def realizations(self) -> int:

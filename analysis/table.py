@@ -91,8 +91,8 @@ def make_cell(results: Results, name: str, average: Estimate | None, point: dict
     value, error, source, found = (float(at(a, point)) for a in
                                    (average.mean, average.error, average.source, average.found))
     reason = results.missing_reason(name, point) if found < average.total else ""
-    tolerance = float(results.data[f"{name}_theory"].attrs.get("tolerance", 0.0)) if f"{name}_theory" in results.data else 0.0
-    return Cell(value, error, ERROR_SOURCES[int(source)], int(found), average.total, reason, *predictions, tolerance)
+    tolerance = number(f"{name}_tolerance")
+    return Cell(value, error, ERROR_SOURCES[int(source)], int(found), average.total, reason, *predictions, tolerance if np.isfinite(tolerance) else 0.0)
 
 
 def decimals(error: float, value: float) -> int:

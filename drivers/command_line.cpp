@@ -3,34 +3,15 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdlib>
 #include <optional>
 #include <sstream>
 
-#include "parallel/communicator.hpp"
-#include "parallel/mpi_environment.hpp"
 #include "results/provenance.hpp"
+#include "time_limit.hpp"
 
 namespace diffphase {
 
 namespace {
-
-// "90s", "55m", "2h", "1d", or a number of seconds.
-std::optional<double> seconds_of(const std::string& text) {
-  try {
-    std::size_t used = 0;
-    const double value = std::stod(text, &used);
-    const std::string unit = text.substr(used);
-    if (!(value >= 0.0)) return std::nullopt;
-    if (unit.empty() || unit == "s") return value;
-    if (unit == "m") return 60.0 * value;
-    if (unit == "h") return 3600.0 * value;
-    if (unit == "d") return 86400.0 * value;
-  } catch (const std::exception&) {
-    return std::nullopt;
-  }
-  return std::nullopt;
-}
 
 const CLI::Validator time_limit(
     [](const std::string& text) {
@@ -42,15 +23,6 @@ CLI::Option* add_sweep(CLI::App& command, std::string& file, std::vector<std::st
   command.add_option("--set", overrides, "KEY=VALUE in place of the sweep file's, as measure.collapse.probes=64")
       ->allow_extra_args(false);
   return command.add_option("sweep", file, "sweep file (TOML)");
-}
-
-// Whether mpirun or srun started this process as one of several ranks.
-bool is_one_of_several_ranks() {
-  for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"}) {
-    const char* size = std::getenv(name);
-    if (size != nullptr && std::atoi(size) > 1) return true;
-  }
-  return false;
 }
 
 }  // namespace
@@ -116,16 +88,6 @@ std::variant<CommandLine, CommandLineEnd> parse_command_line(int argc, char** ar
   run.verbosity = quiet ? Verbosity::quiet : verbose ? Verbosity::verbose : Verbosity::normal;
   for (int i = 0; i < argc; ++i) run.command_line += (i == 0 ? "" : " ") + std::string(argv[i]);
   return line;
-}
-
-int tell(int argc, char** argv, const CommandLineEnd& end) {
-  std::optional<MpiEnvironment> environment;
-  if (is_one_of_several_ranks()) environment.emplace(argc, argv);
-  if (!environment || Communicator::world().is_root()) {
-    fmt::print("{}", end.output);
-    fmt::print(stderr, "{}", end.error);
-  }
-  return end.code;
 }
 
 }  // namespace diffphase

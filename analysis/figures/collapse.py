@@ -63,6 +63,8 @@ def mark_measured(axes: Axes, results: Results, curve: Curve) -> None:
         return
     average = results.average("collapse_time")
     value, error = float(at(average.mean, curve.point)), float(at(average.error, curve.point))
+    if not np.isfinite(value):
+        return
     axes.errorbar(value, 0.5, xerr=np.nan_to_num(error), color="black", marker="D", markersize=5, zorder=4,
                   markerfacecolor=curve.color, markeredgewidth=0.9, elinewidth=0.9)
 

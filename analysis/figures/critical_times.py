@@ -128,7 +128,8 @@ def plot_series(panel: Panel, results: Results, name: str, series: Series) -> No
     prediction = results.prediction(name)
     if prediction is not None:
         values = np.array([float(at(prediction, point)) for point in series.points])
-        panel.plot(series.x, values, color=series.curve.color, zorder=2)
+        alone = "_" if np.isfinite(values).sum() == 1 else ""  # a line through one point cannot be seen
+        panel.plot(series.x, values, color=series.curve.color, marker=alone, markersize=10, zorder=2)
     if name in results.data:
         average = results.average(name)
         mean, error = (np.array([float(at(a, p)) for p in series.points]) for a in (average.mean, average.error))

@@ -81,7 +81,7 @@ def draw_panel(panel: Panel, results: Results, names: list[str], along: Axis | N
     x = x[order]
     boundaries = {name: make_boundary(results, name, points, limits) for name in names}
     set_time_axis(panel, results, "y")
-    shade(panel, x, boundaries, limits, categorical=abscissa is None)
+    shade(panel, x, boundaries, limits, abscissa)
     for name, boundary in boundaries.items():
         draw_boundary(panel, x, boundary, name, categorical=abscissa is None)
     panel.set_ylim(limits)
@@ -133,30 +133,51 @@ def make_boundary(results: Results, name: str, points: list[dict[str, int]], lim
 
 
 def shade(panel: Panel, x: np.ndarray, boundaries: dict[str, Boundary], limits: tuple[float, float],
-          categorical: bool) -> None:
+          abscissa: Abscissa | None) -> None:
     """Fills the regimes; where a boundary is unknown nothing is filled."""
     low, high = limits
     bottom = np.full(len(x), low)
     collapse = boundaries["collapse_time"].edge if "collapse_time" in boundaries else bottom
     speciation = boundaries["speciation_time"].edge if "speciation_time" in boundaries else bottom
+    nodes = x
+    if abscissa is not None:
+        x, collapse, speciation = with_crossings(x, collapse, speciation, abscissa.logarithmic)
+        bottom = np.full(len(x), low)
     bands = [(np.maximum(speciation, collapse), np.full(len(x), high)), (collapse, np.maximum(speciation, collapse)),
              (bottom, collapse)]
-    if categorical:
+    if abscissa is None:
         x = np.column_stack([x - 0.5, x + 0.5]).ravel()
         bands = [(np.repeat(lower, 2), np.repeat(upper, 2)) for lower, upper in bands]
     for (lower, upper), (numeral, _, color) in zip(bands, REGIMES):
         panel.fill_between(x, lower, upper, where=np.isfinite(lower + upper), color=color, linewidth=0, zorder=0)
-        place_numeral(panel, x, lower, upper, numeral, limits)
+        at_nodes = slice(None) if abscissa is None else np.isin(x, nodes)
+        place_numeral(panel, x[at_nodes], lower[at_nodes], upper[at_nodes], numeral, limits,
+                      abscissa is not None and abscissa.logarithmic)
+
+
+def with_crossings(x: np.ndarray, first: np.ndarray, second: np.ndarray,
+                   logarithmic: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Adds the points at which two polygons meet between their nodes: there the regimes change order."""
+    difference = first - second
+    cells = np.flatnonzero(difference[:-1] * difference[1:] < 0)
+    share = difference[cells] / (difference[cells] - difference[cells + 1])
+
+    def between(y: np.ndarray) -> np.ndarray:
+        return y[cells] + share * (y[cells + 1] - y[cells])
+
+    x_between = np.exp(between(np.log(x))) if logarithmic else between(x)
+    return tuple(np.insert(y, cells + 1, new) for y, new in ((x, x_between), (first, between(first)),
+                                                             (second, between(second))))
 
 
 def place_numeral(panel: Panel, x: np.ndarray, lower: np.ndarray, upper: np.ndarray, numeral: str,
-                  limits: tuple[float, float]) -> None:
+                  limits: tuple[float, float], x_logarithmic: bool) -> None:
     """Writes the regime's numeral where its band is widest, if there is room for it."""
     logarithmic = panel.get_yscale() == "log"
     scale = np.log if logarithmic else np.asarray
     low, high = scale(np.clip(lower, *limits)), scale(np.clip(upper, *limits))
     # Between two neighbours the boundaries run straight, so their middle keeps clear of markers.
-    x_scale = np.log(x) if x.min() > 0 and x.max() / x.min() > 3 else x
+    x_scale = np.log(x) if x_logarithmic else x
     if len(x) > 1:
         x_mid, low, high = ((v[1:] + v[:-1]) / 2 for v in (x_scale, low, high))
         x_mid = np.exp(x_mid) if x_scale is not x else x_mid

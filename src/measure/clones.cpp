@@ -176,8 +176,10 @@ Cost ClonesMeasure::cost(const TaskParameters& task, const TaskRequest& request)
   for (const std::int64_t count : request.counts) add(count);
   const double states = static_cast<double>(run.split_taus.size()) + 1.0;
   Cost cost;
-  cost.flops = 4.0 * updates * components * dimension;
-  cost.exponentials = updates * components;
+  // In few dimensions a product of matrices takes as long as one in sixteen, and a component of its own twice as long
+  // as an exponential.
+  cost.flops = 4.0 * updates * components * std::max(dimension, 16.0);
+  cost.exponentials = 2.0 * updates * components;
   cost.normals = updates * simulations * dimension;
   // The slab, a block of states and the posterior's tiles.
   cost.rank_bytes = 8.0 * most * (dimension + 1.0) + std::max(8.0 * states * dimension, 100.0 * 1048576.0);

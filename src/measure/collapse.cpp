@@ -1,7 +1,10 @@
 #include "measure/collapse.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "measure/probe_curves.hpp"
 #include "measure/probes.hpp"
@@ -12,7 +15,9 @@ namespace diffphase {
 
 namespace {
 
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr double collapse_level = 0.5;
+constexpr std::int64_t fewest_to_collapse = 3;  // the participation of n points lies above 1/n
 
 struct CollapseCurves {
   ProbeCurves participation;
@@ -172,10 +177,18 @@ MeasureResult CollapseMeasure::run(const TaskParameters& task, const TaskRequest
       collector.append_curve("weight_entropy", c.entropy);
       collector.append_curve("parent_weight", c.parent_weight);
       collector.append_curve("largest_weight", c.largest_weight);
+      if (count < fewest_to_collapse) {
+        collector.append_no_time(
+            "collapse_time", RootStatus::after_grid,
+            fmt::format("collapse_time of n = {} is not defined: the participation of fewer than {} "
+                        "samples never falls below 1/2.",
+                        count, fewest_to_collapse));
+        continue;
+      }
       collector.append_time("collapse_time",
                             crossing_of_mean(task.times, c.participation.values, probes, collapse_level, task.process,
                                              /*falling=*/true),
-                            task.times);
+                            task.times, count);
     }
   });
   return collector.take();
@@ -196,10 +209,12 @@ std::vector<VariableValues> CollapseMeasure::predict(const TaskParameters& task)
     }
     collector.append("participation_theory", participation);
     collector.append("weight_entropy_theory", entropy);
-    collector.append("collapse_time_theory", theory.collapse_time(log_samples, task.process));
-    collector.append("collapse_time_theory_asymptotic", theory.collapse_time_asymptotic(log_samples, task.process));
-    collector.append("collapse_time_shift", theory.collapse_time_shift(log_samples, task.process));
-    collector.append("collapse_window", theory.collapse_window(log_samples));
+    const auto where_it_exists = [&](double prediction) { return count < fewest_to_collapse ? nan : prediction; };
+    collector.append("collapse_time_theory", where_it_exists(theory.collapse_time(log_samples, task.process)));
+    collector.append("collapse_time_theory_asymptotic",
+                     where_it_exists(theory.collapse_time_asymptotic(log_samples, task.process)));
+    collector.append("collapse_time_shift", where_it_exists(theory.collapse_time_shift(log_samples, task.process)));
+    collector.append("collapse_window", where_it_exists(theory.collapse_window(log_samples)));
   }
   return collector.take().variables;
 }

@@ -1,8 +1,18 @@
 #include "measure/probe_curves.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 namespace diffphase {
+
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+}  // namespace
 
 ProbeCurves::ProbeCurves(std::int64_t probe_count, std::int64_t time_count)
     : probes(probe_count), times(time_count), values(static_cast<std::size_t>(probe_count * time_count)) {}
@@ -24,28 +34,50 @@ void VariableCollector::append_curve(const std::string& name, const ProbeCurves&
   append(name + "_stderr", curve.standard_error);
 }
 
-void VariableCollector::append_time(const std::string& name, const CriticalTime& time,
-                                    const std::vector<double>& grid) {
+void VariableCollector::append_time(const std::string& name, const CriticalTime& time, const std::vector<double>& grid,
+                                    std::int64_t count) {
   append(name, time.time);
   append(name + "_stderr", time.standard_error);
   append(name + "_status", static_cast<double>(time.status));
-  const std::string warning = grid_warning(name, time, grid);
-  if (!warning.empty()) result_.warnings.push_back(warning);
+  const std::string warning = grid_warning(count > 0 ? fmt::format("{} of n = {}", name, count) : name, time, grid);
+  if (!warning.empty()) warn(warning);
 }
 
-std::vector<VariableSpec> critical_time_specs(const VariableSpec& time) {
-  VariableSpec error = time;
-  error.name += "_stderr";
-  error.long_name = "standard error of the " + time.long_name + ", jackknife over probes";
-  error.source.clear();
+void VariableCollector::append_no_time(const std::string& name, RootStatus status, const std::string& reason) {
+  append(name, nan);
+  append(name + "_stderr", nan);
+  append(name + "_status", static_cast<double>(status));
+  if (!reason.empty()) warn(reason);
+}
+
+void VariableCollector::append_root(const std::string& name, double time, RootStatus otherwise) {
+  append(name, time);
+  append(name + "_status", static_cast<double>(std::isfinite(time) ? RootStatus::found : otherwise));
+}
+
+namespace {
+
+VariableSpec status_spec(const VariableSpec& time) {
   VariableSpec status = time;
   status.name += "_status";
   status.units = "1";
   status.long_name = "whether the " + time.long_name + " was found";
   status.source.clear();
   status.kind = VariableSpec::Kind::status;
-  return {time, error, status};
+  return status;
 }
+
+}  // namespace
+
+std::vector<VariableSpec> critical_time_specs(const VariableSpec& time) {
+  VariableSpec error = time;
+  error.name += "_stderr";
+  error.long_name = "standard error of the " + time.long_name + ", jackknife over probes";
+  error.source.clear();
+  return {time, error, status_spec(time)};
+}
+
+std::vector<VariableSpec> root_specs(const VariableSpec& time) { return {time, status_spec(time)}; }
 
 std::vector<VariableSpec> curve_specs(const VariableSpec& curve) {
   VariableSpec error = curve;

@@ -29,8 +29,17 @@ class VariableCollector {
   /// `name` and `name`_stderr: mean over probes and its standard error.
   void append_curve(const std::string& name, const ProbeCurves& curves);
 
-  /// `name`, `name`_stderr and `name`_status, and a warning where the grid does not contain the crossing.
-  void append_time(const std::string& name, const CriticalTime& time, const std::vector<double>& grid);
+  /// `name`, `name`_stderr and `name`_status, and a warning where the grid does not contain the crossing, which names
+  /// the critical time and, if positive, the sample count.
+  void append_time(const std::string& name, const CriticalTime& time, const std::vector<double>& grid,
+                   std::int64_t count = 0);
+
+  /// The same for a curve that never comes down to its level; `reason` is a warning, if not empty.
+  void append_no_time(const std::string& name, RootStatus status, const std::string& reason);
+
+  /// `name` and `name`_status for a critical time that is a root of a known function: found if finite, `otherwise` if
+  /// NaN.
+  void append_root(const std::string& name, double time, RootStatus otherwise);
 
   void warn(std::string warning) { result_.warnings.push_back(std::move(warning)); }
 
@@ -42,6 +51,8 @@ class VariableCollector {
 
 /// The three variables that append_time fills.
 [[nodiscard]] std::vector<VariableSpec> critical_time_specs(const VariableSpec& time);
+/// The two variables that append_root fills.
+[[nodiscard]] std::vector<VariableSpec> root_specs(const VariableSpec& time);
 /// The two variables that append_curve fills.
 [[nodiscard]] std::vector<VariableSpec> curve_specs(const VariableSpec& curve);
 /// The prediction `<name>_theory` of a variable, with its own source.

@@ -21,7 +21,8 @@ namespace diffphase {
 namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-// Random centroids are predicted as if they were orthogonal and of equal norm.
+// Random centroids are predicted as if they were orthogonal and of equal norm: good to this on phi and on the
+// Ornstein-Uhlenbeck clock.
 constexpr double random_centroid_tolerance = 0.05;
 const std::string paper = "Biroli, Bonnaire, de Bortoli, Mezard 2024";
 
@@ -84,6 +85,22 @@ VariableSpec curvature_spec() {
                      "time at which the score Jacobian has a zero eigenvalue at the centre", "c(t) = 1", false);
 }
 
+VariableSpec tolerance_spec() {
+  return number_spec("speciation_time_tolerance", "time",
+                     "how far speciation_time_theory, which approximates, may be off", "", false);
+}
+
+bool approximates_centroids(const TaskParameters& task) {
+  return task.mixture->centroids == CentroidKind::random && task.mixture->classes > 1;
+}
+
+// The tolerance of random centroids at a time, on the clock of the process.
+double tolerance_at(const NoisingProcess& process, double time) {
+  const double ou_time = 0.5 * std::log1p(process.noise_to_signal(time));
+  const auto moved = [&](double by) { return process.time_at(std::expm1(2.0 * std::max(ou_time + by, 0.0))); };
+  return 0.5 * (moved(random_centroid_tolerance) - moved(-random_centroid_tolerance));
+}
+
 // The covariance is that of a training set where one is drawn, whose large-size law is the ensemble's.
 std::vector<VariableSpec> spectral_prediction_specs(const TaskParameters& task, const Biroli2024& theory) {
   const bool drawn = draws_training_set(task);
@@ -103,8 +120,9 @@ std::vector<VariableSpec> prediction_specs(const TaskParameters& task) {
                                   prediction_spec(drift_spec(), theory.source("drift_instability_time")),
                                   prediction_spec(curvature_spec(), theory.source("curvature_instability_time"))};
   for (const auto& spec : spectral_prediction_specs(task, theory)) specs.push_back(spec);
-  if (task.mixture->centroids == CentroidKind::random && task.mixture->classes > 1) {
-    specs[0].tolerance = specs[1].tolerance = random_centroid_tolerance;
+  if (approximates_centroids(task)) {
+    specs[0].tolerance = random_centroid_tolerance;
+    specs.push_back(prediction_spec(tolerance_spec(), "random centroids taken as orthogonal", ""));
   }
   if (has_superclasses(task)) {
     specs.push_back(prediction_spec(superclass_agreement_spec(), theory.source("superclass_agreement")));
@@ -130,11 +148,32 @@ void predict_spectral_time(const TaskParameters& task, const Biroli2024& theory,
   collector.append("speciation_time_spectral_theory_asymptotic", ensemble_time);
 }
 
+// Lambda a^2 = a^2 + b^2: NaN for Lambda <= 1.
+double spectral_time(const NoisingProcess& process, double eigenvalue) {
+  return eigenvalue > 1.0 ? process.time_at(eigenvalue - 1.0) : nan;
+}
+
 // The rescaled agreement of two equal classes at c = 1 between its limits `at_infinity` and 1.
 double level_above(double at_infinity) { return at_infinity + speciation_level * (1.0 - at_infinity); }
 
 double sum_of_squares(const std::vector<double>& weights) {
   return std::inner_product(weights.begin(), weights.end(), weights.begin(), 0.0);
+}
+
+// The crossing of an agreement between its limits `at_infinity` and 1; there is none where all is one class.
+void append_agreement_time(VariableCollector& collector, const TaskParameters& task, const std::string& name,
+                           const ProbeCurves& agreement, double at_infinity, std::int64_t count = 0) {
+  constexpr double rounding = 1e-12;  // of a sum of squared frequencies that is 1
+  if (at_infinity > 1.0 - rounding) {
+    collector.append_no_time(
+        name, RootStatus::before_grid,
+        count > 0 ? fmt::format("{} of n = {} is not defined: there is only one class.", name, count) : "");
+    return;
+  }
+  collector.append_time(name,
+                        crossing_of_mean(task.times, agreement.values, agreement.probes, level_above(at_infinity),
+                                         task.process, /*falling=*/true),
+                        task.times, count);
 }
 
 // phi and its crossing for the classes of a mixture: K components, every probe of its own.
@@ -211,11 +250,16 @@ class MixtureSpeciation {
       });
     }
     if (!group_.comm().is_root()) return;
-    collector.append("drift_instability_time", drift);
-    collector.append("curvature_instability_time", curvature);
+    const RootStatus otherwise = feasible ? RootStatus::before_grid : RootStatus::failed;
+    if (!feasible) {
+      collector.warn(fmt::format("the instabilities of the centre are not computed for more than {} classes: NaN",
+                                 CentreStability::max_classes));
+    }
+    collector.append_root("drift_instability_time", drift, otherwise);
+    collector.append_root("curvature_instability_time", curvature, otherwise);
     if (!draws_training_set(task_)) {
       collector.append("covariance_eigenvalue", eigenvalue);
-      collector.append("speciation_time_spectral", task_.process.time_at(eigenvalue - 1.0));
+      collector.append_root("speciation_time_spectral", spectral_time(task_.process, eigenvalue), otherwise);
     }
   }
 
@@ -232,16 +276,7 @@ class MixtureSpeciation {
   void collect_level(VariableCollector& collector, const std::string& agreement, const std::string& time,
                      const ProbeCurves& curves, double at_infinity) const {
     collector.append_curve(agreement, curves);
-    CriticalTime result{.time = nan, .standard_error = nan, .status = RootStatus::before_grid};
-    if (at_infinity < 1.0) {
-      result = crossing_of_mean(task_.times, curves.values, curves.probes, level_above(at_infinity), task_.process,
-                                /*falling=*/true);
-      collector.append_time(time, result, task_.times);
-    } else {
-      collector.append(time, nan);
-      collector.append(time + "_stderr", nan);
-      collector.append(time + "_status", static_cast<double>(RootStatus::before_grid));
-    }
+    append_agreement_time(collector, task_, time, curves, at_infinity);
   }
 
   const TaskParameters& task_;
@@ -282,10 +317,7 @@ void measure_labelled_file(const TaskParameters& task, const TaskRequest& reques
         frequencies[static_cast<std::size_t>(label)] += 1.0 / static_cast<double>(count);
       }
       collector.append_curve("class_agreement", agreement);
-      collector.append_time("speciation_time",
-                            crossing_of_mean(task.times, agreement.values, probes,
-                                             level_above(sum_of_squares(frequencies)), task.process, /*falling=*/true),
-                            task.times);
+      append_agreement_time(collector, task, "speciation_time", agreement, sum_of_squares(frequencies), count);
     });
   }
 }
@@ -301,7 +333,8 @@ void measure_spectral_time(const TaskParameters& task, const TaskRequest& reques
     }
     collector.append("covariance_eigenvalue", largest.value);
     collector.append("covariance_residual", largest.residual);
-    collector.append("speciation_time_spectral", task.process.time_at(largest.value - 1.0));
+    collector.append_root("speciation_time_spectral", spectral_time(task.process, largest.value),
+                          largest.converged ? RootStatus::before_grid : RootStatus::failed);
   }
 }
 
@@ -335,11 +368,13 @@ std::vector<VariableSpec> SpeciationMeasure::variables(const TaskParameters& tas
     add(critical_time_specs(superclass_speciation_spec()));
   }
   if (task.mixture) {
-    add({drift_spec(), curvature_spec()});
+    add(root_specs(drift_spec()));
+    add(root_specs(curvature_spec()));
     add(prediction_specs(task));
   }
   const bool spectral_by_count = draws_training_set(task);
-  add({eigenvalue_spec(spectral_by_count), spectral_spec(spectral_by_count)});
+  add({eigenvalue_spec(spectral_by_count)});
+  add(root_specs(spectral_spec(spectral_by_count)));
   if (spectral_by_count) {
     add({number_spec("covariance_residual", "1", "residual norm of the largest covariance eigenpair",
                      "SLEPc Krylov-Schur, relative tolerance 1e-10", true)});
@@ -408,7 +443,12 @@ std::vector<VariableValues> SpeciationMeasure::predict(const TaskParameters& tas
     if (has_superclasses(task)) superclass_agreement.push_back(theory.superclass_agreement(tau));
   }
   collector.append("class_agreement_theory", agreement);
-  collector.append("speciation_time_theory", theory.speciation_time(task.process));
+  const double speciation_time = theory.speciation_time(task.process);
+  collector.append("speciation_time_theory", speciation_time);
+  if (approximates_centroids(task)) {
+    collector.append("speciation_time_tolerance",
+                     std::isfinite(speciation_time) ? tolerance_at(task.process, speciation_time) : nan);
+  }
   if (has_superclasses(task)) {
     collector.append("superclass_agreement_theory", superclass_agreement);
     collector.append("superclass_speciation_time_theory", theory.superclass_speciation_time(task.process));

@@ -160,7 +160,7 @@ void JournalState::read(const std::string& stem, Source& source) {
   const auto visit = [&](std::span<const std::byte> payload, std::uint64_t offset) {
     const RecordOrigin origin{stem, offset};
     if (source.has_header) {
-      std::visit([&](auto&& record) { take(origin, source, std::move(record)); }, decode_record(payload));
+      std::visit([&](const auto& record) { take(origin, source, record); }, decode_record(payload));
     } else {
       take_header(origin, source, decode_header(payload, source.path));
     }
@@ -204,10 +204,10 @@ void JournalState::take(const RecordOrigin& origin, Source& source, const BeginR
   source.unended[record.leader].push_back({record.identity, origin});
 }
 
-void JournalState::take(const RecordOrigin& origin, Source& source, DoneRecord record) {
+void JournalState::take(const RecordOrigin& origin, Source& source, const DoneRecord& record) {
   end(origin, source, record.identity,
       {.outcome = Attempt::Outcome::done, .seconds = record.seconds, .ranks = record.ranks, .message = {}});
-  tasks_[record.identity].learn(origin, std::move(record));
+  tasks_[record.identity].learn(origin, record);
 }
 
 void JournalState::take(const RecordOrigin& origin, Source& source, const FailedRecord& record) {

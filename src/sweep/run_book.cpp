@@ -154,7 +154,7 @@ void RunBook::end(std::size_t i, const TaskReport& report) {
   }
   if (told.outcome == Outcome::abandoned) journal_->write(AbandonedRecord{.identity = task(i).identity});
   for (const std::string& warning : warnings) {
-    if (warned_.insert(warning).second) show_warning(label + ": " + warning);
+    if (warned_.insert(warning).second) show_warning(fmt::format("{}: {}", label, warning));
   }
   if (told.outcome != Outcome::abandoned) {
     progress_->task_ended(told.outcome == Outcome::failed, pending_[i].operations);
@@ -237,6 +237,10 @@ int RunBook::conclude(const RunSummary& summary, const std::string& stop_reason)
   if (!failed_.empty()) return conclude_failed();
   if (!whole()) {
     fmt::print("diffphase: shard {} is complete; when all are, run `diffphase collect {}`.\n", shard_.name(), folder);
+  } else if (const std::size_t left = plan_.whole.tasks.size() - plan_.selected.tasks.size(); left > 0) {
+    fmt::print(
+        "diffphase: points {} are complete, in {}/results.h5; the sweep has {} more task{}: run without --points.\n",
+        options_.points, folder, left, left == 1 ? "" : "s");
   } else {
     fmt::print("diffphase: complete; {}/results.h5 holds everything, `python3 -m analysis report {}` draws it.\n",
                folder, folder);

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <ostream>
-#include <ranges>
 #include <thread>
 #include <utility>
 
@@ -47,10 +46,10 @@ std::string short_message(const std::string& message) {
 double ended(const Attempt& attempt) { return attempt.begun + attempt.seconds; }
 
 const std::pair<const RecordOrigin, Attempt>* last_attempt(const TaskHistory& history) {
-  for (const auto& entry : std::views::reverse(history.attempts())) {
-    if (entry.second.outcome != Attempt::Outcome::abandoned) return &entry;
-  }
-  return nullptr;
+  const auto& attempts = history.attempts();
+  const auto last = std::find_if(attempts.rbegin(), attempts.rend(),
+                                 [](const auto& entry) { return entry.second.outcome != Attempt::Outcome::abandoned; });
+  return last == attempts.rend() ? nullptr : &*last;
 }
 
 double percent(std::size_t part, std::size_t whole) {

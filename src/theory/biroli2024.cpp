@@ -52,6 +52,14 @@ double critical_square_c(const std::function<double(double)>& agreement, double 
   return std::exp(expanding_root(excess, 1.0, true));
 }
 
+/// The time of a ratio b^2/a^2; NaN unless that is positive.
+double time_at_positive(const NoisingProcess& process, double tau) { return tau > 0.0 ? process.time_at(tau) : nan; }
+
+/// Random centroids are nearly orthogonal and of equal norm in this range only.
+bool orthogonal_enough(const MixtureParameters& m) {
+  return m.centroids != CentroidKind::random || (m.dimension >= 64 && m.classes <= 4 * m.dimension);
+}
+
 /// The shared sigma, NaN if there is none.
 double common_sigma(const MixtureParameters& m) {
   if (m.class_sigma.empty()) return m.sigma;
@@ -157,7 +165,7 @@ Biroli2024::Biroli2024(const MixtureParameters& mixture)
   }
   if (mixture.classes == 1) {
     law_ = Law::single;
-  } else if (std::isnan(sigma_)) {
+  } else if (std::isnan(sigma_) || !orthogonal_enough(mixture)) {
     law_ = Law::none;
   } else if (mixture.centroids != CentroidKind::hierarchical) {
     law_ = Law::equidistant;
@@ -204,7 +212,7 @@ double Biroli2024::speciation_time(const NoisingProcess& process) const {
   for (const auto& g : groups_) lowest += g.count * g.weight * g.weight;
   const double critical = critical_square_c([&](double square_c) { return averages(square_c).agreement; }, lowest);
   const double tau = square_distance_ / critical - sigma_ * sigma_;
-  return tau > 0.0 ? process.time_at(tau) : nan;
+  return time_at_positive(process, tau);
 }
 
 double Biroli2024::superclass_speciation_time(const NoisingProcess& process) const {
@@ -212,7 +220,7 @@ double Biroli2024::superclass_speciation_time(const NoisingProcess& process) con
   const double critical = critical_square_c([&](double square_c) { return two_levels(square_c).branch_agreement; },
                                             1.0 / static_cast<double>(mixture_.branches[0]));
   const double tau = square_distance_ / critical - sigma_ * sigma_;
-  return tau > 0.0 ? process.time_at(tau) : nan;
+  return time_at_positive(process, tau);
 }
 
 double Biroli2024::random_centroid_eigenvalue(bool asymptotic) const {
@@ -247,12 +255,12 @@ double Biroli2024::centroid_eigenvalue() const {
 double Biroli2024::covariance_eigenvalue() const { return mean_square_sigma_ + centroid_eigenvalue(); }
 
 double Biroli2024::speciation_time_spectral(const NoisingProcess& process) const {
-  return process.time_at(covariance_eigenvalue() - 1.0);
+  return time_at_positive(process, covariance_eigenvalue() - 1.0);
 }
 
 double Biroli2024::speciation_time_spectral_asymptotic(const NoisingProcess& process) const {
   if (mixture_.centroids != CentroidKind::random || mixture_.classes == 1) return speciation_time_spectral(process);
-  return process.time_at(mean_square_sigma_ + random_centroid_eigenvalue(true) - 1.0);
+  return time_at_positive(process, mean_square_sigma_ + random_centroid_eigenvalue(true) - 1.0);
 }
 
 bool Biroli2024::centre_known() const {
@@ -269,13 +277,13 @@ double Biroli2024::centre_variance(double tau) const {
 double Biroli2024::drift_instability_time(const NoisingProcess& process) const {
   if (!centre_known()) return nan;
   const auto lambda = [&](double tau) { return centre_variance(tau); };
-  return process.time_at(drift_instability(lambda, square_distance_, sigma_));
+  return time_at_positive(process, drift_instability(lambda, square_distance_, sigma_));
 }
 
 double Biroli2024::curvature_instability_time(const NoisingProcess& process) const {
   if (!centre_known()) return nan;
   const auto lambda = [&](double tau) { return centre_variance(tau); };
-  return process.time_at(curvature_instability(lambda, square_distance_, sigma_));
+  return time_at_positive(process, curvature_instability(lambda, square_distance_, sigma_));
 }
 
 double Biroli2024::effective_dimension(double tau) const {

@@ -30,7 +30,8 @@ inline constexpr double speciation_level = 0.5504004907933275;
 /// hierarchical centroids of unequal weight, and what is listed below) or that there is no such time: a
 /// single class, or classes that overlap so much that the transition never comes. `log_samples` is log n, n
 /// >= 1 (n may be beyond counting). Random centroids are taken as orthogonal of their mean norm, which they
-/// are up to O(d^-1/2). Immutable, local.
+/// are up to O(d^-1/2); in fewer than 64 dimensions, and for more than 4 d of them, that is no longer so and what
+/// depends on it is NaN. Immutable, local.
 class Biroli2024 {
  public:
   /// The parameters must be valid (MixtureParameters::problem()).

@@ -88,7 +88,7 @@ class CrossingFinder {
   /// Time and status; the standard error is left NaN.
   CriticalTime find(std::span<const double> curve) {
     const Crossing crossing = locate(curve, level_, falling_);
-    CriticalTime result{nan, nan, crossing.status};
+    CriticalTime result{.time = nan, .standard_error = nan, .status = crossing.status};
     if (crossing.status != RootStatus::found) return result;
     if (crossing.at_node) {
       result.time = times_[crossing.node];
@@ -134,6 +134,29 @@ void check_shape(std::span<const double> values, std::int64_t units, std::int64_
   }
 }
 
+/// The crossing of a curve of which only every second time is known, the first of them `first`; NaN if there is none.
+double crossing_on_half_grid(std::span<const double> times, std::span<const double> curve, std::size_t first,
+                             double level, const NoisingProcess& process, bool falling) {
+  std::vector<double> fewer_times;
+  std::vector<double> fewer_values;
+  for (std::size_t i = first; i < times.size(); i += 2) {
+    fewer_times.push_back(times[i]);
+    fewer_values.push_back(curve[i]);
+  }
+  if (fewer_times.size() < 4) return nan;
+  return CrossingFinder(fewer_times, process, level, falling).find(fewer_values).time;
+}
+
+double coarse_grid_shift(double time, std::span<const double> times, std::span<const double> curve, double level,
+                         const NoisingProcess& process, bool falling) {
+  double shift = 0.0;
+  for (const std::size_t first : {0U, 1U}) {
+    const double other = crossing_on_half_grid(times, curve, first, level, process, falling);
+    if (std::isfinite(other)) shift = std::max(shift, std::abs(other - time));
+  }
+  return shift;
+}
+
 /// sqrt((n - 1)/n sum (theta_i - mean)^2).
 double jackknife_error(const std::vector<double>& estimates) {
   const double n = static_cast<double>(estimates.size());
@@ -177,6 +200,7 @@ CriticalTime crossing_of_mean(std::span<const double> times, std::span<const dou
   CrossingFinder finder(times, process, level, falling);
   CriticalTime result = finder.find(curve.mean);
   if (result.status != RootStatus::found || units < 2) return result;
+  result.coarse_grid_shift = coarse_grid_shift(result.time, times, curve.mean, level, process, falling);
 
   const std::size_t count = times.size();
   const double others = static_cast<double>(units) - 1.0;
@@ -203,7 +227,12 @@ std::string grid_warning(const std::string& name, const CriticalTime& result, st
   const double last = times.empty() ? nan : times.back();
   switch (result.status) {
     case RootStatus::found:
-      return "";
+      if (!(result.coarse_grid_shift > 4.0 * result.standard_error)) return "";
+      return fmt::format(
+          "{}: the time grid is coarse there; leaving out every second time moves it by more than 4 standard errors: "
+          "use "
+          "more times.",
+          name);
     case RootStatus::before_grid:
       return fmt::format("{} lies before the first time of the grid, {}, if anywhere: start the grid earlier.", name,
                          first);

@@ -19,6 +19,10 @@ struct CriticalTime {
   double time = 0.0;            ///< on the process's clock; NaN unless found
   double standard_error = 0.0;  ///< jackknife over probes; NaN unless found
   RootStatus status = RootStatus::failed;
+  /// How far the crossing moves when every second time of the grid is left out, the larger of both ways; 0 where that
+  /// leaves fewer than 4 times or no crossing, and from find_crossing. A grid that is fine enough keeps it below a few
+  /// standard errors, and its own error is several times smaller.
+  double coarse_grid_shift = 0.0;
 };
 
 /// A curve measured with common random numbers at the times of a grid: mean over independent units (probes).
@@ -49,7 +53,8 @@ struct MeasuredCurve {
                                             std::int64_t units, double level, const NoisingProcess& process,
                                             bool falling);
 
-/// One sentence for a critical time that is not on the grid: which way to extend it. Empty if found.
+/// One sentence for a critical time that is not on the grid: which way to extend it; or for one on a grid so coarse
+/// that coarse_grid_shift is above 4 standard errors. Empty if found on a grid that is fine enough.
 [[nodiscard]] std::string grid_warning(const std::string& name, const CriticalTime& result,
                                        std::span<const double> times);
 

@@ -27,7 +27,7 @@ from analysis.table import csv_table, text_table
 
 ROOT_STATUS = "found before_grid after_grid not_monotone failed"
 TASK_TABLES = {"task_status": "1", "task_seconds": "s", "task_ranks": "1", "task_attempts": "1"}
-DERIVED = re.compile(r"(_stderr|_status|_theory|_theory_asymptotic|_shift)$")
+DERIVED = re.compile(r"(_stderr|_status|_theory|_theory_asymptotic|_shift|_tolerance)$")
 
 SPECIATION = {"class_agreement", "speciation_time", "speciation_time_spectral", "covariance_eigenvalue"}
 CENTRE = {"drift_instability_time", "curvature_instability_time"}
@@ -36,6 +36,7 @@ COLLAPSE = {"participation", "weight_entropy", "collapse_time", "parent_weight",
 CURVES = {"class_agreement", "superclass_agreement", "participation", "weight_entropy", "parent_weight", "largest_weight",
           "clone_class_agreement", "clone_participation"}
 CRITICAL = {"speciation_time", "superclass_speciation_time", "collapse_time"}  # these have _stderr and _status
+ROOTS = CENTRE | {"speciation_time_spectral"}  # these have _status
 BY_COUNT = COLLAPSE | {"clone_participation", "speciation_time_spectral", "covariance_eigenvalue",
                        "covariance_residual", "collapse_window"}
 
@@ -87,14 +88,14 @@ CASES = {
     "words": Case(sweep("words", """
 [ensemble]
 kind = "gaussian-mixture"
-dimension = 8
+dimension = 64
 classes = 2
 centroids = ["opposite", "random", "simplex"]
 [dataset]
 samples = 20
 """, "variance-exploding", (0.01, 100.0)), {"centroids": ["opposite", "random", "simplex"]},
                   SPECIATION | CENTRE | COLLAPSE, kind="variance-exploding",
-                  attributes={"dimension": 8, "samples": 20}),
+                  attributes={"dimension": 64, "samples": 20}),
     "vectors": Case(sweep("vectors", """
 [ensemble]
 kind = "gaussian-mixture"
@@ -244,8 +245,10 @@ class Layout(unittest.TestCase):
         expected = {*TASK_TABLES, *self.case.variables}
         for name in self.case.variables & (CURVES | CRITICAL):
             expected.add(f"{name}_stderr")
-        for name in self.case.variables & CRITICAL:
+        for name in self.case.variables & (CRITICAL | ROOTS):
             expected.add(f"{name}_status")
+        if '"random"' in self.case.text:
+            expected.add("speciation_time_tolerance")
         if self.case.predicted:
             clones = {"clone_class_agreement", "clone_participation"}
             none = clones | {"parent_weight", "largest_weight"}
@@ -266,7 +269,7 @@ class Layout(unittest.TestCase):
             self.assertEqual(variable.dims, (*axes, "realization", "measure"))
             self.assertEqual(variable.attrs["units"], TASK_TABLES[name])
             return
-        prediction = "_theory" in name or name in ("collapse_time_shift", "collapse_window")
+        prediction = "_theory" in name or name in ("collapse_time_shift", "collapse_window", "speciation_time_tolerance")
         by_count = base in self.case.by_count and name != "speciation_time_spectral_theory_asymptotic"
         dims = [axis for axis in self.case.axes if axis != "samples" or by_count]
         dims += [] if prediction else ["realization"]
@@ -326,7 +329,11 @@ class Layout(unittest.TestCase):
     def test_words(self) -> None:
         data = self.check("words")
         self.is_whole(data)
-        self.assertEqual(data["speciation_time_theory"].attrs["tolerance"], 0.05)
+        # 0.05 on the Ornstein-Uhlenbeck clock, on which the variance t is exp(2 t_OU) - 1.
+        tolerance, predicted = (data[name].sel(centroids="random") for name in ("speciation_time_tolerance",
+                                                                                "speciation_time_theory"))
+        np.testing.assert_allclose(tolerance, np.sinh(0.1) * (1 + predicted), rtol=1e-10)
+        self.assertTrue(np.isnan(data["speciation_time_tolerance"].sel(centroids="opposite")).all())
         self.assertEqual(data["class_agreement_theory"].attrs["tolerance"], 0.05)
         self.assertNotIn("tolerance", data["drift_instability_time_theory"].attrs)
         self.assertIn("orthogonal", data["speciation_time_theory"].attrs["source"])
@@ -334,7 +341,7 @@ class Layout(unittest.TestCase):
     def test_vectors(self) -> None:
         data = self.check("vectors")
         self.is_whole(data)
-        self.assertNotIn("tolerance", data["speciation_time_theory"].attrs)
+        self.assertNotIn("speciation_time_tolerance", data)
 
     def test_zip(self) -> None:
         self.is_whole(self.check("zip"))

@@ -385,6 +385,21 @@ TEST(CollapseTime, ShiftIsThatOfMeasuredCrossings) {
   EXPECT_NEAR(single.collapse_window(std::log(20000.0)), .458, 5e-4);
 }
 
+TEST(SpectralTime, NoneWhereTheCentreIsStableAtAllTimes) {
+  const Biroli2024 single(mixture(64, 1, CentroidKind::random));
+  EXPECT_TRUE(std::isnan(single.speciation_time_spectral(ou)));
+  EXPECT_TRUE(std::isnan(single.speciation_time_spectral_asymptotic(ou)));
+  const Biroli2024 close(mixture(64, 65, CentroidKind::simplex, 0.5));
+  EXPECT_TRUE(std::isnan(close.curvature_instability_time(ve)));
+}
+
+TEST(RandomCentroids, HaveNoPredictionWhereTheyAreFarFromOrthogonal) {
+  EXPECT_TRUE(std::isfinite(Biroli2024(mixture(64, 256, CentroidKind::random)).speciation_time(ou)));
+  EXPECT_TRUE(std::isnan(Biroli2024(mixture(64, 257, CentroidKind::random)).speciation_time(ou)));
+  EXPECT_TRUE(std::isnan(Biroli2024(mixture(63, 4, CentroidKind::random)).speciation_time(ou)));
+  EXPECT_TRUE(std::isnan(Biroli2024(mixture(63, 4, CentroidKind::random)).collapse_time(5.0, ou)));
+}
+
 TEST(CollapseTime, NoneWhereThereIsNone) {
   const Biroli2024 theory(mixture(64, 2, CentroidKind::opposite));
   EXPECT_TRUE(std::isnan(theory.collapse_time(0.0, ou)));

@@ -243,10 +243,23 @@ TEST(CrossingOfMean, OneUnitHasNoError) {
   EXPECT_TRUE(std::isnan(result.standard_error));
 }
 
+TEST(CrossingOfMean, ACoarseGridIsSaidToBeSo) {
+  const NoisingProcess process(ProcessKind::ornstein_uhlenbeck);
+  for (const auto& [count, is_coarse] : {std::pair{9, true}, std::pair{128, false}}) {
+    std::mt19937_64 random(5);
+    const auto times = grid(process, -4.0, 4.0, count);
+    const auto values = scattered_units(times, process, 400, 0.3, 0.05, random);
+    const CriticalTime result = crossing_of_mean(times, values, 400, 0.5, process, true);
+    ASSERT_EQ(result.status, RootStatus::found);
+    EXPECT_EQ(result.coarse_grid_shift > 4.0 * result.standard_error, is_coarse) << count;
+    EXPECT_EQ(grid_warning("speciation_time", result, times).find("coarse") != std::string::npos, is_coarse) << count;
+  }
+}
+
 TEST(GridWarning, SaysWhichWayToExtend) {
   const std::vector<double> times{0.25, 4.0};
   const auto warning = [&](RootStatus status) {
-    return grid_warning("collapse_time", CriticalTime{0.0, 0.0, status}, times);
+    return grid_warning("collapse_time", CriticalTime{.time = 0.0, .standard_error = 0.0, .status = status}, times);
   };
   EXPECT_EQ(warning(RootStatus::found), "");
   EXPECT_THAT(
