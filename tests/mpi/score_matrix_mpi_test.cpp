@@ -56,13 +56,14 @@ class ScoreMatrixMpi : public testing::Test {
   std::vector<double> basis = test::rotation("subspace", d);
 };
 
-// Normal values sqrt(K/tau) (1 -+ sqrt((d - m)/K)), tangent ones sqrt(K tau)/(1 + tau) (1 -+ sqrt(m/K)), as far as
-// Marchenko-Pastur edges hold at this size; K = 4 d by default.
+// Normal values are sqrt(1/tau) (sqrt(K) -+ sqrt(d - m)). The tangent ones are so much smaller that they are those of
+// what the d - m normal columns leave of the tangent columns, K - d + m dimensions: sqrt(tau)/(1 + tau) (sqrt(K - d +
+// m) -+ sqrt(m)). Edges of Marchenko and Pastur, as far as they hold at this size; K = 4 d by default.
 TEST_F(ScoreMatrixMpi, LinearGaussianDataHaveTheirDimensionAndEdges) {
   const double normal = std::sqrt(probes / tau);
-  const double tangent = std::sqrt(probes * tau) / (1.0 + tau);
-  const double normal_width = std::sqrt((d - m) / probes);
-  const double tangent_width = std::sqrt(m / probes);
+  const double normal_width = std::sqrt((d - m) / tau);
+  const double tangent = std::sqrt((probes - (d - m)) * tau) / (1.0 + tau);
+  const double tangent_width = std::sqrt(m * tau) / (1.0 + tau);
   for (const ScoreRows rows : {ScoreRows::plain, ScoreRows::centred, ScoreRows::antithetic}) {
     const TallSingularValues found = values_of({.sigma = std::sqrt(tau), .rows = rows});
     const std::vector<double>& s = found.values;
@@ -72,14 +73,15 @@ TEST_F(ScoreMatrixMpi, LinearGaussianDataHaveTheirDimensionAndEdges) {
     RecordProperty("edges_" + std::to_string(static_cast<int>(rows)),
                    std::to_string(s[0]) + " " + std::to_string(s[d - m - 1]) + " " + std::to_string(s[d - m]) + " " +
                        std::to_string(s[d - 1]));
-    EXPECT_NEAR(s[0], normal * (1.0 + normal_width), 0.08 * normal);
-    EXPECT_NEAR(s[d - m - 1], normal * (1.0 - normal_width), 0.08 * normal);
-    EXPECT_NEAR(s[d - 1], tangent * (1.0 - tangent_width), 0.15 * tangent);
+    EXPECT_NEAR(s[0], normal + normal_width, 0.05 * normal);
+    EXPECT_NEAR(s[d - m - 1], normal - normal_width, 0.05 * normal);
+    EXPECT_NEAR(s[d - 1], tangent - tangent_width, 0.05 * tangent);
     if (rows == ScoreRows::plain) {
-      // The score at x_0 adds an outlier sqrt(K) |s(x_0)| among the tangent values.
-      EXPECT_GT(s[d - m], 3.0 * tangent * (1.0 + tangent_width));
+      // The score at x_0 adds an outlier of order sqrt(K) |s(x_0)| among the tangent values.
+      EXPECT_GT(s[d - m], 3.0 * (tangent + tangent_width));
+      EXPECT_NEAR(s[d - m + 1], tangent + tangent_width, 0.05 * tangent);
     } else {
-      EXPECT_NEAR(s[d - m], tangent * (1.0 + tangent_width), 0.15 * tangent);
+      EXPECT_NEAR(s[d - m], tangent + tangent_width, 0.05 * tangent);
     }
   }
 }
