@@ -24,7 +24,6 @@ namespace diffphase {
 
 namespace {
 
-constexpr std::int64_t most_rows_below = 4096;
 constexpr int triangle_tag = 271;
 constexpr std::size_t message_numbers = std::size_t{1} << 23;
 
@@ -33,7 +32,7 @@ class Pieces {
  public:
   Pieces(const TaskGroup& group, std::int64_t columns, std::int64_t rows, std::int64_t most_rows) : rows_(rows) {
     const double operations_per_row = 2.0 * static_cast<double>(columns) * static_cast<double>(columns);
-    size_ = std::clamp<std::int64_t>(static_cast<std::int64_t>(1e9 / operations_per_row), 64, most_rows);
+    size_ = std::clamp<std::int64_t>(static_cast<std::int64_t>(4e9 / operations_per_row), 64, most_rows);
     std::array<std::int64_t, 1> count{(rows + size_ - 1) / size_};
     group.comm().maximum(count);
     count_ = count[0];
@@ -212,9 +211,10 @@ std::vector<double> gram_eigenvalues(const TaskGroup& group, std::int64_t column
 
 std::vector<double> tsqr_singular_values(const TaskGroup& group, std::int64_t columns, std::span<const double> rows) {
   const auto n = static_cast<std::size_t>(columns);
-  const Pieces pieces(group, columns, static_cast<std::int64_t>(rows.size() / n), most_rows_below);
+  const std::int64_t most_rows = std::clamp<std::int64_t>(4 * columns, 1024, 4096);
+  const Pieces pieces(group, columns, static_cast<std::int64_t>(rows.size() / n), most_rows);
   std::vector<Triangle> triangle;
-  group.run_guarded([&] { triangle.emplace_back(columns, most_rows_below); });
+  group.run_guarded([&] { triangle.emplace_back(columns, most_rows); });
   for (std::int64_t p = 0; p < pieces.count(); ++p) {
     group.run_guarded([&] {
       triangle.front().add(

@@ -45,6 +45,7 @@ struct CountEstimate {
 /// A density on a grid, smoothed with a Gaussian kernel of standard deviation `width`: its integral over the real line
 /// is the dimension of the operator.
 struct SmoothedDensity {
+  std::string kernel = "gaussian";
   double width = 0.0;
   std::vector<double> grid;
   std::vector<double> values;
