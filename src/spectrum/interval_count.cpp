@@ -1,0 +1,146 @@
+#include "spectrum/interval_count.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <span>
+#include <stdexcept>
+#include <vector>
+
+#include "spectrum/probe_vectors.hpp"
+
+extern "C" {
+void dsytrf_(const char* triangle, const int* n, double* matrix, const int* stride, int* pivots, double* work,
+             const int* work_size, int* info);
+}
+
+namespace diffphase {
+
+namespace {
+
+// The operator as a matrix on the root, empty elsewhere, made of its products with unit vectors.
+std::vector<double> matrix_on_root(const TaskGroup& group, const SymmetricOperator& op) {
+  constexpr std::int64_t block = 32;
+  const auto size = static_cast<std::size_t>(op.size);
+  const auto local = static_cast<std::size_t>(op.local_size);
+  const std::int64_t first = first_local_index(group, op.local_size);
+  std::vector<double> matrix;
+  std::vector<double> in;
+  std::vector<double> out;
+  std::vector<double> whole;
+  group.run_guarded([&] {
+    if (group.comm().is_root()) matrix.resize(size * size);
+    in.resize(block * local);
+    out.resize(in.size());
+    whole.resize(block * size);
+  });
+  for (std::int64_t row = 0; row < op.size; row += block) {
+    const std::int64_t rows = std::min(block, op.size - row);
+    std::fill(in.begin(), in.end(), 0.0);
+    std::fill(whole.begin(), whole.end(), 0.0);
+    for (std::int64_t v = 0; v < rows; ++v) {
+      const std::int64_t own = row + v - first;
+      if (own >= 0 && own < op.local_size) in[static_cast<std::size_t>(v * op.local_size + own)] = 1.0;
+    }
+    const std::size_t used = static_cast<std::size_t>(rows) * local;
+    op.apply(rows, std::span<const double>(in).first(used), std::span(out).first(used));
+    for (std::size_t v = 0; v < static_cast<std::size_t>(rows); ++v) {
+      std::copy_n(out.data() + v * local, local, whole.data() + v * size + static_cast<std::size_t>(first));
+    }
+    const auto made = std::span(whole).first(static_cast<std::size_t>(rows) * size);
+    group.comm().sum(made);
+    if (!matrix.empty()) std::copy(made.begin(), made.end(), matrix.begin() + row * op.size);
+    group.agree();
+  }
+  return matrix;
+}
+
+double largest_row_sum(const std::vector<double>& matrix, std::size_t n) {
+  double largest = 0.0;
+  for (std::size_t i = 0; i < n; ++i) {
+    double sum = 0.0;
+    for (std::size_t j = 0; j < n; ++j) sum += std::abs(matrix[i * n + j]);
+    if (!std::isfinite(sum)) throw std::runtime_error("count of eigenvalues: the operator yields infinite numbers");
+    largest = std::max(largest, sum);
+  }
+  return largest;
+}
+
+// Bunch and Kaufman's 2 x 2 blocks (marked by negative pivots, in pairs) have one eigenvalue of either sign.
+std::int64_t negative_blocks(const std::vector<double>& factor, const std::vector<int>& pivots) {
+  const std::size_t n = pivots.size();
+  std::int64_t negative = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    if (pivots[i] > 0) {
+      negative += factor[i * n + i] < 0.0 ? 1 : 0;
+    } else {
+      ++negative;
+      ++i;
+    }
+  }
+  return negative;
+}
+
+// Eigenvalues below x.
+std::int64_t inertia(std::vector<double> matrix, int n, double x) {
+  if (std::isinf(x)) return x > 0.0 ? n : 0;
+  for (int i = 0; i < n; ++i) matrix[static_cast<std::size_t>(i) * static_cast<std::size_t>(n + 1)] -= x;
+  const int work_size = 64 * n;
+  int info = 0;
+  std::vector<int> pivots(static_cast<std::size_t>(n));
+  std::vector<double> work(static_cast<std::size_t>(work_size));
+  dsytrf_("L", &n, matrix.data(), &n, pivots.data(), work.data(), &work_size, &info);
+  if (info < 0) throw std::runtime_error(fmt::format("dsytrf of a {0} x {0} matrix failed ({1})", n, info));
+  return negative_blocks(matrix, pivots);
+}
+
+// Rounding errors of the factorisations as a shift of the matrix.
+double rounding_of(const std::vector<double>& matrix, int n) {
+  const double norm = largest_row_sum(matrix, static_cast<std::size_t>(n));
+  return 4.0 * n * std::numeric_limits<double>::epsilon() * std::max(norm, 1e-300);
+}
+
+}  // namespace
+
+CountEstimate count_by_inertia(const TaskGroup& group, const SymmetricOperator& op, double lower, double upper) {
+  if (!(lower < upper)) throw std::invalid_argument("count of eigenvalues: an interval needs its ends in order");
+  if (op.size > max_inertia_size) {
+    throw std::invalid_argument(fmt::format("count of eigenvalues: {} dimensions are too many to factorise", op.size));
+  }
+  const std::vector<double> matrix = matrix_on_root(group, op);
+  const auto n = static_cast<int>(op.size);
+  double rounding = 0.0;
+  group.run_guarded([&] {
+    if (group.comm().is_root()) rounding = rounding_of(matrix, n);
+  });
+  // Below lower - rounding, lower + rounding, upper - rounding, upper + rounding.
+  std::array<std::int64_t, 4> below{};
+  for (std::size_t i = 0; i < below.size(); ++i) {
+    group.run_guarded([&] {
+      const double x = (i < 2 ? lower : upper) + (i % 2 == 0 ? -rounding : rounding);
+      if (group.comm().is_root()) below[i] = inertia(matrix, n, x);
+    });
+  }
+  group.comm().broadcast(std::span<std::int64_t>(below));
+  const auto least = static_cast<double>(std::max<std::int64_t>(0, below[2] - below[1]));
+  const auto most = static_cast<double>(below[3] - below[0]);
+  return {0.5 * (least + most), 0.0, 0.0, 0.5 * (most - least)};
+}
+
+IntervalCount count_eigenvalues(const TaskGroup& group, const SymmetricOperator& op, double lower, double upper,
+                                const RandomStream& stream, const DensitySettings& settings,
+                                const DeflatedSpace& deflated, std::int64_t inertia_size) {
+  const std::int64_t limit = std::min(inertia_size, max_inertia_size);
+  if (op.size <= limit) {
+    return {count_by_inertia(group, op, lower, upper), "inertia",
+            fmt::format("{} dimensions, at most {}: the matrix can be factorised", op.size, limit)};
+  }
+  return {spectral_density(group, op, stream, settings, deflated).count(lower, upper), "density",
+          fmt::format("{} dimensions, more than {}: only products are affordable", op.size, limit)};
+}
+
+}  // namespace diffphase

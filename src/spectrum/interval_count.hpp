@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "parallel/task_group.hpp"
+#include "random/random_stream.hpp"
+#include "spectrum/spectral_density.hpp"
+#include "spectrum/symmetric_operator.hpp"
+
+namespace diffphase {
+
+/// Eigenvalues in (lower, upper], either of which may be infinite.
+struct IntervalCount {
+  /// By inertia: value +- bound holds whatever rounding does, so bound is the number of eigenvalues that rounding
+  /// cannot tell from an end; no statistical error and no bias.
+  CountEstimate count;
+  std::string method;  ///< "inertia" or "density"
+  std::string reason;  ///< why this method
+};
+
+/// Size up to which an operator is formed as a matrix on one rank: a factorisation takes about half a second.
+inline constexpr std::int64_t max_inertia_size = 2048;
+
+/// Exact: the operator is formed on the root and A - x I = L D L^T (LAPACK's dsytrf) on both sides of both ends; by
+/// Sylvester's law D has as many negative eigenvalues as A has below x. Collective over the group; throws
+/// std::invalid_argument where the ends are not in order or the operator is larger than max_inertia_size, GroupError,
+/// Stopped, on every rank. Memory on the root: 2 matrices; elsewhere 64 whole vectors.
+[[nodiscard]] CountEstimate count_by_inertia(const TaskGroup& group, const SymmetricOperator& op, double lower,
+                                             double upper);
+
+/// By inertia where the operator has at most `inertia_size` <= max_inertia_size dimensions, by density elsewhere.
+/// Collective as these.
+[[nodiscard]] IntervalCount count_eigenvalues(const TaskGroup& group, const SymmetricOperator& op, double lower,
+                                              double upper, const RandomStream& stream, const DensitySettings& settings,
+                                              const DeflatedSpace& deflated = {},
+                                              std::int64_t inertia_size = max_inertia_size);
+
+}  // namespace diffphase
