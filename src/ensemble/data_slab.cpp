@@ -86,10 +86,17 @@ DataSlab zero_slab(const SlabLayout& layout) {
   return slab;
 }
 
-TrainingSetDraw::TrainingSetDraw(const Ensemble& ensemble, const SlabLayout& layout) : ensemble_(ensemble) {
+TrainingSetDraw::TrainingSetDraw(const Ensemble& ensemble, const SlabLayout& layout, bool single)
+    : ensemble_(ensemble), single_(single) {
   require_columns(layout, ensemble);
-  slab_ = zero_slab(layout);
-  if (ensemble.has_classes()) slab_.labels.resize(static_cast<std::size_t>(layout.local_rows()));
+  if (single) {
+    slab_.layout = layout;
+    single_slab_.layout = layout;
+    single_slab_.values.resize(static_cast<std::size_t>(layout.local_rows() * layout.local_columns()));
+  } else {
+    slab_ = zero_slab(layout);
+  }
+  if (!single && ensemble.has_classes()) slab_.labels.resize(static_cast<std::size_t>(layout.local_rows()));
   sampler_ = ensemble.sampler(layout.first_column(), layout.local_columns());
   // The number of steps is the same on all ranks: it follows from the largest of their parts.
   const std::int64_t columns = std::max<std::int64_t>(1, layout.most_local_columns());
@@ -117,23 +124,35 @@ void TrainingSetDraw::prepare() {
 
 void TrainingSetDraw::draw() {
   const SlabLayout& layout = slab_.layout;
-  const auto columns = static_cast<std::size_t>(layout.local_columns());
   const std::int64_t end = std::min(layout.local_rows(), next_row_ + rows_per_step_);
   while (next_row_ < end) {
     // Rows that follow each other here follow each other in the whole matrix up to the end of a block.
     const std::int64_t block_end = (next_row_ / SlabLayout::block + 1) * SlabLayout::block;
     const std::int64_t rows = std::min(end, block_end) - next_row_;
-    const std::int64_t first = layout.global_row(next_row_);
-    sampler_->draw(
-        first, rows,
-        std::span(slab_.values)
-            .subspan(static_cast<std::size_t>(next_row_) * columns, static_cast<std::size_t>(rows) * columns));
-    for (std::int64_t i = 0; ensemble_.has_classes() && i < rows; ++i) {
-      slab_.labels[static_cast<std::size_t>(next_row_ + i)] = narrow_label(ensemble_.label(first + i));
-    }
+    draw_rows(rows);
     next_row_ += rows;
   }
 }
+
+void TrainingSetDraw::draw_rows(std::int64_t rows) {
+  const auto columns = static_cast<std::size_t>(slab_.layout.local_columns());
+  const auto at = static_cast<std::size_t>(next_row_) * columns;
+  const auto size = static_cast<std::size_t>(rows) * columns;
+  const std::int64_t first = slab_.layout.global_row(next_row_);
+  if (single_) {
+    drawn_.resize(size);
+    sampler_->draw(first, rows, drawn_);
+    std::transform(drawn_.begin(), drawn_.end(), single_slab_.values.begin() + static_cast<std::ptrdiff_t>(at),
+                   [](double value) { return static_cast<float>(value); });
+    return;
+  }
+  sampler_->draw(first, rows, std::span(slab_.values).subspan(at, size));
+  for (std::int64_t i = 0; ensemble_.has_classes() && i < rows; ++i) {
+    slab_.labels[static_cast<std::size_t>(next_row_ + i)] = narrow_label(ensemble_.label(first + i));
+  }
+}
+
+SinglePrecisionSlab TrainingSetDraw::take_single() { return std::move(single_slab_); }
 
 DataSlab TrainingSetDraw::take() { return std::move(slab_); }
 
@@ -155,29 +174,6 @@ DataSlab centroid_matrix(const GaussianMixture& mixture, const SlabLayout& layou
     if (mixture.superclasses() > 0) slab.labels.push_back(narrow_label(mixture.superclass(c)));
   }
   return slab;
-}
-
-void fetch_rows(const TaskGroup& group, const DataSlab& slab, std::span<const std::int64_t> rows,
-                std::span<double> out) {
-  const SlabLayout& layout = slab.layout;
-  const auto columns = static_cast<std::size_t>(layout.local_columns());
-  if (out.size() != rows.size() * columns) throw std::logic_error("fetch_rows: the output has the wrong size");
-  // Every rank has the same rows, so this throws everywhere or nowhere.
-  for (const std::int64_t row : rows) {
-    if (row < 0 || row >= layout.rows) {
-      throw std::out_of_range(fmt::format("fetch_rows: row {} of a matrix of {} rows", row, layout.rows));
-    }
-  }
-  for (std::size_t i = 0; i < rows.size(); ++i) {
-    const std::span<double> part = out.subspan(i * columns, columns);
-    if (layout.holds(rows[i])) {
-      const std::span<const double> stored = slab.row(layout.local_row(rows[i]));
-      std::copy(stored.begin(), stored.end(), part.begin());
-    } else {
-      std::fill(part.begin(), part.end(), 0.0);
-    }
-  }
-  if (layout.partition == Partition::component) group.comm().sum(out);
 }
 
 }  // namespace diffphase

@@ -7,7 +7,6 @@
 
 #include "ensemble/ensemble.hpp"
 #include "ensemble/gaussian_mixture.hpp"
-#include "parallel/task_group.hpp"
 
 namespace diffphase {
 
@@ -49,6 +48,12 @@ struct DataSlab {
   [[nodiscard]] std::span<double> row(std::int64_t local);
 };
 
+/// A slab stored in single precision. Memory: 4 local_rows local_columns bytes.
+struct SinglePrecisionSlab {
+  SlabLayout layout;
+  std::vector<float> values;  ///< local_rows x local_columns, row-major
+};
+
 /// A slab of zeros without labels. Local.
 [[nodiscard]] DataSlab zero_slab(const SlabLayout& layout);
 
@@ -62,19 +67,25 @@ class TrainingSetDraw {
  public:
   /// `ensemble` must outlive it. The layout may leave out columns that are zero in every row; throws std::logic_error
   /// if it has other columns than the ensemble.
-  TrainingSetDraw(const Ensemble& ensemble, const SlabLayout& layout);
+  /// Stored in single precision, the doubles of one step at a time are kept beside it.
+  TrainingSetDraw(const Ensemble& ensemble, const SlabLayout& layout, bool single = false);
 
   [[nodiscard]] std::int64_t steps() const { return preparations_ + draws_; }
   void step();
-  /// The slab, after the last step.
+  /// The slab, after the last step: the second, without labels, if stored in single precision.
   [[nodiscard]] DataSlab take();
+  [[nodiscard]] SinglePrecisionSlab take_single();
 
  private:
   void prepare();
   void draw();
+  void draw_rows(std::int64_t rows);
 
   const Ensemble& ensemble_;
+  bool single_;
   DataSlab slab_;
+  SinglePrecisionSlab single_slab_;
+  std::vector<double> drawn_;  // rows to be rounded
   std::unique_ptr<RowSampler> sampler_;
   std::int64_t vectors_per_step_ = 1;
   std::int64_t rows_per_step_ = 1;
@@ -90,11 +101,5 @@ class TrainingSetDraw {
 /// The centroid matrix, one row per class (layout.rows = classes), labels = superclass where hierarchical.
 /// Local.
 [[nodiscard]] DataSlab centroid_matrix(const GaussianMixture& mixture, const SlabLayout& layout);
-
-/// Local columns of the given global rows, `rows.size()` x layout.local_columns() into `out`, on every rank.
-/// Collective over the group (a sum over owners for the component partition); rows must be in [0,
-/// layout.rows).
-void fetch_rows(const TaskGroup& group, const DataSlab& slab, std::span<const std::int64_t> rows,
-                std::span<double> out);
 
 }  // namespace diffphase

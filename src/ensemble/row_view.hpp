@@ -2,17 +2,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "ensemble/data_slab.hpp"
+#include "parallel/task_group.hpp"
 
 namespace diffphase {
-
-/// A slab stored in single precision. Memory: 4 local_rows local_columns bytes.
-struct SinglePrecisionSlab {
-  SlabLayout layout;
-  std::vector<float> values;  ///< local_rows x local_columns, row-major
-};
 
 /// The slab rounded to single precision. Local.
 [[nodiscard]] SinglePrecisionSlab single_precision(const DataSlab& slab);
@@ -49,5 +45,9 @@ class RowView {
   const double* doubles_ = nullptr;
   const float* singles_ = nullptr;
 };
+
+/// Local columns of the given global rows, `rows.size()` x local columns into `out`, on every rank. Collective over the
+/// group (a sum over owners for the component partition); rows must be in [0, layout.rows), or std::out_of_range.
+void fetch_rows(const TaskGroup& group, RowView view, std::span<const std::int64_t> rows, std::span<double> out);
 
 }  // namespace diffphase

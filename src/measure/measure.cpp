@@ -1,10 +1,16 @@
 #include "measure/measure.hpp"
 
 #include <algorithm>
+#include <numeric>
+#include <utility>
 
 #include "measure/clones.hpp"
 #include "measure/collapse.hpp"
+#include "measure/dimension.hpp"
+#include "measure/gap.hpp"
+#include "measure/lost_directions.hpp"
 #include "measure/speciation.hpp"
+#include "measure/spectrum.hpp"
 
 namespace diffphase {
 
@@ -18,6 +24,35 @@ std::int64_t TaskParameters::dimension() const {
 std::int64_t TaskParameters::nonzero_columns() const {
   if (manifold) return manifold->nonzero_columns();
   return sphere ? sphere->span() : dimension();
+}
+
+std::size_t DimensionSpec::size() const {
+  return std::visit([](const auto& values) { return values.size(); }, coordinate);
+}
+
+MeasureOption integer_option(std::string name, double value, double minimum, double maximum, std::string meaning) {
+  return {.name = std::move(name),
+          .value = value,
+          .minimum = minimum,
+          .maximum = maximum,
+          .integer = true,
+          .meaning = std::move(meaning)};
+}
+
+MeasureOption number_option(std::string name, double value, double minimum, double maximum, std::string meaning) {
+  MeasureOption option = integer_option(std::move(name), value, minimum, maximum, std::move(meaning));
+  option.integer = false;
+  return option;
+}
+
+MeasureOption word_option(std::string name, std::string meaning, std::vector<std::string> words) {
+  return {.name = std::move(name), .integer = false, .meaning = std::move(meaning), .words = std::move(words)};
+}
+
+std::vector<std::int64_t> counting_up(std::int64_t count) {
+  std::vector<std::int64_t> numbers(static_cast<std::size_t>(count));
+  std::iota(numbers.begin(), numbers.end(), std::int64_t{0});
+  return numbers;
 }
 
 std::unique_ptr<Ensemble> make_ensemble(const TaskParameters& task) {
@@ -34,8 +69,13 @@ std::unique_ptr<Ensemble> make_ensemble(const TaskParameters& task) {
 const std::vector<const Measure*>& measures() {
   static const SpeciationMeasure speciation;
   static const CollapseMeasure collapse;
+  static const SpectrumMeasure spectrum;
+  static const GapMeasure gap;
+  static const DimensionMeasure dimension;
+  static const LostDirectionsMeasure lost_directions;
   static const ClonesMeasure clones;
-  static const std::vector<const Measure*> all{&speciation, &collapse, &clones};
+  static const std::vector<const Measure*> all{&speciation, &collapse,        &spectrum, &gap,
+                                               &dimension,  &lost_directions, &clones};
   return all;
 }
 

@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <variant>
 #include <vector>
 
 #include "ensemble/dataset_file.hpp"
@@ -39,8 +40,10 @@ struct TaskParameters {
   std::int64_t realization = 0;
   Hash128 ensemble;  ///< hash of the ensemble point: key of the random streams
 
-  std::map<std::string, double> options;     ///< the measure's numbers (probes, ...), defaults filled in
-  std::map<std::string, std::string> words;  ///< the measure's words, defaults filled in
+  std::map<std::string, double> options;             ///< the measure's numbers (probes, ...), defaults filled in
+  std::map<std::string, std::string> words;          ///< the measure's words, defaults filled in
+  std::map<std::string, std::vector<double>> lists;  ///< the measure's lists; absent where not given
+  bool mixed_precision = false;                      ///< data are stored as float, all arithmetic is in double
 
   [[nodiscard]] std::int64_t dimension() const;
   /// Coordinates of the data from this one on are zero in every row.
@@ -50,10 +53,26 @@ struct TaskParameters {
 /// One draw of the ensemble that the task's data come from; nullptr for files. Local.
 [[nodiscard]] std::unique_ptr<Ensemble> make_ensemble(const TaskParameters& task);
 
+/// A dimension of its own that variables of a measure have, with its coordinate. Where tasks of a sweep have different
+/// lengths of it, the results have the longest, and NaN where a task has nothing.
+struct DimensionSpec {
+  std::string name;
+  std::variant<std::vector<double>, std::vector<std::int64_t>, std::vector<std::string>> coordinate;
+  std::string units;  ///< as of a VariableSpec; empty for words
+  std::string long_name;
+
+  [[nodiscard]] std::size_t size() const;
+};
+
+/// 0, 1, ..., count - 1: the coordinate of things that are counted.
+[[nodiscard]] std::vector<std::int64_t> counting_up(std::int64_t count);
+
 /// One variable of the results file that a measure fills. Its dims there: the sweep axes it depends on,
 /// `samples` if per_sample, `realization` unless prediction, then `dims`.
 struct VariableSpec {
-  enum class Kind { number, status };
+  /// status: values are those of RootStatus (transition/critical_time.hpp); flags: those of `flag_meanings`, 0, 1, ...,
+  /// and one more where missing
+  enum class Kind { number, status, flags };
 
   std::string name;
   std::string units;  ///< "1" for pure numbers; "time": replaced by the units of the process's clock
@@ -63,7 +82,8 @@ struct VariableSpec {
   bool prediction = false;        ///< theory: no realization, filled by predict()
   std::vector<std::string> dims;  ///< after realization; "time" or one of the measure's own dims
   double tolerance = 0.0;         ///< of a prediction that only approximates: deviations below it are expected
-  Kind kind = Kind::number;       ///< status: values are those of RootStatus (transition/critical_time.hpp)
+  Kind kind = Kind::number;
+  std::vector<std::string> flag_meanings{};  ///< of flags: words without blanks
 };
 
 /// Values of one variable for one task: [count of the request, if per_sample][dims...], row-major.
@@ -82,6 +102,7 @@ struct TaskRequest {
 struct MeasureResult {
   std::vector<VariableValues> variables;  ///< complete on rank 0 of the group, empty elsewhere
   std::vector<std::string> warnings;      ///< on rank 0 of the group
+  std::vector<std::string> notes;         ///< how it was computed, for the log; on rank 0 of the group
 };
 
 /// Predicted work and memory of a task; decides group size, order in the queue and `diffphase plan`.
@@ -101,8 +122,15 @@ struct MeasureOption {
   double maximum = 0.0;
   bool integer = true;
   std::string meaning;
-  std::vector<std::string> words;  ///< not empty: the option is a word, one of these, the first is the default
+  std::vector<std::string> words{};  ///< not empty: the option is a word, one of these, the first is the default
+  bool list = false;                 ///< the option is a list of numbers, absent unless given
 };
+
+[[nodiscard]] MeasureOption integer_option(std::string name, double value, double minimum, double maximum,
+                                           std::string meaning);
+[[nodiscard]] MeasureOption number_option(std::string name, double value, double minimum, double maximum,
+                                          std::string meaning);
+[[nodiscard]] MeasureOption word_option(std::string name, std::string meaning, std::vector<std::string> words);
 
 /// A measured quantity: declares its variables, costs, predictions, and computes one task. One file each in
 /// measure/.
@@ -122,6 +150,12 @@ class Measure {
   /// The variables that exist for this kind of data, predictions included. The same for all points of a sweep
   /// that differ only in numbers.
   [[nodiscard]] virtual std::vector<VariableSpec> variables(const TaskParameters& task) const = 0;
+
+  /// The dimensions, beside time, that variables() name.
+  [[nodiscard]] virtual std::vector<DimensionSpec> dimensions(const TaskParameters& /*task*/) const { return {}; }
+
+  /// Whether the measure knows data stored in single precision.
+  [[nodiscard]] virtual bool knows_mixed_precision() const { return false; }
 
   [[nodiscard]] virtual Cost cost(const TaskParameters& task, const TaskRequest& request) const = 0;
 

@@ -4,6 +4,8 @@
 #include <memory>
 #include <string>
 
+#include "ensemble/row_view.hpp"
+
 namespace diffphase {
 
 ProbeStarts::ProbeStarts(const TaskParameters& task)
@@ -109,38 +111,62 @@ Cost draw_cost(const TaskParameters& task, Partition partition, std::int64_t cou
 
 namespace {
 
-DataSlab make_columns(const TaskGroup& group, const TaskParameters& task, Partition partition, std::int64_t count,
-                      std::int64_t columns) {
+SlabLayout layout_of(const TaskGroup& group, const TaskParameters& task, Partition partition, std::int64_t count,
+                     std::int64_t columns) {
   constexpr std::int64_t block = SlabLayout::block;
   SlabLayout layout{.partition = partition,
                     .rows = (count + block - 1) / block * block,
                     .columns = columns,
                     .ranks = group.comm().size(),
                     .rank = group.comm().rank()};
-  if (task.file) {
-    layout.rows = std::min(layout.rows, task.file_summary.rows);
-    return read_dataset(group, *task.file, task.file_summary, layout);
+  if (task.file) layout.rows = std::min(layout.rows, task.file_summary.rows);
+  return layout;
+}
+
+// A drawing with its ensemble, all steps done.
+class FinishedDraw {
+ public:
+  FinishedDraw(const TaskGroup& group, const TaskParameters& task, const SlabLayout& layout, bool single) {
+    group.run_guarded([&] {
+      ensemble_ = make_ensemble(task);
+      draw_ = std::make_unique<TrainingSetDraw>(*ensemble_, layout, single);
+    });
+    for (std::int64_t i = 0; i < draw_->steps(); ++i) group.run_guarded([&] { draw_->step(); });
   }
-  std::unique_ptr<Ensemble> ensemble;
-  std::unique_ptr<TrainingSetDraw> draw;
-  group.run_guarded([&] {
-    ensemble = make_ensemble(task);
-    draw = std::make_unique<TrainingSetDraw>(*ensemble, layout);
-  });
-  for (std::int64_t i = 0; i < draw->steps(); ++i) group.run_guarded([&] { draw->step(); });
-  return draw->take();
+  [[nodiscard]] TrainingSetDraw& operator*() const { return *draw_; }
+
+ private:
+  std::unique_ptr<Ensemble> ensemble_;
+  std::unique_ptr<TrainingSetDraw> draw_;
+};
+
+DataSlab make_columns(const TaskGroup& group, const TaskParameters& task, const SlabLayout& layout) {
+  if (task.file) return read_dataset(group, *task.file, task.file_summary, layout);
+  return (*FinishedDraw(group, task, layout, false)).take();
 }
 
 }  // namespace
 
 DataSlab make_training_set(const TaskGroup& group, const TaskParameters& task, Partition partition,
                            std::int64_t count) {
-  return make_columns(group, task, partition, count, task.dimension());
+  return make_columns(group, task, layout_of(group, task, partition, count, task.dimension()));
 }
 
 DataSlab make_nonzero_training_set(const TaskGroup& group, const TaskParameters& task, Partition partition,
                                    std::int64_t count) {
-  return make_columns(group, task, partition, count, task.nonzero_columns());
+  return make_columns(group, task, layout_of(group, task, partition, count, task.nonzero_columns()));
+}
+
+SinglePrecisionSlab make_single_precision_training_set(const TaskGroup& group, const TaskParameters& task,
+                                                       Partition partition, std::int64_t count) {
+  const SlabLayout layout = layout_of(group, task, partition, count, task.nonzero_columns());
+  if (task.file) {
+    const DataSlab slab = make_columns(group, task, layout);
+    SinglePrecisionSlab rounded;
+    group.run_guarded([&] { rounded = single_precision(slab); });
+    return rounded;
+  }
+  return (*FinishedDraw(group, task, layout, true)).take_single();
 }
 
 }  // namespace diffphase

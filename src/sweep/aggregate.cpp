@@ -34,13 +34,31 @@ std::vector<std::int64_t> counting(std::int64_t size) {
   return numbers;
 }
 
-std::vector<std::int8_t> as_statuses(const std::vector<double>& values) {
-  std::vector<std::int8_t> statuses;
-  statuses.reserve(values.size());
-  for (const double v : values) {
-    statuses.push_back(v == v ? static_cast<std::int8_t>(v) : static_cast<std::int8_t>(RootStatus::failed));
+std::vector<std::int8_t> as_flags(const std::vector<double>& values, std::int8_t missing_flag) {
+  std::vector<std::int8_t> flags;
+  flags.reserve(values.size());
+  for (const double v : values) flags.push_back(v == v ? static_cast<std::int8_t>(v) : missing_flag);
+  return flags;
+}
+
+std::size_t product(std::span<const std::size_t> shape) {
+  std::size_t size = 1;
+  for (const std::size_t length : shape) size *= length;
+  return size;
+}
+
+// Copies a row-major array into the corner of another that is as long or longer in every dimension.
+void place(std::span<const double> values, std::span<const std::size_t> shape, std::span<const std::size_t> whole,
+           std::span<double> out) {
+  if (shape.empty()) {
+    out[0] = values[0];
+    return;
   }
-  return statuses;
+  const std::size_t step = product(shape.subspan(1));
+  const std::size_t out_step = product(whole.subspan(1));
+  for (std::size_t i = 0; i < shape[0]; ++i) {
+    place(values.subspan(i * step, step), shape.subspan(1), whole.subspan(1), out.subspan(i * out_step, out_step));
+  }
 }
 
 // A variable whose predictions have several sources, because centroids are an axis, names them all.
@@ -62,26 +80,64 @@ Aggregator::Aggregator(const Sweep& sweep) : sweep_(sweep) {
 }
 
 void Aggregator::find_slots() {
-  std::map<std::string, std::size_t> known;
   for (const SweepTask& task : sweep_.tasks) {
     if (task.realization != 0) continue;
-    for (VariableSpec& spec : task.measure().variables(sweep_.parameters(task))) {
-      const auto [place, is_new] = known.try_emplace(spec.name, slots_.size());
-      if (!is_new) {
-        merge(slots_[place->second].spec, spec);
-        continue;
-      }
-      Slot slot{.measure = &task.measure(), .spec = std::move(spec), .axes = {}, .inner = 1};
-      for (std::size_t a = 0; a < sweep_.axes.size(); ++a) {
-        if (slot.spec.per_sample || sweep_.samples_axis != a) slot.axes.push_back(a);
-      }
-      for (const std::string& dim : slot.spec.dims) {
-        if (dim != "time") throw std::logic_error("aggregate: no axis for dimension " + dim);
-        slot.inner *= sweep_.file.times.size();
-      }
-      slots_.push_back(std::move(slot));
+    first_tasks_[{&task.measure(), task.cell}] = &task;
+    find_dimensions(task);
+  }
+  for (const SweepTask& task : sweep_.tasks) {
+    if (task.realization != 0) continue;
+    for (VariableSpec& spec : task.measure().variables(sweep_.parameters(task))) add_slot(task, std::move(spec));
+  }
+}
+
+void Aggregator::find_dimensions(const SweepTask& task) {
+  for (DimensionSpec& dimension : task.measure().dimensions(sweep_.parameters(task))) {
+    lengths_[{&task.measure(), task.cell}][dimension.name] = dimension.size();
+    const auto known = std::ranges::find(dimensions_, dimension.name, &DimensionSpec::name);
+    if (known == dimensions_.end()) {
+      dimensions_.push_back(std::move(dimension));
+    } else if (dimension.size() > known->size()) {
+      *known = std::move(dimension);
     }
   }
+}
+
+std::size_t Aggregator::length(const std::string& dim) const {
+  if (dim == "time") return sweep_.file.times.size();
+  const auto known = std::ranges::find(dimensions_, dim, &DimensionSpec::name);
+  if (known == dimensions_.end()) throw std::logic_error("aggregate: no axis for dimension " + dim);
+  return known->size();
+}
+
+// Lengths of the slot's own dimensions for the tasks of one cell.
+std::vector<std::size_t> Aggregator::shape_of(const Slot& slot, std::size_t cell) const {
+  std::vector<std::size_t> shape;
+  const auto own = lengths_.find({slot.measure, cell});
+  for (const std::string& dim : slot.spec.dims) {
+    if (dim == "time") {
+      shape.push_back(length(dim));
+    } else {
+      const bool known = own != lengths_.end() && own->second.contains(dim);
+      shape.push_back(known ? own->second.at(dim) : 0);
+    }
+  }
+  return shape;
+}
+
+void Aggregator::add_slot(const SweepTask& task, VariableSpec spec) {
+  const auto known = std::ranges::find_if(slots_, [&](const Slot& slot) { return slot.spec.name == spec.name; });
+  if (known != slots_.end()) {
+    merge(known->spec, spec);
+    return;
+  }
+  Slot slot{.measure = &task.measure(), .spec = std::move(spec), .axes = {}, .shape = {}, .inner = 1};
+  for (std::size_t a = 0; a < sweep_.axes.size(); ++a) {
+    if (slot.spec.per_sample || sweep_.samples_axis != a) slot.axes.push_back(a);
+  }
+  for (const std::string& dim : slot.spec.dims) slot.shape.push_back(length(dim));
+  for (const std::size_t size : slot.shape) slot.inner *= size;
+  slots_.push_back(std::move(slot));
 }
 
 const Hash128& Aggregator::identity(const Measure* measure, std::size_t cell, std::int64_t realization) const {
@@ -117,9 +173,10 @@ void Aggregator::fill_measured(const Slot& slot, const JournalState& journals, s
       const TaskHistory& history = journals.task(identity(slot.measure, point.cell, static_cast<std::int64_t>(r)));
       const auto* found =
           slot.spec.per_sample ? history.value(point.samples, slot.spec.name) : history.value(slot.spec.name);
-      if (found == nullptr || found->size() != slot.inner) continue;
+      const std::vector<std::size_t> shape = shape_of(slot, point.cell);
+      if (found == nullptr || found->size() != product(shape)) continue;
       const std::size_t first = (position(slot, point) * realizations + r) * slot.inner;
-      std::copy(found->begin(), found->end(), values.begin() + static_cast<std::ptrdiff_t>(first));
+      place(*found, shape, slot.shape, std::span(values).subspan(first, slot.inner));
     }
   }
 }
@@ -127,7 +184,8 @@ void Aggregator::fill_measured(const Slot& slot, const JournalState& journals, s
 const std::vector<double>* Aggregator::prediction(const Slot& slot, std::size_t cell) {
   const auto [place, is_new] = predictions_.try_emplace({slot.measure, cell});
   if (is_new) {
-    for (auto& [name, values] : slot.measure->predict(sweep_.cells[cell].parameters)) place->second[name] = values;
+    const TaskParameters parameters = sweep_.parameters(*first_tasks_.at({slot.measure, cell}));
+    for (auto& [name, values] : slot.measure->predict(parameters)) place->second[name] = values;
   }
   const auto found = place->second.find(slot.spec.name);
   return found == place->second.end() ? nullptr : &found->second;
@@ -142,9 +200,11 @@ void Aggregator::fill_predicted(const Slot& slot, std::vector<double>& values) {
       const auto& counts = sweep_.cells[point.cell].parameters.samples;
       from = static_cast<std::size_t>(std::find(counts.begin(), counts.end(), point.samples) - counts.begin());
     }
-    if ((from + 1) * slot.inner > predicted->size()) continue;
-    std::copy_n(predicted->begin() + static_cast<std::ptrdiff_t>(from * slot.inner), slot.inner,
-                values.begin() + static_cast<std::ptrdiff_t>(position(slot, point) * slot.inner));
+    const std::vector<std::size_t> shape = shape_of(slot, point.cell);
+    const std::size_t size = product(shape);
+    if (size == 0 || (from + 1) * size > predicted->size()) continue;
+    place(std::span(*predicted).subspan(from * size, size), shape, slot.shape,
+          std::span(values).subspan(position(slot, point) * slot.inner, slot.inner));
   }
 }
 
@@ -163,8 +223,12 @@ ResultsVariable Aggregator::variable(const Slot& slot, const JournalState& journ
   variable.source = slot.spec.source;
   variable.tolerance = slot.spec.tolerance;
   if (slot.spec.kind == VariableSpec::Kind::status) {
-    variable.values = as_statuses(values);
+    variable.values = as_flags(values, static_cast<std::int8_t>(RootStatus::failed));
     variable.flag_meanings = words(root_status_meanings());
+  } else if (slot.spec.kind == VariableSpec::Kind::flags) {
+    variable.flag_meanings = slot.spec.flag_meanings;
+    variable.values = as_flags(values, static_cast<std::int8_t>(variable.flag_meanings.size()));
+    variable.flag_meanings.emplace_back("missing");
   } else {
     variable.values = std::move(values);
   }
@@ -209,6 +273,11 @@ void Aggregator::add_axes(ResultsFile& file) const {
   file.dimensions.push_back({"realization", counting(sweep_.file.realizations), "1", "independent ensemble"});
   file.dimensions.push_back({"time", sweep_.file.times, std::string(sweep_.file.process.time_units()),
                              "time on the clock of the process " + sweep_.file.process.name()});
+  for (const DimensionSpec& own : dimensions_) {
+    const bool on_clock = own.units == "time";
+    file.dimensions.push_back({own.name, own.coordinate,
+                               on_clock ? std::string(sweep_.file.process.time_units()) : own.units, own.long_name});
+  }
   std::vector<std::string> names;
   for (const Measure* measure : measures_) names.emplace_back(measure->name());
   file.dimensions.push_back({"measure", names, "", "measure"});
@@ -242,7 +311,14 @@ void Aggregator::add_attributes(ResultsFile& file) const {
     const std::string prefix = std::string(request.measure->name()) + "_";
     for (const MeasureOption& option : request.measure->options()) {
       ResultsAttribute& attribute = file.attributes[prefix + option.name];
-      if (!option.words.empty()) {
+      if (option.list) {
+        const auto given = request.lists.find(option.name);
+        if (given == request.lists.end()) {
+          file.attributes.erase(prefix + option.name);
+        } else {
+          attribute = canonical_text(SweepValue(given->second));
+        }
+      } else if (!option.words.empty()) {
         attribute = request.words.at(option.name);
       } else if (option.integer) {
         attribute = static_cast<std::int64_t>(request.options.at(option.name));

@@ -25,11 +25,17 @@ class Aggregator {
   struct Slot {
     const Measure* measure = nullptr;
     VariableSpec spec;
-    std::vector<std::size_t> axes;  // of the sweep
-    std::size_t inner = 1;          // product of spec.dims
+    std::vector<std::size_t> axes;   // of the sweep
+    std::vector<std::size_t> shape;  // of spec.dims
+    std::size_t inner = 1;           // product of shape
   };
+  using MeasureCell = std::pair<const Measure*, std::size_t>;
 
   void find_slots();
+  void add_slot(const SweepTask& task, VariableSpec spec);
+  void find_dimensions(const SweepTask& task);
+  [[nodiscard]] std::size_t length(const std::string& dim) const;
+  [[nodiscard]] std::vector<std::size_t> shape_of(const Slot& slot, std::size_t cell) const;
   void add_axes(ResultsFile& file) const;
   void add_axis(ResultsFile& file, const Axis& axis) const;
   void add_attributes(ResultsFile& file) const;
@@ -46,8 +52,11 @@ class Aggregator {
   const Sweep& sweep_;
   std::vector<Slot> slots_;
   std::vector<const Measure*> measures_;
-  std::map<std::pair<const Measure*, std::size_t>, std::vector<Hash128>> identities_;  // [realization]
-  std::map<std::pair<const Measure*, std::size_t>, std::map<std::string, std::vector<double>>> predictions_;
+  std::vector<DimensionSpec> dimensions_;                              // of measures, the longest of their cells
+  std::map<MeasureCell, std::map<std::string, std::size_t>> lengths_;  // of the dimensions of one cell
+  std::map<MeasureCell, const SweepTask*> first_tasks_;                // realization 0
+  std::map<MeasureCell, std::vector<Hash128>> identities_;             // [realization]
+  std::map<MeasureCell, std::map<std::string, std::vector<double>>> predictions_;
 };
 
 }  // namespace diffphase

@@ -91,11 +91,11 @@ AttemptLog::AttemptLog(const fs::path& run, const std::string& stem, WallClock c
 void AttemptLog::write(const AttemptLine& line) {
   const std::string text = fmt::format(
       R"({{"time": {}, "label": {}, "identity": "{}", "measure": {}, "outcome": {}, "seconds": {}, "ranks": {}, )"
-      R"("attempt": {}, "message": {}, "warnings": {}}})"
+      R"("attempt": {}, "message": {}, "warnings": {}, "notes": {}}})"
       "\n",
       json_string(iso8601(clock_())), json_string(line.label), line.identity.hex(), json_string(line.measure),
       json_string(line.outcome), json_number(line.seconds), line.ranks, line.attempt, json_string(line.message),
-      json_list(line.warnings));
+      json_list(line.warnings), json_list(line.notes));
   file_.append_or_undo(std::as_bytes(std::span<const char>(text)));
 }
 

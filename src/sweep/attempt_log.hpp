@@ -23,6 +23,7 @@ struct AttemptLine {
   std::int64_t attempt = 1;
   std::string message;
   std::vector<std::string> warnings;
+  std::vector<std::string> notes;  ///< how it was computed
 };
 
 /// `text` as a JSON string with its quotes: valid JSON in valid UTF-8 whatever the bytes (those that are not

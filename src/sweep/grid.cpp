@@ -323,6 +323,7 @@ class GridBuilder {
     parameters.process = file.process;
     parameters.times = file.times;
     parameters.seed = file.seed;
+    parameters.mixed_precision = file.resources.precision == "mixed";
     parameters.ensemble = ensemble_identity(identity);
     if (file.kind == "file") {
       parameters.file = make_dataset_file(raw.values, file);
@@ -360,12 +361,22 @@ class GridBuilder {
   std::map<std::pair<std::size_t, std::int64_t>, std::size_t> first_points_;
 };
 
+void check_precision(const SweepFile& file) {
+  if (file.resources.precision != "mixed") return;
+  for (const MeasureRequest& request : file.measures) {
+    if (request.measure->knows_mixed_precision()) continue;
+    throw BadInput(fmt::format("{}: resources.precision = \"mixed\": measure.{} needs \"double\"", file.path,
+                               request.measure->name()));
+  }
+}
+
 TaskParameters parameters_of(const Sweep& sweep, std::size_t cell, const MeasureRequest& request,
                              std::int64_t realization) {
   TaskParameters parameters = sweep.cells[cell].parameters;
   parameters.realization = realization;
   parameters.options = request.options;
   parameters.words = request.words;
+  parameters.lists = request.lists;
   return parameters;
 }
 
@@ -439,6 +450,7 @@ std::string Sweep::label(const SweepTask& task) const {
 Sweep make_sweep(SweepFile file) {
   Sweep sweep(std::move(file));
   GridBuilder(sweep).build();
+  check_precision(sweep.file);
   if (sweep.file.kind != "file") check_measures(sweep);
   return sweep;
 }

@@ -133,10 +133,12 @@ void RunBook::begin(std::size_t i, RankRange group) {
 void RunBook::end(std::size_t i, const TaskReport& report) {
   TaskReport told = report;
   std::vector<std::string> warnings;
+  std::vector<std::string> notes;
   if (told.outcome == Outcome::done) {
     try {
       const MeasureResult result = decode_result(report.payload);
       warnings = result.warnings;
+      notes = result.notes;
       record_done(i, result, report);
     } catch (const FileError&) {
       throw;
@@ -167,7 +169,8 @@ void RunBook::end(std::size_t i, const TaskReport& report) {
                .ranks = told.ranks,
                .attempt = pending_[i].attempt,
                .message = told.message,
-               .warnings = warnings});
+               .warnings = warnings,
+               .notes = notes});
 }
 
 void RunBook::record_done(std::size_t i, const MeasureResult& result, const TaskReport& report) {

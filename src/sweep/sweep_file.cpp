@@ -344,22 +344,25 @@ void check_zip_keys_once(const SweepFile& file) {
 }
 
 MeasureRequest make_request(const Measure& measure, const Entries& given) {
-  MeasureRequest request{.measure = &measure, .options = {}, .words = {}, .identity = {}};
+  MeasureRequest request{.measure = &measure, .options = {}, .words = {}, .lists = {}, .identity = {}};
   request.identity["measure"] = canonical_text(SweepValue(std::string(measure.name())));
   const Measure* const one[] = {&measure};
   for (const KeySpec& spec : measure_keys(one)) {
     const SweepEntry* entry = find_entry(given, spec.key);
+    if (entry == nullptr && !spec.value) continue;
     const SweepValue& value = entry != nullptr ? entry->values.front() : *spec.value;
     const std::string name(spec.name());
     if (const auto* integer = std::get_if<std::int64_t>(&value)) {
       request.options[name] = static_cast<double>(*integer);
     } else if (const auto* number = std::get_if<double>(&value)) {
       request.options[name] = *number;
+    } else if (const auto* list = std::get_if<std::vector<double>>(&value)) {
+      request.lists[name] = *list;
     } else {
       request.words[name] = std::get<std::string>(value);
     }
     const std::string text = canonical_text(value);
-    if (text != canonical_text(*spec.value)) request.identity[spec.key] = text;
+    if (!spec.value || text != canonical_text(*spec.value)) request.identity[spec.key] = text;
   }
   return request;
 }

@@ -32,6 +32,7 @@ struct MeasureRequest {
   const Measure* measure = nullptr;
   std::map<std::string, double> options;
   std::map<std::string, std::string> words;
+  std::map<std::string, std::vector<double>> lists;
   IdentityKeys identity;  ///< name and options that are not at their default
 };
 

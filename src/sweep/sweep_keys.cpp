@@ -297,8 +297,8 @@ std::vector<KeySpec> make_sweep_keys() {
                   .type = Type::word,
                   .meaning = "arithmetic of the posterior pass",
                   .value = word("double"),
-                  .words = {"double"},
-                  .later = {"mixed", "single"}});
+                  .words = {"double", "mixed"},
+                  .later = {"single"}});
   keys.push_back({.key = "resources.max_attempts",
                   .type = Type::integer,
                   .meaning = "starts of a task that never ended before it counts as failed",
@@ -313,7 +313,10 @@ KeySpec measure_key(const Measure& measure, const MeasureOption& option) {
   spec.minimum = option.minimum;
   spec.maximum = option.maximum;
   spec.words = option.words;
-  if (!option.words.empty()) {
+  if (option.list) {
+    spec.type = Type::numbers;
+    spec.open = true;
+  } else if (!option.words.empty()) {
     spec.type = Type::word;
     spec.value = option.words.front();
   } else if (option.integer) {
@@ -572,9 +575,7 @@ const KeySpec& key_spec(std::string_view key) {
 }
 
 bool is_for_later_version(std::string_view key) {
-  static constexpr std::array<std::string_view, 7> later{
-      "guidance",          "ensemble.classes_exponent", "measure.spectrum", "measure.gap",
-      "measure.dimension", "measure.lost_directions",   "measure.guidance"};
+  static constexpr std::array<std::string_view, 3> later{"guidance", "ensemble.classes_exponent", "measure.guidance"};
   return std::ranges::find(later, key) != later.end();
 }
 

@@ -15,6 +15,8 @@ std::string encode_result(const MeasureResult& result) {
   }
   archive.count(result.warnings.size());
   for (const std::string& warning : result.warnings) archive.text(warning);
+  archive.count(result.notes.size());
+  for (const std::string& note : result.notes) archive.text(note);
   const auto bytes = archive.bytes();
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
@@ -30,6 +32,8 @@ MeasureResult decode_result(const std::string& bytes) {
   }
   const std::size_t warnings = archive.count(least_element);
   for (std::size_t i = 0; i < warnings; ++i) result.warnings.push_back(archive.text());
+  const std::size_t notes = archive.count(least_element);
+  for (std::size_t i = 0; i < notes; ++i) result.notes.push_back(archive.text());
   archive.expect_end();
   return result;
 }

@@ -76,6 +76,36 @@ double NoisedHypersphere::typical_radius(double tau) const {
   return valid(0.0, tau) ? std::sqrt(radius_ * radius_ + static_cast<double>(dimension_) * tau) : nan;
 }
 
+// The trapezoidal rule on a smooth density that falls off like a Gaussian of width sqrt(tau) at most: errors are
+// exponentially small in the number of points per width.
+HypersphereSpectrum NoisedHypersphere::mean_spectrum(double tau) const {
+  if (!valid(0.0, tau)) return {.tangential = nan, .radial = nan, .normal = nan};
+  constexpr int points = 400;
+  constexpr double widths = 12.0;
+  const double middle = typical_radius(tau);
+  const double from = std::max(0.0, middle - widths * std::sqrt(tau));
+  const double step = (middle + widths * std::sqrt(tau) - from) / points;
+  const auto log_weight = [&](double r) {
+    const double shell = dimension_ > 1 ? static_cast<double>(dimension_ - 1) * std::log(r) : 0.0;
+    return shell + log_density(r, tau);
+  };
+  const double reference = log_weight(middle);
+  HypersphereSpectrum mean{.tangential = 0.0, .radial = 0.0, .normal = 1.0};
+  double total = 0.0;
+  for (int i = 0; i <= points; ++i) {
+    const double r = from + i * step;
+    if (r == 0.0 && dimension_ > 1) continue;
+    const double weight = std::exp(log_weight(r) - reference) * (i == 0 || i == points ? 0.5 : 1.0);
+    const HypersphereSpectrum at = spectrum(r, tau);
+    mean.tangential += weight * at.tangential;
+    mean.radial += weight * at.radial;
+    total += weight;
+  }
+  mean.tangential /= total;
+  mean.radial /= total;
+  return mean;
+}
+
 std::string NoisedHypersphere::source() {
   return "uniform hypersphere (von Mises-Fisher posterior), closed form, diffphase derivation; stable latent set as in "
          "Ventura et al. 2025 (arXiv:2410.05898)";

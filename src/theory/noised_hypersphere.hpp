@@ -45,6 +45,9 @@ class NoisedHypersphere {
   [[nodiscard]] double typical_radius(double tau) const;
   [[nodiscard]] HypersphereSpectrum typical_spectrum(double tau) const { return spectrum(typical_radius(tau), tau); }
 
+  /// The spectrum averaged over the law of r at tau, by quadrature to a relative accuracy of 1e-10.
+  [[nodiscard]] HypersphereSpectrum mean_spectrum(double tau) const;
+
   /// The `source` attribute of these predictions.
   [[nodiscard]] static std::string source();
 

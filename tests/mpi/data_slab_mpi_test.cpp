@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "ensemble/data_slab.hpp"
+#include "ensemble/row_view.hpp"
 
 namespace diffphase {
 namespace {

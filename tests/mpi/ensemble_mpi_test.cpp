@@ -8,6 +8,7 @@
 #include "ensemble/data_slab.hpp"
 #include "ensemble/hypersphere.hpp"
 #include "ensemble/linear_manifold.hpp"
+#include "ensemble/row_view.hpp"
 
 namespace diffphase {
 namespace {

@@ -107,7 +107,7 @@ INSTANTIATE_TEST_SUITE_P(
                 "classes_exponent = 0.1",
                 "line 12: ",
                 {"ensemble.classes_exponent", "not available in this version"}},
-        Refusal{"speciation =", "spectrum =", "line 16: ", {"measure.spectrum", "not available in this version"}},
+        Refusal{"speciation =", "guidance =", "line 16: ", {"measure.guidance", "not available in this version"}},
         Refusal{"[dataset]", "[guidance]", "line 13: ", {"guidance", "not available in this version"}}));
 
 INSTANTIATE_TEST_SUITE_P(

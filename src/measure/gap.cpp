@@ -1,0 +1,477 @@
+#include "measure/gap.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <optional>
+
+#include "measure/probe_curves.hpp"
+#include "measure/probed_score.hpp"
+#include "spectrum/factor_variances.hpp"
+#include "spectrum/partial_spectrum.hpp"
+#include "theory/ventura2025.hpp"
+#include "transition/humped_curve.hpp"
+
+namespace diffphase {
+
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+
+std::int64_t probe_count(const TaskParameters& task) { return static_cast<std::int64_t>(task.options.at("probes")); }
+double threshold_of(const TaskParameters& task) { return task.options.at("threshold"); }
+
+// Blocks of one sigma each, from the largest, those without variance left out: the bands of the spectrum.
+std::vector<FactorBlock> bands_of(const TaskParameters& task) {
+  std::vector<FactorBlock> blocks = task.manifold->blocks;
+  std::erase_if(blocks, [](const FactorBlock& block) { return block.sigma == 0.0; });
+  std::ranges::stable_sort(blocks, std::greater<>(), &FactorBlock::sigma);
+  std::vector<FactorBlock> bands;
+  for (const FactorBlock& block : blocks) {
+    if (!bands.empty() && bands.back().sigma == block.sigma) {
+      bands.back().size += block.size;
+    } else {
+      bands.push_back(block);
+    }
+  }
+  return bands;
+}
+
+double ambient_variance(const TaskParameters& task) {
+  return task.manifold->ambient_noise * task.manifold->ambient_noise;
+}
+
+std::int64_t band_columns(const std::vector<FactorBlock>& bands) {
+  std::int64_t columns = 0;
+  for (const FactorBlock& band : bands) columns += band.size;
+  return columns;
+}
+
+// Curves of everything that is measured on spectra, [unit][time], a unit being a probe.
+struct GapCurves {
+  std::vector<ProbeCurves> gaps;  // between bands, from the largest sigma
+  ProbeCurves final_gap;
+  ProbeCurves spread;  // between the lowest and the highest eigenvalue of N
+  std::vector<ProbeCurves> lower;
+  std::vector<ProbeCurves> upper;  // edges of the bands in N
+
+  GapCurves(std::size_t bands, std::int64_t probes, std::int64_t times)
+      : gaps(bands > 0 ? bands - 1 : 0, ProbeCurves(probes, times)),
+        final_gap(probes, times),
+        spread(probes, times),
+        lower(bands, ProbeCurves(probes, times)),
+        upper(bands, ProbeCurves(probes, times)) {}
+};
+
+// How far the final gap is above the threshold and all other gaps.
+ProbeCurves lead_of_final_gap(const GapCurves& curves, double threshold) {
+  ProbeCurves lead = curves.final_gap;
+  for (std::size_t i = 0; i < lead.values.size(); ++i) {
+    double other = threshold;
+    for (const ProbeCurves& gap : curves.gaps) other = std::max(other, gap.values[i]);
+    lead.values[i] -= other;
+  }
+  return lead;
+}
+
+VariableSpec spec_of(const TaskParameters& task, std::string name, std::string units, std::string long_name,
+                     std::vector<std::string> dims, std::string source = {}) {
+  return {.name = std::move(name),
+          .units = std::move(units),
+          .long_name = std::move(long_name),
+          .source = std::move(source),
+          .per_sample = score_kind(task) == ScoreKind::training_set,
+          .dims = std::move(dims)};
+}
+
+bool has_gaps(const TaskParameters& task) { return bands_of(task).size() > 1; }
+bool has_final_gap(const TaskParameters& task) { return band_columns(bands_of(task)) < task.dimension(); }
+
+// Everything that this measure knows of a critical time or a curve.
+struct Quantity {
+  VariableSpec spec;
+  bool is_time = false;
+};
+
+std::vector<Quantity> quantities(const TaskParameters& task) {
+  const auto source = [](const char* prediction) { return Ventura2025::source(prediction); };
+  std::vector<Quantity> all;
+  const auto curve = [&](const char* name, const char* meaning, std::vector<std::string> dims, const char* prediction) {
+    all.push_back({spec_of(task, name, "1", meaning, std::move(dims), source(prediction)), false});
+  };
+  const auto time = [&](const char* name, const char* meaning, std::vector<std::string> dims, const char* prediction) {
+    all.push_back({spec_of(task, name, "time", meaning, std::move(dims), source(prediction)), true});
+  };
+  curve("block_eigenvalue_lower", "smallest eigenvalue of N in a variance block", {"time", "block"},
+        "intermediate_gaps");
+  curve("block_eigenvalue_upper", "largest eigenvalue of N in a variance block", {"time", "block"},
+        "intermediate_gaps");
+  if (has_gaps(task)) {
+    curve("gap", "gap of N between adjacent variance blocks, from the largest sigma", {"time", "block_gap"},
+          "intermediate_gaps");
+    curve("gap_maximum", "largest height of the gap", {"block_gap"}, "intermediate_gaps");
+    time("gap_opening_time", "largest time at which the gap is at the threshold", {"block_gap"}, "times");
+    time("gap_maximum_time", "time at which the gap is highest", {"block_gap"}, "times");
+    time("gap_closing_time", "smallest time at which the gap is at the threshold", {"block_gap"}, "times");
+  }
+  if (has_final_gap(task)) {
+    curve("final_gap", "gap of N between tangent and normal directions", {"time"}, "final_gap");
+    time("final_gap_opening_time", "largest time at which the final gap is at the threshold", {}, "final_gap");
+    time("final_gap_closing_time", "smallest time at which the final gap is at the threshold", {}, "final_gap");
+    time("consolidation_time", "begin of manifold consolidation: the final gap becomes the largest", {},
+         "consolidation_time");
+  }
+  time("coverage_time", "begin of manifold coverage: the spread of the eigenvalues of N reaches the threshold", {},
+       "coverage_time");
+  return all;
+}
+
+// "_theory" where the prediction is of the same quantity at the same size: the law's own score with exact bands.
+std::string suffix(const TaskParameters& task) {
+  const bool same = score_kind(task) == ScoreKind::exact && task.manifold->factor == FactorKind::orthonormal;
+  return same ? "_theory" : "_theory_asymptotic";
+}
+
+// The values of every quantity that known bands give, appended under the name that `named` makes of it.
+class KnownBands {
+ public:
+  KnownBands(const TaskParameters& task, std::vector<SpectralBulk> bulks)
+      : task_(task), theory_(std::move(bulks), task.dimension(), threshold_of(task), ambient_variance(task)) {}
+
+  void append(VariableCollector& collector, const std::string& ending, bool with_status) const {
+    append_edges(collector, ending);
+    const auto time = [&](const std::string& name, double value) {
+      collector.append(name + ending, value);
+      if (with_status) {
+        collector.append(name + "_status",
+                         static_cast<double>(std::isfinite(value) ? RootStatus::found : RootStatus::before_grid));
+      }
+    };
+    if (has_gaps(task_)) append_gaps(collector, ending, time);
+    if (has_final_gap(task_)) append_final_gap(collector, ending, time);
+    time("coverage_time", theory_.coverage_time(task_.process));
+  }
+
+  void append_phases(VariableCollector& collector, const std::string& name) const {
+    for (const double t : task_.times) {
+      collector.append(name, static_cast<double>(theory_.phase(task_.process.noise_to_signal(t))));
+    }
+  }
+
+ private:
+  // Gaps that the bands have, where blocks merge: fewer than there are blocks; the others are not there.
+  [[nodiscard]] const ScoreSplitting* gap(std::size_t k) const {
+    const auto& gaps = theory_.intermediate_gaps();
+    return gaps.size() + 1 == bands_of(task_).size() ? &gaps[k] : nullptr;
+  }
+  [[nodiscard]] std::size_t gap_count() const { return bands_of(task_).size() - 1; }
+
+  void append_edges(VariableCollector& collector, const std::string& ending) const {
+    const auto& widths = theory_.widths();
+    const std::size_t bands = bands_of(task_).size();
+    for (const double t : task_.times) {
+      const double tau = task_.process.noise_to_signal(t);
+      for (std::size_t b = 0; b < bands; ++b) {
+        const ScoreSplitting* width = widths.size() == bands ? &widths[b] : nullptr;
+        collector.append("block_eigenvalue_lower" + ending, width ? tau / (tau + width->above()) : nan);
+        collector.append("block_eigenvalue_upper" + ending, width ? tau / (tau + width->below()) : nan);
+      }
+    }
+  }
+
+  template <typename Time>
+  void append_gaps(VariableCollector& collector, const std::string& ending, const Time& time) const {
+    for (const double t : task_.times) {
+      for (std::size_t k = 0; k < gap_count(); ++k) {
+        collector.append("gap" + ending, gap(k) ? gap(k)->height(task_.process.noise_to_signal(t)) : nan);
+      }
+    }
+    for (std::size_t k = 0; k < gap_count(); ++k) {
+      const GapTimes times = gap(k) ? theory_.times(*gap(k), task_.process) : GapTimes{nan, nan, nan, nan};
+      collector.append("gap_maximum" + ending, times.peak_height);
+      time("gap_opening_time", times.opening);
+      time("gap_maximum_time", times.peak);
+      time("gap_closing_time", times.closing);
+    }
+  }
+
+  template <typename Time>
+  void append_final_gap(VariableCollector& collector, const std::string& ending, const Time& time) const {
+    const std::optional<ScoreSplitting>& final_gap = theory_.final_gap();
+    for (const double t : task_.times) {
+      collector.append("final_gap" + ending, final_gap ? final_gap->height(task_.process.noise_to_signal(t)) : nan);
+    }
+    const GapTimes times = final_gap ? theory_.times(*final_gap, task_.process) : GapTimes{nan, nan, nan, nan};
+    time("final_gap_opening_time", times.opening);
+    time("final_gap_closing_time", times.closing > 0.0 ? times.closing : nan);
+    time("consolidation_time", theory_.consolidation_time(task_.process));
+  }
+
+  const TaskParameters& task_;
+  Ventura2025 theory_;
+};
+
+std::vector<SpectralBulk> limit_bulks(const TaskParameters& task) {
+  const ManifoldParameters& manifold = *task.manifold;
+  return manifold.factor == FactorKind::orthonormal
+             ? orthonormal_factor_bulks(manifold.dimension, manifold.blocks)
+             : gaussian_factor_bulks(manifold.dimension, manifold.blocks, manifold.scale());
+}
+
+// The exact score of one replica.
+MeasureResult exact_gaps(const TaskGroup& group, const TaskParameters& task) {
+  std::unique_ptr<LinearManifold> manifold;
+  group.run_guarded(
+      [&] { manifold = std::make_unique<LinearManifold>(*task.manifold, task.seed, task.ensemble, task.realization); });
+  const std::vector<double> variances = factor_variances(group, *manifold);
+  VariableCollector collector;
+  group.run_guarded([&] {
+    const KnownBands bands(task, replica_bulks(variances, task.manifold->blocks));
+    bands.append(collector, "", /*with_status=*/true);
+    bands.append_phases(collector, "geometric_phase");
+  });
+  return collector.take();
+}
+
+// Reads gaps and edges off the largest eigenvalues of C at one probe and time.
+void record(GapCurves& curves, const std::vector<FactorBlock>& bands, std::span<const double> eigenvalues,
+            std::int64_t probe, std::size_t time) {
+  std::size_t end = 0;
+  for (std::size_t b = 0; b < bands.size(); ++b) {
+    const std::size_t begin = end;
+    end += static_cast<std::size_t>(bands[b].size);
+    curves.lower[b].at(probe, time) = 1.0 - eigenvalues[begin];
+    curves.upper[b].at(probe, time) = 1.0 - eigenvalues[end - 1];
+    if (b + 1 < bands.size()) curves.gaps[b].at(probe, time) = eigenvalues[end - 1] - eigenvalues[end];
+  }
+  const bool normal = end < eigenvalues.size();
+  curves.final_gap.at(probe, time) = normal ? eigenvalues[end - 1] - eigenvalues[end] : nan;
+  curves.spread.at(probe, time) = eigenvalues[0] - eigenvalues.back();
+}
+
+// The largest eigenvalues of C down to the first normal direction.
+std::vector<double> leading(const TaskGroup& group, const TaskParameters& task, const ProbedScore& score,
+                            std::int64_t wanted, double tau, std::int64_t probe, std::string& note) {
+  const ProbedJacobian jacobian = score.jacobian(tau, probe);
+  SpectrumOptions options;
+  options.count = std::min(wanted, jacobian.covariance.size);
+  const PartialSpectrum partial = largest_eigenpairs(group, jacobian.covariance, options);
+  note = fmt::format("{}: {}", name(partial.method), partial.reason);
+  if (!partial.all_converged()) {
+    throw std::runtime_error(fmt::format("measure.gap: eigenvalues at probe {} and tau {} above the tolerance ({})",
+                                         probe, tau, partial.stop_reason));
+  }
+  std::vector<double> values = partial.eigenvalues;
+  values.resize(static_cast<std::size_t>(std::min(wanted, task.dimension())), 0.0);
+  return values;
+}
+
+void append_curves(VariableCollector& collector, const std::string& name, const std::vector<ProbeCurves>& curves) {
+  std::vector<MeasuredCurve> averages;
+  for (const ProbeCurves& c : curves) averages.push_back(average_curve(c.values, c.probes, c.times));
+  for (std::size_t t = 0; t < static_cast<std::size_t>(curves.front().times); ++t) {
+    for (const MeasuredCurve& average : averages) {
+      collector.append(name, average.mean[t]);
+      collector.append(name + "_stderr", average.standard_error[t]);
+    }
+  }
+}
+
+// Measured curves and the times on them.
+class MeasuredGaps {
+ public:
+  MeasuredGaps(const TaskParameters& task, const GapCurves& curves, std::int64_t count, VariableCollector& collector)
+      : task_(task), curves_(curves), count_(count), collector_(collector) {}
+
+  void append() {
+    append_curves(collector_, "block_eigenvalue_lower", curves_.lower);
+    append_curves(collector_, "block_eigenvalue_upper", curves_.upper);
+    if (has_gaps(task_)) append_gaps();
+    if (has_final_gap(task_)) append_final_gap();
+    time("coverage_time", outer(curves_.spread, threshold_of(task_)));
+    append_phases();
+  }
+
+ private:
+  void time(const std::string& name, const CriticalTime& found) {
+    collector_.append_time(name, found, task_.times, count_);
+  }
+  [[nodiscard]] CriticalTime outer(const ProbeCurves& c, double level) const {
+    return largest_crossing_of_mean(task_.times, c.values, c.probes, level, task_.process, /*falling=*/true);
+  }
+  [[nodiscard]] CriticalTime inner(const ProbeCurves& c, double level) const {
+    return smallest_crossing_of_mean(task_.times, c.values, c.probes, level, task_.process, /*falling=*/false);
+  }
+
+  // Where a gap stays below the threshold there is nothing to extend the grid for.
+  [[nodiscard]] bool opens(const ProbeCurves& gap) const {
+    return std::ranges::max(average_curve(gap.values, gap.probes, gap.times).mean) > threshold_of(task_);
+  }
+  void opening_and_closing(const std::string& name, const ProbeCurves& gap) {
+    if (opens(gap)) {
+      time(name + "_opening_time", outer(gap, threshold_of(task_)));
+      time(name + "_closing_time", inner(gap, threshold_of(task_)));
+      return;
+    }
+    collector_.append_no_time(
+        name + "_opening_time", RootStatus::before_grid,
+        fmt::format("{} of n = {} never reaches the threshold {}", name, count_, threshold_of(task_)));
+    collector_.append_no_time(name + "_closing_time", RootStatus::before_grid, "");
+  }
+
+  void append_gaps() {
+    append_curves(collector_, "gap", curves_.gaps);
+    for (const ProbeCurves& gap : curves_.gaps) {
+      const CurveMaximum maximum = maximum_of_mean(task_.times, gap.values, gap.probes, task_.process);
+      collector_.append("gap_maximum", maximum.height);
+      collector_.append("gap_maximum_stderr", maximum.standard_error);
+      time("gap_maximum_time", maximum.time);
+      opening_and_closing("gap", gap);
+    }
+  }
+
+  void append_final_gap() {
+    collector_.append_curve("final_gap", curves_.final_gap);
+    opening_and_closing("final_gap", curves_.final_gap);
+    const CriticalTime consolidation = outer(lead_of_final_gap(curves_, threshold_of(task_)), 0.0);
+    if (consolidation.status == RootStatus::before_grid) {
+      collector_.append_no_time("consolidation_time", RootStatus::before_grid, "");
+    } else {
+      time("consolidation_time", consolidation);
+    }
+  }
+
+  // As Ventura2025::phase has it, from the means.
+  void append_phases() {
+    const ProbeCurves lead = lead_of_final_gap(curves_, threshold_of(task_));
+    const MeasuredCurve leads = average_curve(lead.values, lead.probes, lead.times);
+    const MeasuredCurve spreads = average_curve(curves_.spread.values, curves_.spread.probes, curves_.spread.times);
+    for (std::size_t t = 0; t < task_.times.size(); ++t) {
+      GeometricPhase phase = GeometricPhase::coverage;
+      if (spreads.mean[t] < threshold_of(task_)) phase = GeometricPhase::trivial;
+      if (leads.mean[t] >= 0.0) phase = GeometricPhase::consolidation;
+      collector_.append("geometric_phase", static_cast<double>(phase));
+    }
+  }
+
+  const TaskParameters& task_;
+  const GapCurves& curves_;
+  std::int64_t count_;
+  VariableCollector& collector_;
+};
+
+MeasureResult training_set_gaps(const TaskGroup& group, const TaskParameters& task, const TaskRequest& request) {
+  const std::vector<FactorBlock> bands = bands_of(task);
+  const std::int64_t wanted = std::min(band_columns(bands) + 1, task.dimension());
+  const bool keeps = group.comm().is_root();
+  std::map<std::int64_t, MeasureResult> by_count;
+  std::string note;
+  visit_scores(group, task, request, [&](std::int64_t count, const ProbedScore& score) {
+    GapCurves curves(bands.size(), probe_count(task), static_cast<std::int64_t>(task.times.size()));
+    for (std::int64_t probe = 0; probe < probe_count(task); ++probe) {
+      for (std::size_t t = 0; t < task.times.size(); ++t) {
+        const double tau = task.process.noise_to_signal(task.times[t]);
+        record(curves, bands, leading(group, task, score, wanted, tau, probe, note), probe, t);
+      }
+    }
+    VariableCollector collector;
+    if (keeps) MeasuredGaps(task, curves, count, collector).append();
+    by_count[count] = collector.take();
+  });
+  MeasureResult result = joined(request.counts, by_count);
+  if (keeps) result.notes = {note};
+  return result;
+}
+
+}  // namespace
+
+std::vector<MeasureOption> GapMeasure::options() const {
+  return {number_option("threshold", 0.1, 1e-6, 0.999999, "resolution: the height at which a gap of N is seen"),
+          integer_option("probes", 4, 2, 1e6, "noised training points, where the score is a training set's"),
+          score_option()};
+}
+
+std::string GapMeasure::problem(const TaskParameters& task) const {
+  if (!task.manifold) {
+    return "measure.gap needs ensemble.kind = \"linear-manifold\": gaps lie between its variance blocks";
+  }
+  if (bands_of(task).empty()) return "measure.gap needs a block with sigma > 0";
+  const std::vector<FactorBlock> bands = bands_of(task);
+  if (band_columns(bands) - bands.back().size >= task.dimension()) {
+    return fmt::format("measure.gap: the last of the blocks has no dimension left: the others fill all {}",
+                       task.dimension());
+  }
+  return score_problem(task, "gap");
+}
+
+std::vector<DimensionSpec> GapMeasure::dimensions(const TaskParameters& task) const {
+  const auto bands = static_cast<std::int64_t>(bands_of(task).size());
+  std::vector<DimensionSpec> dims{
+      {"block", counting_up(bands), "1", "variance block of the manifold, the largest sigma first"}};
+  if (bands > 1) {
+    dims.push_back({"block_gap", counting_up(bands - 1), "1", "gap between a variance block and the next smaller one"});
+  }
+  return dims;
+}
+
+std::vector<VariableSpec> GapMeasure::variables(const TaskParameters& task) const {
+  const bool measured = score_kind(task) == ScoreKind::training_set;
+  std::vector<VariableSpec> specs;
+  for (const Quantity& quantity : quantities(task)) {
+    VariableSpec spec = quantity.spec;
+    const VariableSpec prediction = prediction_spec(spec, spec.source, suffix(task));
+    spec.source = "eigenvalues of N = -b^2 J";
+    const std::vector<VariableSpec> all = quantity.is_time ? critical_time_specs(spec) : curve_specs(spec);
+    for (const VariableSpec& one : all) {
+      if (measured || !one.name.ends_with("_stderr")) specs.push_back(one);
+    }
+    specs.push_back(prediction);
+  }
+  VariableSpec phase = spec_of(task, "geometric_phase", "1", "phase of generation", {"time"});
+  phase.kind = VariableSpec::Kind::flags;
+  phase.flag_meanings = {"trivial", "coverage", "consolidation"};
+  specs.push_back(phase);
+  VariableSpec expected = prediction_spec(phase, Ventura2025::source("phase"), suffix(task));
+  specs.push_back(expected);
+  return specs;
+}
+
+Cost GapMeasure::cost(const TaskParameters& task, const TaskRequest& request) const {
+  const auto probes = static_cast<double>(probe_count(task));
+  const auto times = static_cast<double>(task.times.size());
+  const bool exact = score_kind(task) == ScoreKind::exact;
+  Cost cost = score_cost(task, request, probes, times);
+  if (exact) return cost;
+  const auto columns = static_cast<double>(task.nonzero_columns());
+  for (const std::int64_t count : request.counts) {
+    const double smaller = std::min(static_cast<double>(count), columns);
+    cost.flops +=
+        probes * times * (2.0 * smaller * static_cast<double>(count) * columns + 10.0 * smaller * smaller * smaller);
+  }
+  const auto wanted = static_cast<double>(band_columns(bands_of(task)) + 1);
+  cost.divided_bytes += 8.0 * columns * 6.0 * wanted;
+  cost.rank_bytes += 64.0 * 1048576.0 + 8.0 * (6.0 + 2.0 * static_cast<double>(bands_of(task).size())) * probes * times;
+  return cost;
+}
+
+MeasureResult GapMeasure::run(const TaskParameters& task, const TaskRequest& request, const TaskGroup& group) const {
+  if (score_kind(task) == ScoreKind::training_set) return training_set_gaps(group, task, request);
+  if (!request.count_free) return {};
+  MeasureResult result = exact_gaps(group, task);
+  return group.comm().is_root() ? std::move(result) : MeasureResult{};
+}
+
+std::vector<VariableValues> GapMeasure::predict(const TaskParameters& task) const {
+  VariableCollector collector;
+  const KnownBands bands(task, limit_bulks(task));
+  const std::size_t copies = score_kind(task) == ScoreKind::training_set ? task.samples.size() : 1;
+  for (std::size_t i = 0; i < copies; ++i) {
+    bands.append(collector, suffix(task), /*with_status=*/false);
+    bands.append_phases(collector, "geometric_phase" + suffix(task));
+  }
+  return collector.take().variables;
+}
+
+}  // namespace diffphase

@@ -1,0 +1,452 @@
+#include "measure/lost_directions.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "ensemble/row_view.hpp"
+#include "measure/probe_curves.hpp"
+#include "measure/probes.hpp"
+#include "posterior/point_posterior.hpp"
+#include "theory/achilli2024.hpp"
+#include "transition/humped_curve.hpp"
+
+namespace diffphase {
+
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr double lost_level = 0.5;
+constexpr double fewest_sets = 5.0;  // that a mean may rest on where a loss time is read off it
+
+const std::array<ProbeKind, 3> kinds{ProbeKind::planted, ProbeKind::origin, ProbeKind::displaced};
+const std::vector<std::string> kind_names{"planted", "origin", "displaced"};
+
+std::int64_t set_count(const TaskParameters& task) { return static_cast<std::int64_t>(task.options.at("sets")); }
+std::int64_t probe_count(const TaskParameters& task) { return static_cast<std::int64_t>(task.options.at("probes")); }
+
+// Directions [first, first + count) of one variance.
+struct Block {
+  std::int64_t first = 0;
+  std::int64_t count = 0;
+  double variance = 0.0;
+};
+
+// The blocks of the manifold, ambient noise included, from the largest variance.
+std::vector<Block> blocks_of(const TaskParameters& task) {
+  const double ambient = task.manifold->ambient_noise * task.manifold->ambient_noise;
+  std::vector<Block> blocks;
+  std::int64_t first = 0;
+  for (const FactorBlock& block : task.manifold->blocks) {
+    blocks.push_back({first, block.size, block.sigma * block.sigma + ambient});
+    first += block.size;
+  }
+  std::ranges::stable_sort(blocks, std::greater<>(), &Block::variance);
+  return blocks;
+}
+
+// Variances of the data, those of the blocks first; then the ambient noise in normal directions.
+std::vector<VarianceBlock> variances_of(const TaskParameters& task) {
+  std::vector<VarianceBlock> variances;
+  for (const Block& block : blocks_of(task)) variances.push_back({block.count, block.variance});
+  const double ambient = task.manifold->ambient_noise * task.manifold->ambient_noise;
+  const std::int64_t normal = task.manifold->dimension - task.manifold->columns();
+  if (ambient > 0.0 && normal > 0) variances.push_back({normal, ambient});
+  return variances;
+}
+
+// Probes of one training set at one time, [point][column]: planted ones, the origin, one displaced along each block.
+class ProbePoints {
+ public:
+  ProbePoints(const TaskParameters& task, std::int64_t columns)
+      : blocks_(blocks_of(task)), planted_(probe_count(task)), columns_(columns) {}
+
+  [[nodiscard]] std::int64_t count() const { return planted_ + 1 + static_cast<std::int64_t>(blocks_.size()); }
+  [[nodiscard]] std::int64_t planted() const { return planted_; }
+  [[nodiscard]] std::int64_t origin() const { return planted_; }
+  [[nodiscard]] std::int64_t displaced(std::size_t block) const {
+    return planted_ + 1 + static_cast<std::int64_t>(block);
+  }
+
+  [[nodiscard]] std::vector<double> at(double tau, ProbeBlock& probes) const {
+    std::vector<double> x(static_cast<std::size_t>(count() * columns_), 0.0);
+    for (std::int64_t p = 0; p < planted_; ++p) {
+      const std::span<double> start = probes.start(p);
+      const std::span<double> noise = probes.noise(p);
+      for (std::size_t j = 0; j < start.size(); ++j) {
+        x[static_cast<std::size_t>(p * columns_) + j] = start[j] + std::sqrt(tau) * noise[j];
+      }
+    }
+    for (std::size_t b = 0; b < blocks_.size(); ++b) {
+      x[static_cast<std::size_t>(displaced(b) * columns_ + blocks_[b].first)] = std::sqrt(tau);
+    }
+    return x;
+  }
+
+ private:
+  std::vector<Block> blocks_;
+  std::int64_t planted_;
+  std::int64_t columns_;
+};
+
+// E[Cov_kk] over the directions of each block at each point, [point][block].
+std::vector<double> block_variances(const TaskGroup& group, const PointPosterior& posterior,
+                                    const std::vector<Block>& blocks, double tau, std::int64_t points,
+                                    std::span<const double> x) {
+  const NoiseLevel level = NoiseLevel::at_tau(tau);
+  const PosteriorMoments moments = posterior.moments(level, points, x);
+  const std::size_t width = blocks.size();
+  std::vector<double> variances(static_cast<std::size_t>(points) * width, 0.0);
+  std::vector<double> buffer(static_cast<std::size_t>(posterior.local_columns()));
+  posterior.responsibilities(level, points, x, moments.log_evidence, [&](const ResponsibilityTile& tile) {
+    for (std::int64_t row = 0; row < tile.rows; ++row) {
+      const double* y = posterior.rows().rows(tile.first_row + row, 1, buffer);
+      for (std::size_t b = 0; b < width; ++b) {
+        for (std::int64_t p = 0; p < points; ++p) {
+          const double weight = tile.values[static_cast<std::size_t>(p * tile.rows + row)];
+          if (weight == 0.0) continue;
+          const double* mean = moments.mean.data() + p * posterior.local_columns();
+          double squares = 0.0;
+          for (std::int64_t k = blocks[b].first; k < blocks[b].first + blocks[b].count; ++k) {
+            squares += (y[k] - mean[k]) * (y[k] - mean[k]);
+          }
+          variances[static_cast<std::size_t>(p) * width + b] += weight * squares;
+        }
+      }
+    }
+  });
+  group.comm().sum(variances);
+  for (std::size_t i = 0; i < variances.size(); ++i) variances[i] /= static_cast<double>(blocks[i % width].count);
+  return variances;
+}
+
+// Retained fractions of one sample count, a curve over times for each training set.
+struct RetainedCurves {
+  std::array<std::vector<ProbeCurves>, 3> fractions;  // [kind][block]
+
+  RetainedCurves(std::size_t blocks, std::int64_t sets, std::int64_t times) {
+    for (auto& of_kind : fractions) of_kind.assign(blocks, ProbeCurves(sets, times));
+  }
+};
+
+// One training set: all counts, all times.
+class OneSet {
+ public:
+  OneSet(const TaskGroup& group, const TaskParameters& task, std::vector<std::int64_t> counts)
+      : group_(group), task_(task), blocks_(blocks_of(task)), counts_(std::move(counts)) {
+    std::ranges::sort(counts_, std::greater<>());
+  }
+
+  void measure(std::int64_t set, std::map<std::int64_t, RetainedCurves>& curves) const {
+    TaskParameters own = task_;
+    own.realization = task_.realization * set_count(task_) + set;
+    DataSlab slab = make_nonzero_training_set(group_, own, Partition::component, counts_.front());
+    const ProbeStarts starts(own);
+    for (const std::int64_t count : counts_) {
+      slab.layout.rows = count;
+      slab.values.resize(static_cast<std::size_t>(slab.layout.local_rows() * slab.layout.local_columns()));
+      ProbeBlock probes = fetch_probes(group_, slab, starts.noise(), 0, probe_count(task_),
+                                       [&](std::int64_t p) { return starts.row(p, count); });
+      measure_count(slab, probes, set, curves.at(count));
+    }
+  }
+
+ private:
+  void measure_count(const DataSlab& slab, ProbeBlock& probes, std::int64_t set, RetainedCurves& curves) const {
+    const PointPosterior posterior(group_, slab);
+    const ProbePoints points(task_, posterior.local_columns());
+    for (std::size_t t = 0; t < task_.times.size(); ++t) {
+      const double tau = task_.process.noise_to_signal(task_.times[t]);
+      const std::vector<double> x = points.at(tau, probes);
+      const std::vector<double> variances = block_variances(group_, posterior, blocks_, tau, points.count(), x);
+      for (std::size_t b = 0; b < blocks_.size(); ++b) {
+        const double full = blocks_[b].variance * tau / (blocks_[b].variance + tau);
+        const auto fraction = [&](std::int64_t point) {
+          return variances[static_cast<std::size_t>(point) * blocks_.size() + b] / full;
+        };
+        double planted = 0.0;
+        for (std::int64_t p = 0; p < points.planted(); ++p) planted += fraction(p);
+        curves.fractions[0][b].at(set, t) = planted / static_cast<double>(points.planted());
+        curves.fractions[1][b].at(set, t) = fraction(points.origin());
+        curves.fractions[2][b].at(set, t) = fraction(points.displaced(b));
+      }
+    }
+  }
+
+  const TaskGroup& group_;
+  const TaskParameters& task_;
+  std::vector<Block> blocks_;
+  std::vector<std::int64_t> counts_;
+};
+
+// (sum r)^2/sum r^2 at each time: on how many sets the mean rests. Below the condensation of a fixed probe, fractions
+// that are seldom and large make the mean, and few sets do not show it.
+std::vector<double> effective_sets(const ProbeCurves& curves) {
+  std::vector<double> effective;
+  const auto times = static_cast<std::size_t>(curves.times);
+  for (std::size_t t = 0; t < times; ++t) {
+    double sum = 0.0;
+    double squares = 0.0;
+    for (std::size_t i = t; i < curves.values.size(); i += times) {
+      sum += curves.values[i];
+      squares += curves.values[i] * curves.values[i];
+    }
+    effective.push_back(squares > 0.0 ? sum * sum / squares : 0.0);
+  }
+  return effective;
+}
+
+void append_fractions(VariableCollector& collector, const RetainedCurves& curves) {
+  std::vector<MeasuredCurve> averages;
+  std::vector<std::vector<double>> effective;
+  for (const auto& of_kind : curves.fractions) {
+    for (const ProbeCurves& c : of_kind) {
+      averages.push_back(average_curve(c.values, c.probes, c.times));
+      effective.push_back(effective_sets(c));
+    }
+  }
+  const auto times = static_cast<std::size_t>(curves.fractions[0][0].times);
+  for (std::size_t t = 0; t < times; ++t) {
+    for (const MeasuredCurve& average : averages) {
+      collector.append("retained_fraction", average.mean[t]);
+      collector.append("retained_fraction_stderr", average.standard_error[t]);
+    }
+    for (const std::vector<double>& sets : effective) collector.append("retained_fraction_effective_sets", sets[t]);
+  }
+}
+
+// Directions of blocks whose mean N_kk = 1 - R_k s_k/(s_k + tau) is below 1/2.
+void append_open_directions(VariableCollector& collector, const TaskParameters& task, const RetainedCurves& curves) {
+  const std::vector<Block> blocks = blocks_of(task);
+  for (std::size_t t = 0; t < task.times.size(); ++t) {
+    const double tau = task.process.noise_to_signal(task.times[t]);
+    for (const auto& of_kind : curves.fractions) {
+      std::int64_t open = 0;
+      for (std::size_t b = 0; b < blocks.size(); ++b) {
+        const double retained = average_curve(of_kind[b].values, of_kind[b].probes, of_kind[b].times).mean[t];
+        if (retained * blocks[b].variance / (blocks[b].variance + tau) > 0.5) open += blocks[b].count;
+      }
+      collector.append("open_directions", static_cast<double>(open));
+    }
+  }
+}
+
+// The curves at the times from `first` on.
+ProbeCurves later_part(const ProbeCurves& curves, std::size_t first) {
+  const auto times = static_cast<std::size_t>(curves.times);
+  ProbeCurves part(curves.probes, curves.times - static_cast<std::int64_t>(first));
+  for (std::int64_t set = 0; set < curves.probes; ++set) {
+    for (std::size_t t = first; t < times; ++t) {
+      part.at(set, t - first) = curves.values[static_cast<std::size_t>(set) * times + t];
+    }
+  }
+  return part;
+}
+
+CriticalTime loss_time(const TaskParameters& task, const ProbeCurves& curves) {
+  const std::vector<double> effective = effective_sets(curves);
+  const double enough = std::min(fewest_sets, 0.5 * static_cast<double>(curves.probes));
+  std::size_t first = effective.size();
+  while (first > 0 && effective[first - 1] >= enough) --first;
+  if (first == effective.size()) return {.time = nan, .standard_error = nan, .status = RootStatus::failed};
+  const ProbeCurves reliable = later_part(curves, first);
+  return largest_crossing_of_mean(std::span(task.times).subspan(first), reliable.values, reliable.probes, lost_level,
+                                  task.process, /*falling=*/false);
+}
+
+void append_loss_times(VariableCollector& collector, const TaskParameters& task, const RetainedCurves& curves) {
+  for (const auto& of_kind : curves.fractions) {
+    for (const ProbeCurves& c : of_kind) {
+      const CriticalTime found = loss_time(task, c);
+      collector.append("loss_time", found.time);
+      collector.append("loss_time_stderr", found.standard_error);
+      collector.append("loss_time_status", static_cast<double>(found.status));
+    }
+  }
+}
+
+VariableSpec per_sample(std::string name, std::string units, std::string long_name, std::string source,
+                        std::vector<std::string> dims) {
+  return {.name = std::move(name),
+          .units = std::move(units),
+          .long_name = std::move(long_name),
+          .source = std::move(source),
+          .per_sample = true,
+          .dims = std::move(dims)};
+}
+
+const std::vector<std::string> kind_and_block{"probe_kind", "block"};
+
+VariableSpec fraction_spec() {
+  return per_sample("retained_fraction", "1",
+                    "E[Cov_kk] over s_k tau/(s_k + tau) of a variance block; displaced: along this block",
+                    "Achilli et al. 2024 (arXiv:2410.08727), empirical score", {"time", "probe_kind", "block"});
+}
+VariableSpec loss_spec() {
+  return per_sample("loss_time", "time", "largest time at which the retained fraction crosses 1/2",
+                    "Achilli et al. 2024 (arXiv:2410.08727), empirical score", kind_and_block);
+}
+VariableSpec open_spec() {
+  return per_sample("open_directions", "1", "directions of blocks whose mean eigenvalue of N is below 1/2", "",
+                    {"time", "probe_kind"});
+}
+VariableSpec condensation_spec(const char* name, const char* meaning, const char* prediction) {
+  VariableSpec spec = per_sample(name, "time", meaning, Achilli2024::source(prediction), kind_and_block);
+  spec.prediction = true;
+  return spec;
+}
+
+// Predictions of one sample count.
+class Predictions {
+ public:
+  Predictions(const TaskParameters& task, std::int64_t count)
+      : task_(task), blocks_(blocks_of(task)), theory_(variances_of(task), std::log(static_cast<double>(count))) {}
+
+  void append(VariableCollector& collector) const {
+    for (const double time : task_.times) append_time(collector, task_.process.noise_to_signal(time));
+    for (const ProbeKind kind : kinds) {
+      for (std::size_t b = 0; b < blocks_.size(); ++b) {
+        collector.append("loss_time_theory", on_clock(theory_.finite_loss_tau(kind, b)));
+        collector.append("loss_time_theory_asymptotic", on_clock(theory_.loss_tau(kind, b)));
+        collector.append("condensation_time", on_clock(condensation_tau(kind, b)));
+        collector.append("condensation_time_code", on_clock(code_condensation_tau(kind, b)));
+      }
+    }
+  }
+
+ private:
+  [[nodiscard]] double on_clock(double tau) const { return task_.process.time_at(tau); }
+
+  void append_time(VariableCollector& collector, double tau) const {
+    for (const ProbeKind kind : kinds) {
+      std::int64_t open = 0;
+      for (std::size_t b = 0; b < blocks_.size(); ++b) {
+        const double finite = theory_.finite_retained_fraction(kind, b, tau, b);
+        collector.append("retained_fraction_theory", finite);
+        collector.append("retained_fraction_theory_asymptotic", theory_.retained_fraction(kind, b, tau, b));
+        if (finite * blocks_[b].variance / (blocks_[b].variance + tau) > 0.5) open += blocks_[b].count;
+      }
+      collector.append("open_directions_theory", static_cast<double>(open));
+    }
+  }
+
+  [[nodiscard]] double condensation_tau(ProbeKind kind, std::size_t block) const {
+    if (kind == ProbeKind::planted) return theory_.collapse_tau();
+    return kind == ProbeKind::origin ? theory_.origin_condensation_tau() : theory_.displaced_condensation_tau(block);
+  }
+
+  // The code has no planted probes.
+  [[nodiscard]] double code_condensation_tau(ProbeKind kind, std::size_t block) const {
+    if (kind == ProbeKind::planted) return nan;
+    return kind == ProbeKind::origin ? theory_.code_origin_condensation_tau()
+                                     : theory_.code_displaced_condensation_tau(block);
+  }
+
+  const TaskParameters& task_;
+  std::vector<Block> blocks_;
+  Achilli2024 theory_;
+};
+
+}  // namespace
+
+std::vector<MeasureOption> LostDirectionsMeasure::options() const {
+  return {integer_option("sets", 20, 2, 1e6, "training sets per realization, each with an origin and displaced probes"),
+          integer_option("probes", 16, 1, 1e6, "planted probes per training set: noised training points")};
+}
+
+std::string LostDirectionsMeasure::problem(const TaskParameters& task) const {
+  if (!task.manifold || task.manifold->factor != FactorKind::orthonormal) {
+    return "measure.lost_directions needs ensemble.kind = \"linear-manifold\" with factor = \"orthonormal\": its "
+           "variance blocks are followed direction by direction";
+  }
+  if (task.samples.empty()) return "measure.lost_directions needs [dataset] samples: the size of the training sets";
+  for (const FactorBlock& block : task.manifold->blocks) {
+    if (block.sigma == 0.0 && task.manifold->ambient_noise == 0.0) {
+      return "measure.lost_directions: a block with sigma = 0 has nothing to lose";
+    }
+  }
+  if (task.samples.front() < 2) return "measure.lost_directions needs at least 2 samples";
+  return {};
+}
+
+std::vector<DimensionSpec> LostDirectionsMeasure::dimensions(const TaskParameters& task) const {
+  return {{"probe_kind", kind_names, "", "where the posterior is looked at"},
+          {"block", counting_up(static_cast<std::int64_t>(task.manifold->blocks.size())), "1",
+           "variance block of the manifold, the largest sigma first"}};
+}
+
+std::vector<VariableSpec> LostDirectionsMeasure::variables(const TaskParameters& /*task*/) const {
+  std::vector<VariableSpec> specs;
+  const auto add = [&](const std::vector<VariableSpec>& more) { specs.insert(specs.end(), more.begin(), more.end()); };
+  add(curve_specs(fraction_spec()));
+  specs.push_back(per_sample("retained_fraction_effective_sets", "1",
+                             "(sum R)^2/sum R^2 over training sets: on how many the mean rests", "",
+                             {"time", "probe_kind", "block"}));
+  specs.push_back(open_spec());
+  add(critical_time_specs(loss_spec()));
+  add({prediction_spec(fraction_spec(), Achilli2024::source("finite_retained_fraction")),
+       prediction_spec(fraction_spec(), Achilli2024::source("retained_fraction"), "_theory_asymptotic"),
+       prediction_spec(open_spec(), Achilli2024::source("open_directions")),
+       prediction_spec(loss_spec(), Achilli2024::source("finite_loss_tau")),
+       prediction_spec(loss_spec(), Achilli2024::source("loss_tau"), "_theory_asymptotic"),
+       condensation_spec("condensation_time",
+                         "time at which the posterior condenses at this probe, exact large deviations; planted: "
+                         "collapse",
+                         "origin_condensation_tau"),
+       condensation_spec("condensation_time_code", "the same by the formula of the paper's public code",
+                         "code_origin_condensation_tau")});
+  return specs;
+}
+
+Cost LostDirectionsMeasure::cost(const TaskParameters& task, const TaskRequest& request) const {
+  const auto sets = static_cast<double>(set_count(task));
+  const auto times = static_cast<double>(task.times.size());
+  const auto columns = static_cast<double>(task.nonzero_columns());
+  const auto points = static_cast<double>(probe_count(task) + 1) + static_cast<double>(task.manifold->blocks.size());
+  const std::int64_t largest = *std::ranges::max_element(request.counts);
+  Cost cost = draw_cost(task, Partition::component, largest);
+  cost.normals *= sets;
+  cost.flops *= sets;
+  for (const std::int64_t count : request.counts) {
+    const double terms = sets * times * points * static_cast<double>(count);
+    cost.flops += 16.0 * terms * columns;
+    cost.exponentials += 2.0 * terms;
+  }
+  cost.divided_bytes += 8.0 * static_cast<double>(largest) * columns;
+  cost.rank_bytes += 8.0 * points * columns * 6.0;
+  return cost;
+}
+
+MeasureResult LostDirectionsMeasure::run(const TaskParameters& task, const TaskRequest& request,
+                                         const TaskGroup& group) const {
+  std::map<std::int64_t, RetainedCurves> curves;
+  for (const std::int64_t count : request.counts) {
+    curves.emplace(
+        count, RetainedCurves(blocks_of(task).size(), set_count(task), static_cast<std::int64_t>(task.times.size())));
+  }
+  if (request.counts.empty()) return {};
+  const OneSet one(group, task, request.counts);
+  for (std::int64_t set = 0; set < set_count(task); ++set) one.measure(set, curves);
+  VariableCollector collector;
+  group.run_guarded([&] {
+    if (!group.comm().is_root()) return;
+    for (const std::int64_t count : request.counts) {
+      append_fractions(collector, curves.at(count));
+      append_open_directions(collector, task, curves.at(count));
+      append_loss_times(collector, task, curves.at(count));
+    }
+  });
+  return collector.take();
+}
+
+std::vector<VariableValues> LostDirectionsMeasure::predict(const TaskParameters& task) const {
+  VariableCollector collector;
+  for (const std::int64_t count : task.samples) Predictions(task, count).append(collector);
+  return collector.take().variables;
+}
+
+}  // namespace diffphase

@@ -1,0 +1,373 @@
+#include "measure/probed_score.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <stdexcept>
+#include <utility>
+
+#include "ensemble/row_view.hpp"
+#include "measure/probe_curves.hpp"
+#include "measure/probes.hpp"
+#include "posterior/component_law.hpp"
+#include "posterior/point_posterior.hpp"
+#include "spectrum/factor_variances.hpp"
+#include "spectrum/score_jacobian.hpp"
+#include "theory/noised_hypersphere.hpp"
+
+namespace diffphase {
+
+namespace {
+
+// Writes x_0 and xi of a probe, this rank's columns.
+using FetchProbe = std::function<void(std::int64_t probe, std::span<double> start, std::span<double> noise)>;
+
+// The score of a mixture: classes or training points.
+class RowsScore : public ProbedScore {
+ public:
+  RowsScore(const TaskGroup& group, RowView rows, ComponentLaw law, FetchProbe fetch)
+      : group_(group), fetch_(std::move(fetch)), posterior_(group, rows, std::move(law)) {}
+
+  [[nodiscard]] std::int64_t span() const override { return posterior_.rows().layout().columns; }
+
+  [[nodiscard]] ProbedJacobian jacobian(double tau, std::int64_t probe) const override {
+    const auto columns = static_cast<std::size_t>(posterior_.local_columns());
+    std::vector<double> x;
+    std::vector<double> noise;
+    group_.run_guarded([&] {
+      x.resize(columns);
+      noise.resize(columns);
+    });
+    fetch_(probe, x, noise);
+    for (std::size_t j = 0; j < columns; ++j) x[j] += std::sqrt(tau) * noise[j];
+    const auto made =
+        std::make_shared<ScoreJacobian>(ScoreJacobian::at(group_, posterior_, NoiseLevel::at_tau(tau), x));
+    return {.covariance = made->covariance(), .trace = made->trace(), .floor = made->isotropic(), .owner = made};
+  }
+
+  [[nodiscard]] std::vector<double> start(std::int64_t probe) const override {
+    require_whole_columns();
+    std::vector<double> x(static_cast<std::size_t>(posterior_.local_columns()));
+    std::vector<double> noise(x.size());
+    fetch_(probe, x, noise);
+    return x;
+  }
+
+  [[nodiscard]] ScoreFunction score(double tau) const override {
+    require_whole_columns();
+    return [this, tau](std::int64_t points, std::span<const double> x, std::span<double> scores) {
+      const std::vector<double> values = posterior_.score(NoiseLevel::at_tau(tau), points, x);
+      std::copy(values.begin(), values.end(), scores.begin());
+    };
+  }
+  [[nodiscard]] ScoreCall score_call() const override { return ScoreCall::together; }
+
+ private:
+  void require_whole_columns() const {
+    if (posterior_.rows().layout().partition != Partition::component) {
+      throw std::logic_error("a score by columns has no whole points");
+    }
+  }
+
+  const TaskGroup& group_;
+  FetchProbe fetch_;
+  PointPosterior posterior_;
+};
+
+// An operator that is diagonal in a basis of its own; `eigenvalues` must outlive it.
+SymmetricOperator diagonal_operator(const TaskGroup& group, const std::vector<double>& eigenvalues) {
+  const auto size = static_cast<std::int64_t>(eigenvalues.size());
+  const PanelRange own(size, group.comm().rank(), group.comm().size());
+  SymmetricOperator op;
+  op.size = size;
+  op.local_size = own.count;
+  op.apply = [&eigenvalues, own](std::int64_t vectors, std::span<const double> in, std::span<double> out) {
+    for (std::int64_t i = 0; i < vectors * own.count; ++i) {
+      const std::int64_t k = own.first + i % own.count;
+      out[static_cast<std::size_t>(i)] = eigenvalues[static_cast<std::size_t>(k)] * in[static_cast<std::size_t>(i)];
+    }
+  };
+  op.trace = std::accumulate(eigenvalues.begin(), eigenvalues.end(), 0.0);
+  op.work = static_cast<double>(size);
+  return op;
+}
+
+ProbedJacobian known_jacobian(const TaskGroup& group, std::vector<double> eigenvalues) {
+  const auto kept = std::make_shared<std::vector<double>>(std::move(eigenvalues));
+  std::ranges::sort(*kept, std::greater<>());
+  ProbedJacobian jacobian{.covariance = diagonal_operator(group, *kept), .trace = 0.0, .floor = kept->back()};
+  jacobian.trace = *jacobian.covariance.trace;
+  jacobian.eigenvalues = *kept;
+  jacobian.owner = kept;
+  return jacobian;
+}
+
+// Gaussian data on a linear manifold, in their principal axes: the noise is isotropic.
+class GaussianScore : public ProbedScore {
+ public:
+  GaussianScore(const TaskGroup& group, const TaskParameters& task)
+      : group_(group), noise_(task.seed, task.ensemble, task.realization, "principal axes") {
+    std::unique_ptr<LinearManifold> manifold;
+    group.run_guarded([&] {
+      manifold = std::make_unique<LinearManifold>(*task.manifold, task.seed, task.ensemble, task.realization);
+    });
+    variances_ = factor_variances(group, *manifold);
+    const double ambient = task.manifold->ambient_noise * task.manifold->ambient_noise;
+    if (ambient > 0.0) variances_.resize(static_cast<std::size_t>(task.manifold->dimension), 0.0);
+    for (double& variance : variances_) variance += ambient;
+  }
+
+  [[nodiscard]] std::int64_t span() const override { return static_cast<std::int64_t>(variances_.size()); }
+  [[nodiscard]] bool depends_on_probe() const override { return false; }
+
+  [[nodiscard]] ProbedJacobian jacobian(double tau, std::int64_t /*probe*/) const override {
+    std::vector<double> eigenvalues;
+    for (const double variance : variances_) eigenvalues.push_back(variance / (variance + tau));
+    return known_jacobian(group_, std::move(eigenvalues));
+  }
+
+  [[nodiscard]] std::vector<double> start(std::int64_t probe) const override {
+    std::vector<double> x(variances_.size());
+    noise_.normals(static_cast<std::uint64_t>(probe), 0, x);
+    for (std::size_t k = 0; k < x.size(); ++k) x[k] *= std::sqrt(variances_[k]);
+    return x;
+  }
+
+  [[nodiscard]] ScoreFunction score(double tau) const override {
+    return [this, tau](std::int64_t points, std::span<const double> x, std::span<double> scores) {
+      const std::size_t columns = variances_.size();
+      for (std::size_t i = 0; i < static_cast<std::size_t>(points) * columns; ++i) {
+        scores[i] = -x[i] / (variances_[i % columns] + tau);
+      }
+    };
+  }
+  [[nodiscard]] ScoreCall score_call() const override { return ScoreCall::each_rank; }
+
+ private:
+  const TaskGroup& group_;
+  RandomStream noise_;
+  std::vector<double> variances_;
+};
+
+// The uniform law on a sphere.
+class SphereScore : public ProbedScore {
+ public:
+  SphereScore(const TaskGroup& group, const TaskParameters& task)
+      : group_(group),
+        sphere_(*task.sphere, task.seed, task.ensemble, task.realization),
+        noise_(task.seed, task.ensemble, task.realization, "noise"),
+        theory_(task.sphere->span(), task.sphere->radius) {}
+
+  [[nodiscard]] std::int64_t span() const override { return sphere_.parameters().span(); }
+
+  [[nodiscard]] ProbedJacobian jacobian(double tau, std::int64_t probe) const override {
+    std::vector<double> x = start(probe);
+    std::vector<double> noise(x.size());
+    noise_.normals(static_cast<std::uint64_t>(probe), 0, noise);
+    double square = 0.0;
+    for (std::size_t j = 0; j < x.size(); ++j) square += std::pow(x[j] + std::sqrt(tau) * noise[j], 2);
+    const HypersphereSpectrum spectrum = theory_.spectrum(std::sqrt(square), tau);
+    std::vector<double> eigenvalues(x.size(), 1.0 - spectrum.tangential);
+    eigenvalues.back() = 1.0 - spectrum.radial;
+    return known_jacobian(group_, std::move(eigenvalues));
+  }
+
+  [[nodiscard]] std::vector<double> start(std::int64_t probe) const override {
+    std::vector<double> x(static_cast<std::size_t>(span()));
+    sphere_.sample(probe, 0, x);
+    return x;
+  }
+
+  [[nodiscard]] ScoreFunction score(double tau) const override {
+    return [this, tau](std::int64_t points, std::span<const double> x, std::span<double> scores) {
+      const auto columns = static_cast<std::size_t>(span());
+      for (std::size_t p = 0; p < static_cast<std::size_t>(points); ++p) {
+        const std::span<const double> point = x.subspan(p * columns, columns);
+        const double r = std::sqrt(std::inner_product(point.begin(), point.end(), point.begin(), 0.0));
+        const double along = r > 0.0 ? theory_.radial_score(r, tau) / r : 0.0;
+        for (std::size_t j = 0; j < columns; ++j) scores[p * columns + j] = along * point[j];
+      }
+    };
+  }
+  [[nodiscard]] ScoreCall score_call() const override { return ScoreCall::each_rank; }
+
+ private:
+  const TaskGroup& group_;
+  Hypersphere sphere_;
+  RandomStream noise_;
+  NoisedHypersphere theory_;
+};
+
+Partition partition_of(const TaskParameters& task) {
+  const auto word = task.words.find("partition");
+  return word != task.words.end() && word->second == "dimension" ? Partition::dimension : Partition::component;
+}
+
+// Rows in the precision that the task asks for.
+struct StoredRows {
+  bool single = false;
+  DataSlab doubles;
+  SinglePrecisionSlab singles;
+
+  [[nodiscard]] RowView view() const { return single ? RowView(singles) : RowView(doubles); }
+
+  // Gives the rows after the first `count` away.
+  void keep_prefix(std::int64_t count) {
+    SlabLayout& layout = single ? singles.layout : doubles.layout;
+    layout.rows = count;
+    const auto numbers = static_cast<std::size_t>(layout.local_rows() * layout.local_columns());
+    single ? singles.values.resize(numbers) : doubles.values.resize(numbers);
+  }
+};
+
+void visit_mixture(const TaskGroup& group, const TaskParameters& task,
+                   const std::function<void(std::int64_t, const ProbedScore&)>& use) {
+  std::unique_ptr<GaussianMixture> mixture;
+  StoredRows rows{.single = task.mixed_precision, .doubles = {}, .singles = {}};
+  ComponentLaw law;
+  const SlabLayout layout{.partition = partition_of(task),
+                          .rows = task.mixture->classes,
+                          .columns = task.mixture->dimension,
+                          .ranks = group.comm().size(),
+                          .rank = group.comm().rank()};
+  group.run_guarded([&] {
+    mixture = std::make_unique<GaussianMixture>(*task.mixture, task.seed, task.ensemble, task.realization);
+    law = ComponentLaw::classes(*mixture);
+    if (rows.single) {
+      rows.singles = single_precision_centroids(*mixture, layout);
+    } else {
+      rows.doubles = centroid_matrix(*mixture, layout);
+    }
+  });
+  const RandomStream noise(task.seed, task.ensemble, task.realization, "noise");
+  const auto fetch = [&](std::int64_t probe, std::span<double> start, std::span<double> xi) {
+    mixture->sample(probe, layout.first_column(), start);
+    noise.normals(static_cast<std::uint64_t>(probe), static_cast<std::uint64_t>(layout.first_column()), xi);
+  };
+  use(0, RowsScore(group, rows.view(), law, fetch));
+}
+
+void visit_training_sets(const TaskGroup& group, const TaskParameters& task, std::vector<std::int64_t> counts,
+                         const std::function<void(std::int64_t, const ProbedScore&)>& use) {
+  std::ranges::sort(counts, std::greater<>());
+  StoredRows rows{.single = task.mixed_precision, .doubles = {}, .singles = {}};
+  if (rows.single) {
+    rows.singles = make_single_precision_training_set(group, task, partition_of(task), counts.front());
+  } else {
+    rows.doubles = make_nonzero_training_set(group, task, partition_of(task), counts.front());
+  }
+  const ProbeStarts starts(task);
+  for (const std::int64_t count : counts) {
+    rows.keep_prefix(count);
+    const RowView view = rows.view();
+    const auto fetch = [&](std::int64_t probe, std::span<double> start, std::span<double> xi) {
+      fetch_rows(group, view, std::vector{starts.row(probe, count)}, start);
+      starts.noise().normals(static_cast<std::uint64_t>(probe),
+                             static_cast<std::uint64_t>(view.layout().first_column()), xi);
+    };
+    use(count, RowsScore(group, view, ComponentLaw{}, fetch));
+  }
+}
+
+}  // namespace
+
+MeasureOption score_option() {
+  return word_option("score",
+                     "whose score: of the law that the data are drawn from, or of the training set; automatic: the "
+                     "training set where there are samples",
+                     {"automatic", "exact", "training-set"});
+}
+
+ScoreKind score_kind(const TaskParameters& task) {
+  const std::string& word = task.words.at("score");
+  if (word == "automatic") return task.samples.empty() && !task.file ? ScoreKind::exact : ScoreKind::training_set;
+  return word == "exact" ? ScoreKind::exact : ScoreKind::training_set;
+}
+
+std::string score_problem(const TaskParameters& task, const std::string& measure) {
+  if (score_kind(task) == ScoreKind::exact) {
+    if (task.file) {
+      return fmt::format("measure.{}.score = \"exact\": the law behind a data file is not known; \"training-set\"",
+                         measure);
+    }
+    return {};
+  }
+  if (task.samples.empty()) {
+    return fmt::format("measure.{}.score = \"training-set\" needs [dataset] samples: the size of the training set",
+                       measure);
+  }
+  return {};
+}
+
+std::vector<std::int64_t> score_counts(const TaskParameters& task, const TaskRequest& request) {
+  if (score_kind(task) == ScoreKind::training_set) return request.counts;
+  return request.count_free ? std::vector<std::int64_t>{0} : std::vector<std::int64_t>{};
+}
+
+void visit_scores(const TaskGroup& group, const TaskParameters& task, const TaskRequest& request,
+                  const std::function<void(std::int64_t count, const ProbedScore& score)>& use) {
+  const std::vector<std::int64_t> counts = score_counts(task, request);
+  if (counts.empty()) return;
+  if (score_kind(task) == ScoreKind::training_set) {
+    visit_training_sets(group, task, counts, use);
+  } else if (task.manifold) {
+    use(0, GaussianScore(group, task));
+  } else if (task.sphere) {
+    use(0, SphereScore(group, task));
+  } else {
+    visit_mixture(group, task, use);
+  }
+}
+
+MeasureResult joined(const std::vector<std::int64_t>& counts, const std::map<std::int64_t, MeasureResult>& by_count) {
+  VariableCollector collector;
+  for (const std::int64_t count : counts) {
+    const MeasureResult& result = by_count.at(count);
+    for (const VariableValues& variable : result.variables) collector.append(variable.name, variable.values);
+    for (const std::string& warning : result.warnings) collector.warn(warning);
+  }
+  return collector.take();
+}
+
+Cost score_cost(const TaskParameters& task, const TaskRequest& request, double probes, double times) {
+  const std::vector<std::int64_t> counts = score_counts(task, request);
+  Cost cost;
+  if (counts.empty()) return cost;
+  const double number = task.mixed_precision ? 4.0 : 8.0;
+  const auto rows_of_posterior = [&](double rows, double columns) {
+    cost.flops += 8.0 * probes * times * rows * columns;
+    cost.exponentials += 2.0 * probes * times * rows;
+    cost.normals += probes * times * columns;
+  };
+  if (score_kind(task) == ScoreKind::training_set) {
+    const std::int64_t largest = *std::ranges::max_element(counts);
+    const auto columns = static_cast<double>(task.nonzero_columns());
+    const Cost draw = draw_cost(task, partition_of(task), largest);
+    cost.flops += draw.flops;
+    cost.normals += draw.normals;
+    cost.divided_bytes += draw.divided_bytes + number * static_cast<double>(largest) * columns;
+    cost.rank_bytes += draw.rank_bytes + 32.0 * columns;
+    if (task.mixed_precision && task.file) cost.divided_bytes += 8.0 * static_cast<double>(largest) * columns;
+    for (const std::int64_t count : counts) rows_of_posterior(static_cast<double>(count), columns);
+  } else if (task.mixture) {
+    const auto classes = static_cast<double>(task.mixture->classes);
+    const auto columns = static_cast<double>(task.mixture->dimension);
+    cost.normals += classes * columns;
+    cost.divided_bytes += number * classes * columns;
+    cost.rank_bytes += 32.0 * columns;
+    rows_of_posterior(classes, columns);
+  } else if (task.manifold && task.manifold->factor == FactorKind::gaussian) {
+    const auto columns = static_cast<double>(task.manifold->columns());
+    const auto dimension = static_cast<double>(task.manifold->dimension);
+    const double smaller = std::min(columns, dimension);
+    cost.normals += columns * dimension;
+    cost.flops += columns * dimension * smaller + 10.0 * smaller * smaller * smaller;
+    cost.divided_bytes += 8.0 * columns * dimension;
+    cost.rank_bytes += 24.0 * smaller * smaller;
+  }
+  return cost;
+}
+
+}  // namespace diffphase
