@@ -1,5 +1,6 @@
 #include "sweep/sweep_file.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -17,7 +18,6 @@ namespace {
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::Not;
 using testing::StartsWith;
 
 TEST(SweepFile, ReadsEveryTable) {
@@ -313,9 +313,10 @@ TEST(SweepFile, EveryMisspeltKeyNamesTheRightOne) {
     const std::string name(spec.name());
     const std::string misspelt = name + "x";
     const std::string table(spec.table());
-    const std::string key = table.empty() ? misspelt : table + "." + misspelt;
+    const std::string key = table.empty() ? misspelt : fmt::format("{}.{}", table, misspelt);
     EXPECT_THAT(problem_of(example(), {key + "=1"}),
-                AllOf(StartsWith("--set " + key + "=1: unknown key " + key), HasSubstr("did you mean \"" + name)))
+                AllOf(StartsWith(fmt::format("--set {}=1: unknown key {}", key, key)),
+                      HasSubstr(fmt::format("did you mean \"{}", name))))
         << spec.key;
   }
 }
