@@ -12,24 +12,11 @@
 #include <stdexcept>
 
 #include "parallel/petsc_error.hpp"
+#include "spectrum/slepc_handle.hpp"
 
 namespace diffphase {
 
 namespace {
-
-template <typename T, PetscErrorCode (*Destroy)(T*)>
-class Handle {
- public:
-  Handle() = default;
-  Handle(const Handle&) = delete;
-  Handle& operator=(const Handle&) = delete;
-  ~Handle() { Destroy(&object_); }
-  T* address() { return &object_; }
-  [[nodiscard]] T get() const { return object_; }
-
- private:
-  T object_ = nullptr;
-};
 
 // What the callbacks of PETSc and SLEPc see. The solver splits vectors over columns in its own way; here they are
 // whole.
@@ -164,8 +151,8 @@ LeadingSingularValues leading_singular_values(const TaskGroup& group, std::int64
     solve.columns = static_cast<blasint>(width);
     solve.whole.resize(static_cast<std::size_t>(columns));
   });
-  Handle<Mat, MatDestroy> matrix;
-  Handle<SVD, SVDDestroy> svd;
+  MatHandle matrix;
+  SvdHandle svd;
   check_petsc(MatCreateShell(group.comm().get(), local, PETSC_DECIDE, PETSC_DETERMINE, width, &solve, matrix.address()),
               "MatCreateShell");
   check_petsc(MatShellSetOperation(matrix.get(), MATOP_MULT, reinterpret_cast<void (*)()>(multiply)),

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <slepceps.h>
+#include <slepcsvd.h>
 
 #include <utility>
 
@@ -31,5 +32,6 @@ class PetscHandle {
 using VecHandle = PetscHandle<Vec, VecDestroy>;
 using MatHandle = PetscHandle<Mat, MatDestroy>;
 using EpsHandle = PetscHandle<EPS, EPSDestroy>;
+using SvdHandle = PetscHandle<SVD, SVDDestroy>;
 
 }  // namespace diffphase
