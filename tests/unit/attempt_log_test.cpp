@@ -24,6 +24,7 @@ AttemptLine some_line() {
   line.attempt = 2;
   line.message = "two\nlines";
   line.warnings = {"a", "b\\c"};
+  line.notes = {"gram: few rows"};
   return line;
 }
 
@@ -52,13 +53,15 @@ TEST(AttemptLog, WritesOneObjectPerLine) {
   AttemptLine second = some_line();
   second.seconds = std::numeric_limits<double>::quiet_NaN();
   second.warnings.clear();
+  second.notes.clear();
   log.write(second);
   EXPECT_EQ(log.path(), log_folder(folder.path()) / "stem.jsonl");
   const std::string head =
       R"({"time": "2024-02-28T10:11:12.250Z", "label": "collapse d=256 \"x\"", )"
       R"("identity": "0123456789abcdef0000000000000001", "measure": "collapse", "outcome": "done", "seconds": )";
   const std::string tail = R"(, "ranks": 4, "attempt": 2, "message": "two\nlines", "warnings": )";
-  EXPECT_EQ(read_text(log.path()), head + "0.25" + tail + R"(["a", "b\\c"]})" + "\n" + head + "null" + tail + "[]}\n");
+  EXPECT_EQ(read_text(log.path()), head + "0.25" + tail + R"(["a", "b\\c"], "notes": ["gram: few rows"]})" + "\n" +
+                                       head + "null" + tail + R"([], "notes": []})" + "\n");
 }
 
 TEST(AttemptLog, AFullDiskLeavesNoHalfLine) {
