@@ -353,6 +353,10 @@ class Results:
         code = float(at(self.data["task_status"], point | {"measure": names.index(measure)}))
         return TASK_STATUS[int(code)] if np.isfinite(code) and 0 <= code < len(TASK_STATUS) else "unknown"
 
+    def measures(self) -> set[str]:
+        """The measures that the sweep asked for; empty where the file does not say."""
+        return {format_value(value) for value in self.data["measure"].values} if "measure" in self.data else set()
+
     def task_counts(self) -> dict[str, int]:
         """How many tasks are pending, done, failed."""
         if "task_status" not in self.data:
