@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from analysis.figures import (agreement, clones, collapse, critical_times, dimension, eigenvalue_density, gaps,
-                              phase_diagram, retained_fraction, spectrum)
+                              phase_diagram, retained_fraction, spectral_times, spectrum)
 from analysis.figures.drawing import Drawing
 from analysis.results import Results
 
@@ -20,5 +20,6 @@ FIGURES: dict[str, Callable[[Results], Drawing | None]] = {
     "eigenvalue_density": eigenvalue_density.draw,
     "dimension": dimension.draw,
     "retained_fraction": retained_fraction.draw,
+    "spectral_times": spectral_times.draw,
     "clones": clones.draw,
 }

@@ -165,9 +165,11 @@ def predicted_curves(results: Results, name: str, point: dict[str, int]) -> dict
 
 
 def predicted_number(results: Results, name: str, point: dict[str, int]) -> float:
-    """The prediction at this size, else that of large sizes, else NaN."""
-    values = [float(v) for v in predicted_curves(results, name, point).values()]
-    return values[0] if values else np.nan
+    """The prediction at this size with its shift, else that of large sizes, else NaN."""
+    expected = results.prediction(name)
+    values = [] if expected is None else [float(at(expected, point))]
+    values += [float(v) for v in predicted_curves(results, name, point).values()]
+    return next((value for value in values if np.isfinite(value)), np.nan)
 
 
 def prediction_handles(suffixes: Sequence[str]) -> list[Line2D]:

@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from analysis.figures.drawing import (GREY, TITLE_WIDTH, Curve, Drawing, cell_edges, colors, flowing_figure, legend_beside,
-                                      panel_points, predicted_curves, spread_choice, wrap)
+from analysis.figures.drawing import (GREY, TITLE_WIDTH, Curve, Drawing, cell_edges, colors, flowing_figure, panel_points,
+                                       predicted_curves, spread_choice, wrap)
 from analysis.results import Results, at, format_value
 
 MAX_RIDGES = 9
@@ -20,6 +20,7 @@ def draw(results: Results) -> Drawing | None:
         return None
     points, note = panel_points(results, "spectral_density")
     figure, lines = flowing_figure([len(points)], width=4.1)
+    figure.set_figheight(figure.get_figheight() * 1.3)  # room for the ridges
     edges = False
     for panel, curve in zip(lines[0], points):
         edges |= draw_panel(panel, results, curve)
@@ -58,7 +59,7 @@ def draw_panel(panel: Axes, results: Results, curve: Curve) -> bool:
         panel.fill_between(grid, y - scale * error[k], y + scale * error[k], color=color, alpha=0.5, linewidth=0,
                            zorder=2 * (len(shown) - place))
         panel.plot(grid, y, color=color, linewidth=1.0, zorder=2 * (len(shown) - place) + 1)
-        panel.text(1.02, place + 0.05, f"{np.nanmax(mean[k]):.3g}", fontsize=6.5, color=GREY, va="bottom",
+        panel.text(1.02, place + 0.05, format_height(float(np.nanmax(mean[k]))), fontsize=6.5, color=GREY, va="bottom",
                    transform=panel.get_yaxis_transform())
         for low, high in predicted_edges(results, curve, times[k]):
             panel.plot([low, high], [place - 0.08] * 2, zorder=99, **EDGES)
@@ -69,8 +70,13 @@ def draw_panel(panel: Axes, results: Results, curve: Curve) -> bool:
     panel.set_yticks(range(len(shown)), [format_value(float(f"{times[k]:.2g}")) for k in shown])
     panel.set(xlabel=r"eigenvalue of $N=-b^2J$", ylabel=results.time_label)
     if edges:
-        legend_beside(panel, [Line2D([], [], label="predicted\nedges", **EDGES)])
+        panel.legend(handles=[Line2D([], [], label="predicted\nedges", **EDGES)], loc="upper left",
+                     bbox_to_anchor=(1.13, 1.02), borderaxespad=0.0)  # clear of the heights
     return edges
+
+
+def format_height(height: float) -> str:
+    return f"{height:.0f}" if height >= 100 else f"{height:.2g}"
 
 
 def predicted_edges(results: Results, curve: Curve, time: float) -> list[tuple[float, float]]:

@@ -60,7 +60,8 @@ def draw_panel(panel: Axes, results: Results, curve: Curve) -> None:
         handles += style_handles(("threshold", "--", ""))
     panel.set(xlabel=results.time_label, ylabel="height of the gap", ylim=(-0.02, 1.03))
     handles += style_handles(*((name, "", marker) for name, marker in MARKS if name in marks))
-    handles += style_handles(*([("predicted time", "", "|")] if suffixes else []))
+    if suffixes:
+        handles.append(Line2D([], [], color=GREY, marker="|", markersize=10, linestyle="none", label="predicted time"))
     legend_beside(panel, handles + prediction_handles(list(suffixes)) + phases)
 
 

@@ -8,12 +8,13 @@ from matplotlib.lines import Line2D
 
 from analysis.figures.drawing import (GREY, MARKERS, OKABE_ITO, PREDICTIONS, Curve, Drawing, block_name, curve_handles,
                                       legend_beside, new_figure, panel_points, plot_measured, predicted_curves,
-                                      predicted_number, prediction_handles, set_time_axis, style_handles, wrap)
+                                      predicted_number, prediction_handles, set_time_axis, style_handles)
 from analysis.results import Results, at
 
 MAX_ROWS = 3
 CONDENSATION = {"condensation_time": ((0, (5, 2)), "condensation, exact"),
                 "condensation_time_code": ("-.", "condensation, code formula")}
+KIND_MARKERS = ("o", "v", "x")
 KIND_TITLES = {"planted": "planted probes", "origin": "at the origin", "displaced": "displaced along the block"}
 
 
@@ -30,11 +31,16 @@ def draw(results: Results) -> Drawing | None:
         for kind, panel in enumerate(line[:len(kinds)]):
             found |= draw_fractions(panel, results, curve, kind)
             panel.set_title(KIND_TITLES.get(kinds[kind], kinds[kind]) if row == 0 else "")
-        line[0].set_ylabel("\n".join(filter(None, [wrap(curve.label, 24), r"retained fraction $R_k$"])))
+        line[0].set_ylabel(r"retained fraction $R_k$")
+        line[0].set_title(curve.label, loc="left", pad=20 if row == 0 else 6, fontweight="bold")
         if opens:
             draw_open(line[-1], results, curve, kinds)
+            line[-1].set_title("open directions" if row == 0 else "")
+        names = block_names(results, curve)
         if row == 0:
-            legend_beside(line[-1], handles(results, curve, kinds, found, opens))
+            legend_beside(line[-1], block_handles(names) + other_handles(kinds, found, opens))
+        elif names != block_names(results, points[row - 1]):
+            legend_beside(line[-1], block_handles(names))
     for panel in axes[-1]:
         panel.set_xlabel(results.time_label)
     for panel in axes.ravel():
@@ -47,7 +53,7 @@ CAPTION = ("Retained fraction <i>R</i><sub><i>k</i></sub> = E[Cov<sub><i>kk</i><
            "training set's score: at noised training points (planted), at the origin, and at points displaced along "
            "the block itself. Points: measured, one standard error over training sets; lines: prediction at this "
            "number of samples, dotted: at many. Diamonds: measured loss time (<i>R</i><sub><i>k</i></sub> = 1/2); "
-           "ticks: predicted. Vertical lines: condensation of the posterior at that probe, by exact large deviations "
+           "ticks: predicted, at planted probes with the shift expected at this size. Vertical lines: condensation of the posterior at that probe, by exact large deviations "
            "(at planted probes: the collapse) and by the formula of the paper's code; grey where the blocks share it. "
            "Last: number of directions of blocks whose mean eigenvalue of <i>N</i> is below 1/2.")
 
@@ -68,7 +74,7 @@ def draw_fractions(panel: Axes, results: Results, curve: Curve, kind: int) -> se
         found |= mark_loss(panel, results, look)
     found |= mark_condensation(panel, results, curve.point | {"probe_kind": kind})
     panel.axhline(0.5, color="0.8", linewidth=0.7, zorder=0)
-    panel.set_ylim(-0.03, 1.12)
+    panel.set_ylim(-0.03, 1.12)  # means that rest on few sets can be beyond
     return found
 
 
@@ -108,7 +114,7 @@ def draw_open(panel: Axes, results: Results, curve: Curve, kinds: list[str]) -> 
     times, average = results.data["time"].values, results.average("open_directions")
     for kind in range(len(kinds)):
         here = curve.point | {"probe_kind": kind}
-        look = Curve(here, "", kind_color(kind), ("o", "v", "x")[kind % 3])
+        look = Curve(here, "", kind_color(kind), KIND_MARKERS[kind % 3])
         mean, error = at(average.mean, here).values, at(average.error, here).values
         plot_measured(panel, times, mean, error, look, size=(4.6, 3.4, 2.6)[kind % 3])
         for suffix, values in predicted_curves(results, "open_directions", here).items():
@@ -122,14 +128,23 @@ def kind_color(kind: int) -> str:
     return OKABE_ITO[(kind + 2) % len(OKABE_ITO)]
 
 
-def handles(results: Results, curve: Curve, kinds: list[str], found: set[str], opens: bool) -> list[Line2D]:
-    blocks = [Curve({}, block_name(results, curve.point, b), OKABE_ITO[b % len(OKABE_ITO)], MARKERS[b % len(MARKERS)])
-              for b in range(results.data.sizes["block"])]
-    entries = curve_handles(blocks) + style_handles(("measured", "", "o")) + prediction_handles(list(found))
+def block_names(results: Results, curve: Curve) -> list[str]:
+    """The blocks that the manifold at this point has."""
+    count = len(results.variance_blocks(curve.point)) or results.data.sizes["block"]
+    return [block_name(results, curve.point, block) for block in range(count)]
+
+
+def block_handles(names: list[str]) -> list[Line2D]:
+    return curve_handles([Curve({}, name, OKABE_ITO[b % len(OKABE_ITO)], MARKERS[b % len(MARKERS)])
+                          for b, name in enumerate(names)])
+
+
+def other_handles(kinds: list[str], found: set[str], opens: bool) -> list[Line2D]:
+    entries = style_handles(("measured", "", "o")) + prediction_handles(list(found))
     entries += style_handles(*([("loss time", "", "D")] if "loss_time" in found else []))
     entries += [Line2D([], [], color=GREY, linestyle=style, linewidth=0.9, label=label.replace(", ", ",\n"))
                 for name, (style, label) in CONDENSATION.items() if name in found]
     if opens:
-        entries += [Line2D([], [], color=kind_color(k), marker=("o", "v", "x")[k % 3], markersize=4, linestyle="none",
+        entries += [Line2D([], [], color=kind_color(k), marker=KIND_MARKERS[k % 3], markersize=4, linestyle="none",
                            label=f"open: {name}") for k, name in enumerate(kinds)]
     return entries
