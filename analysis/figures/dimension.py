@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from analysis.figures.drawing import (MARKERS, OKABE_ITO, PREDICTIONS, TITLE_WIDTH, Curve, Drawing, flowing_figure, legend_beside,
-                                      panel_points, plot_measured, predicted_curves, set_time_axis, wrap)
+from analysis.figures.drawing import (MARKERS, OKABE_ITO, PREDICTIONS, TITLE_WIDTH, Curve, Drawing, flowing_figure,
+                                      legend_beside, panel_points, plot_measured, predicted_curves, set_time_axis, wrap)
 from analysis.results import Results, at
 
 SCORE_MATRIX = "score_matrix"

@@ -268,7 +268,8 @@ def plot_measured(axes: Axes, x: np.ndarray, y: np.ndarray, error: np.ndarray, c
 
 
 def set_time_axis(axes: Axes, results: Results, which: str = "x") -> None:
-    """Logarithmic where the clock spans decades; within one decade 2 and 5 are labelled too."""
+    """Logarithmic where the clock spans decades; within one decade 2 and 5 are labelled too, and up the side, within
+    less, every tick."""
     if not results.logarithmic_time:
         return
     axis = axes.xaxis if which == "x" else axes.yaxis
@@ -277,7 +278,8 @@ def set_time_axis(axes: Axes, results: Results, which: str = "x") -> None:
     def label(value: float, _: object) -> str:
         low, high = axis.get_view_interval()
         digit = value / 10.0**np.floor(np.log10(value) + 1e-9)
-        return f"{value:g}" if high / low < 20 and round(digit) in (2, 5) else ""
+        wanted = high / low < 20 and any(np.isclose(digit, (2, 5))) or which == "y" and high / low < 4
+        return f"{value:g}" if wanted else ""
 
     axis.set_minor_formatter(FuncFormatter(label))
 

@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from analysis.figures.drawing import (GREY, TITLE_WIDTH, Curve, Drawing, cell_edges, colors, flowing_figure, panel_points,
-                                       predicted_curves, spread_choice, wrap)
+from analysis.figures.drawing import (GREY, TITLE_WIDTH, Curve, Drawing, cell_edges, colors, flowing_figure,
+                                      panel_points, predicted_curves, spread_choice, wrap)
 from analysis.results import Results, at, format_value
 
 MAX_RIDGES = 9

@@ -7,9 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
-from analysis.figures.drawing import (GREY, OKABE_ITO, PREDICTIONS, Curve, Drawing, flowing_figure, gap_name,
-                                      TITLE_WIDTH, legend_beside, panel_points, plot_measured, predicted_curves, predicted_number,
-                                      prediction_handles, set_time_axis, style_handles, wrap)
+from analysis.figures.drawing import (GREY, OKABE_ITO, PREDICTIONS, TITLE_WIDTH, Curve, Drawing, flowing_figure,
+                                      gap_name, legend_beside, panel_points, plot_measured, predicted_curves,
+                                      predicted_number, prediction_handles, set_time_axis, style_handles, wrap)
 from analysis.results import Results, at
 
 PHASES = (("trivial", "#DCEBF7"), ("coverage", "#FBE3C8"), ("consolidation", "#D9D2E9"))

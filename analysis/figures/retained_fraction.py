@@ -30,12 +30,14 @@ def draw(results: Results) -> Drawing | None:
         found: set[str] = set()
         for kind, panel in enumerate(line[:len(kinds)]):
             found |= draw_fractions(panel, results, curve, kind)
-            panel.set_title(KIND_TITLES.get(kinds[kind], kinds[kind]) if row == 0 else "")
+            panel.set_title(heading(KIND_TITLES.get(kinds[kind], kinds[kind]), row))
         line[0].set_ylabel(r"retained fraction $R_k$")
-        line[0].set_title(curve.label, loc="left", pad=20 if row == 0 else 6, fontweight="bold")
+        label = line[0].annotate(curve.label, (0.0, 1.0), (-30.0, 17.0 if row == 0 else 6.0), "axes fraction",
+                                 "offset points", fontsize=10)
+        label.set_in_layout(False)  # it may reach over the other panels; the headings keep its line free
         if opens:
             draw_open(line[-1], results, curve, kinds)
-            line[-1].set_title("open directions" if row == 0 else "")
+            line[-1].set_title(heading("open directions", row))
         names = block_names(results, curve)
         if row == 0:
             legend_beside(line[-1], block_handles(names) + other_handles(kinds, found, opens))
@@ -48,13 +50,19 @@ def draw(results: Results) -> Drawing | None:
     return Drawing(figure, "Retained fraction of the variance blocks", CAPTION, [note] if note else [])
 
 
+def heading(text: str, row: int) -> str:
+    """The title of a column, over the first row, below a line that is left free for the row's own label."""
+    return f"\n{text}" if row == 0 else " "
+
+
 CAPTION = ("Retained fraction <i>R</i><sub><i>k</i></sub> = E[Cov<sub><i>kk</i></sub>] / "
            "(<i>s</i><sub><i>k</i></sub><i>τ</i>/(<i>s</i><sub><i>k</i></sub>+<i>τ</i>)) of each variance block under a "
            "training set's score: at noised training points (planted), at the origin, and at points displaced along "
            "the block itself. Points: measured, one standard error over training sets; lines: prediction at this "
            "number of samples, dotted: at many. Diamonds: measured loss time (<i>R</i><sub><i>k</i></sub> = 1/2); "
-           "ticks: predicted, at planted probes with the shift expected at this size. Vertical lines: condensation of the posterior at that probe, by exact large deviations "
-           "(at planted probes: the collapse) and by the formula of the paper's code; grey where the blocks share it. "
+           "ticks: predicted, at planted probes with the shift expected at this size. Vertical lines: condensation of "
+           "the posterior at that probe, by exact large deviations (at planted probes: the collapse) and by the formula "
+           "of the paper's code; grey where the blocks share it. "
            "Last: number of directions of blocks whose mean eigenvalue of <i>N</i> is below 1/2.")
 
 

@@ -12,9 +12,11 @@ from analysis.figures.drawing import (GREY, MARKERS, OKABE_ITO, PREDICTIONS, TIT
                                       fixed_label, flowing_figure, gap_name, legend_beside, plot_measured,
                                       prediction_handles, reference_point, set_abscissa, set_time_axis, style_handles,
                                       wrap)
+from analysis.figures.retained_fraction import KIND_TITLES
 from analysis.results import Abscissa, Axis, Results, at
 
-GAP_TIMES = {"gap_opening_time": (">", "opening"), "gap_maximum_time": ("D", "maximum"), "gap_closing_time": ("<", "closing")}
+GAP_TIMES = {"gap_opening_time": (">", "opening"), "gap_maximum_time": ("D", "maximum"),
+             "gap_closing_time": ("<", "closing")}
 FINAL_TIMES = {"final_gap_opening_time": (">", "#222222", "final gap opens"),
                "consolidation_time": ("v", "#7a5fb5", "consolidation"), "coverage_time": ("^", "#b8860b", "coverage")}
 CONDENSATION = {"condensation_time": ((0, (5, 2)), "condensation, exact"),
@@ -83,7 +85,8 @@ def loss_subjects(results: Results) -> list[Subject]:
     for kind in range(results.data.sizes["probe_kind"]):
         series = [Series("loss_time", {"probe_kind": kind, "block": block}, OKABE_ITO[block % len(OKABE_ITO)],
                          MARKERS[block % len(MARKERS)], "") for block in range(results.data.sizes["block"])]
-        subjects.append(Subject(f"loss, {results.coordinate('probe_kind', kind)} probes", series))
+        word = results.coordinate("probe_kind", kind)
+        subjects.append(Subject(f"loss, {KIND_TITLES.get(word, word)}", series))
     return subjects
 
 
@@ -131,7 +134,8 @@ def draw_series(panel: Panel, results: Results, series: Series, x: np.ndarray, p
         values = np.array([float(at(law, point)) for point in points])
         if np.isfinite(values).any():
             alone = "_" if np.isfinite(values).sum() == 1 else ""
-            panel.plot(x, values, color=series.color, linestyle=PREDICTIONS[suffix][0], marker=alone, markersize=10, zorder=2)
+            panel.plot(x, values, color=series.color, linestyle=PREDICTIONS[suffix][0], marker=alone,
+                       markersize=10, zorder=2)
             suffixes.add(suffix)
     return suffixes
 

@@ -10,7 +10,7 @@ from matplotlib.patheffects import Normal, Stroke
 
 from analysis.figures.drawing import (OKABE_ITO, PREDICTIONS, TITLE_WIDTH, Curve, Drawing, block_name, cell_edges, colors,
                                       legend_beside, new_figure, panel_points, predicted_curves, prediction_handles,
-                                      set_time_axis, style_handles, wrap)
+                                      set_time_axis, wrap)
 from analysis.results import Results, at, format_value
 
 MAX_ROWS = 3
