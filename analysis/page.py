@@ -8,11 +8,15 @@ from pathlib import Path
 from analysis.figures import FIGURES
 from analysis.figures.drawing import Drawing
 from analysis.results import Results, ResultsError, format_value
-from analysis.table import csv_table, describe, format_cell, headings, legend, make_rows, present_times
+from analysis.table import Table, csv_table, describe, format_cell, headings, legend, make_tables
 
 PROVENANCE = ("program_version", "git_revision", "numerics_version", "layout_version", "seed", "mpi_size", "start_time",
               "end_time", "command_line")
 SWEEP_TEXT = "sweep"
+# Measures without which a figure is not to be expected; what only an option or a kind of ensemble brings is not listed.
+MEASURES_SHOWN = {"class_agreement": {"speciation"}, "collapse": {"collapse"}, "critical_times": {"speciation", "collapse"},
+                  "phase_diagram": {"speciation", "collapse"}, "spectrum": {"spectrum", "gap"}, "gaps": {"gap"},
+                  "dimension": {"dimension"}, "retained_fraction": {"lost_directions"}}
 INTERNAL = ("_NCProperties", "Conventions")
 
 STYLE = """
@@ -53,8 +57,9 @@ def write_report(results: Results, output: str | Path | None = None) -> str:
 
 def missing_parts(results: Results, drawn: dict[str, Drawing]) -> list[str]:
     """What a complete report would show and this file does not hold."""
-    lines = [f"no figure {name}: the file does not hold its data"
-             for name in FIGURES if name not in drawn and name != "clones"]
+    asked = results.measures()
+    lines = [f"no figure {name}: the file does not hold its data" for name, measures in MEASURES_SHOWN.items()
+             if name not in drawn and (not asked or asked & measures)]
     tasks = results.task_counts()
     lines += [f"{count} tasks {word}" for word, count in tasks.items() if word != "done" and count]
     return lines
@@ -102,17 +107,23 @@ def is_provenance(key: str) -> bool:
 
 
 def table_section(results: Results) -> str:
-    rows, names = make_rows(results), present_times(results)
-    if not names:
+    tables = make_tables(results)
+    if not tables:
         return "<p>This file holds no critical times.</p>"
-    groups = {name: headings(rows, name) for name in names}
-    top = "".join(f'<th class="left" rowspan="2">{escape(key)}</th>' for key in rows[0].parameters)
+    notes = "<br>".join(map(escape, legend([row for table in tables for row in table.rows])))
+    return ("".join(map(html_table, tables))
+            + f'<p class="note">{notes}<br><a href="table.csv">table.csv</a> holds every column in full precision.</p>')
+
+
+def html_table(table: Table) -> str:
+    groups = {name: headings(table.rows, name) for name in table.names}
+    groups = {name: columns for name, columns in groups.items() if columns}
+    top = "".join(f'<th class="left" rowspan="2">{escape(key)}</th>' for key in table.rows[0].parameters)
     top += "".join(f'<th class="first" colspan="{len(columns)}">{escape(name)}</th>' for name, columns in groups.items())
     second = "".join(cell("th", text, i == 0) for columns in groups.values() for i, text in enumerate(columns))
-    body = "".join(table_row(row, groups) for row in rows)
-    notes = "<br>".join(map(escape, legend(rows)))
-    return (f'<div class="scroll"><table><thead><tr>{top}</tr><tr>{second}</tr></thead><tbody>{body}</tbody></table></div>'
-            f'<p class="note">{notes}<br><a href="table.csv">table.csv</a> holds every column in full precision.</p>')
+    body = "".join(table_row(row, groups) for row in table.rows)
+    return (f'<div class="scroll"><table><thead><tr>{top}</tr><tr>{second}</tr></thead><tbody>{body}</tbody></table>'
+            "</div>")
 
 
 def cell(tag: str, text: str, first: bool, mark: bool = False) -> str:

@@ -22,6 +22,7 @@ MAX_REALIZATIONS_FOR_STUDENT = 20  # from here on Student's factor is 1 within 3
 
 ERROR_SOURCES = ("none", "probes", "spread")  # the values of Estimate.source
 VARIANCE_BLOCK = r"\{size=([^,}]+),sigma=([^}]+)\}"
+FORMATTED_BLOCK = r"(\S+)\(σ=([^)]+)\)"  # as format_value writes it
 DERIVED_SUFFIXES = ("_stderr", "_theory", "_theory_asymptotic", "_status", "_shift", "_tolerance", "_window", "_spectral")
 ROOT_STATUS = ("found", "before_grid", "after_grid", "not_monotone", "failed")
 TASK_STATUS = ("pending", "done", "failed")
@@ -29,7 +30,10 @@ TASK_STATUS = ("pending", "done", "failed")
 # Which measure fills a variable, so that the state of its task can stand where its number is missing.
 MEASURE_OF = {"speciation_time": "speciation", "superclass_speciation_time": "speciation",
               "speciation_time_spectral": "speciation", "drift_instability_time": "speciation",
-              "curvature_instability_time": "speciation", "collapse_time": "collapse"}
+              "curvature_instability_time": "speciation", "collapse_time": "collapse", "coverage_time": "gap",
+              "consolidation_time": "gap", "final_gap_opening_time": "gap", "final_gap_closing_time": "gap",
+              "gap_opening_time": "gap", "gap_maximum_time": "gap", "gap_closing_time": "gap",
+              "loss_time": "lost_directions"}
 
 SYMBOLS = {"dimension": "$d$", "classes": "$K$", "samples": "$n$", "log_samples": r"$\log\,n$",
            "separation": r"$\mu$", "sigma": r"$\sigma$", "strength": "$w$", "classes_exponent": r"$(\log K)/d$",
@@ -70,6 +74,14 @@ class Abscissa:
         low, high = self.values.min(), self.values.max()
         counts = self.name.endswith(("dimension", "classes", "samples"))
         return bool(low > 0 and (counts or high / low >= 30))
+
+
+@dataclass(frozen=True)
+class VarianceBlock:
+    """Directions of one standard deviation in a linear manifold."""
+
+    size: int
+    sigma: float
 
 
 @dataclass(frozen=True)
@@ -279,6 +291,40 @@ class Results:
         """Values of all parameters that vary, at one point."""
         return {key: values[point[axis.name]] for axis in self.axes for key, values in axis.parameters.items()}
 
+    def inner_dims(self, name: str) -> tuple[str, ...]:
+        """The dimensions that a measure brings of its own, such as `block`: all but sweep axes, realization and time."""
+        known = {*(axis.name for axis in self.axes), "realization", "time"}
+        variables = [self.data[key] for key in (name, f"{name}_theory", f"{name}_theory_asymptotic") if key in self.data]
+        return tuple(str(dim) for dim in variables[0].dims if dim not in known) if variables else ()
+
+    def inner_points(self, dims: tuple[str, ...]) -> Iterator[dict[str, int]]:
+        """Every combination of these dimensions as {dim: index}, the last fastest; one empty one where there are none."""
+        for indices in itertools.product(*(range(self.data.sizes[dim]) for dim in dims)):
+            yield dict(zip(dims, indices))
+
+    def coordinate(self, dim: str, index: int) -> str:
+        """A coordinate's value as text."""
+        return format_value(self.data[dim].values[index]) if dim in self.data else str(index)
+
+    def inner_label(self, dim: str, point: dict[str, int]) -> str:
+        """Where a point stands on a dimension of a measure's own; blocks by their size and standard deviation."""
+        blocks, index = self.variance_blocks(point), point[dim]
+        if dim == "block" and index < len(blocks):
+            return f"{blocks[index].size}(σ={blocks[index].sigma:g})"
+        if dim == "block_gap" and index + 1 < len(blocks):
+            return f"σ={blocks[index].sigma:g}|{blocks[index + 1].sigma:g}"
+        return self.coordinate(dim, index)
+
+    def variance_blocks(self, point: dict[str, int]) -> list[VarianceBlock]:
+        """The blocks of the manifold at this point, the largest sigma first, as the dimension `block` counts them.
+
+        Empty where the file does not say, or counts otherwise: bands of the spectrum join blocks of one sigma.
+        """
+        text = format_value(self.parameters(point).get("blocks", self.data.attrs.get("blocks", "")))
+        found = [VarianceBlock(int(size), float(sigma)) for size, sigma in re.findall(FORMATTED_BLOCK, text)]
+        distinct = len({block.sigma for block in found}) == len(found) and all(block.sigma > 0 for block in found)
+        return sorted(found, key=lambda block: -block.sigma) if distinct else []
+
     def missing_reason(self, name: str, point: dict[str, int]) -> str:
         """Why the variable has no number at this point, in words."""
         if name not in self.data:
@@ -306,6 +352,10 @@ class Results:
             return "unknown"
         code = float(at(self.data["task_status"], point | {"measure": names.index(measure)}))
         return TASK_STATUS[int(code)] if np.isfinite(code) and 0 <= code < len(TASK_STATUS) else "unknown"
+
+    def measures(self) -> set[str]:
+        """The measures that the sweep asked for; empty where the file does not say."""
+        return {format_value(value) for value in self.data["measure"].values} if "measure" in self.data else set()
 
     def task_counts(self) -> dict[str, int]:
         """How many tasks are pending, done, failed."""

@@ -15,7 +15,9 @@ ALLOWED_ERRORS = 4.0  # |deviation| beyond 4 standard errors + half the finite-s
 ROUNDING = 1e-8  # relative; errors below this are no statistics
 
 TIMES = ("speciation_time", "superclass_speciation_time", "collapse_time", "speciation_time_spectral",
-         "drift_instability_time", "curvature_instability_time")
+         "drift_instability_time", "curvature_instability_time", "coverage_time", "consolidation_time",
+         "final_gap_opening_time", "final_gap_closing_time", "gap_opening_time", "gap_maximum_time", "gap_closing_time",
+         "loss_time", "condensation_time", "condensation_time_code")
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,11 @@ class Cell:
         return self.theory + (self.shift if np.isfinite(self.shift) else 0.0)
 
     @property
+    def empty(self) -> bool:
+        """Whether there is nothing to say: no number of any kind."""
+        return not np.isfinite([self.value, self.theory, self.asymptotic]).any()
+
+    @property
     def deviation(self) -> float:
         """(measured - expected) in standard errors; NaN where the error is none or only rounding."""
         return (self.value - self.expected) / self.error if self.error > ROUNDING * abs(self.value) else np.nan
@@ -57,6 +64,14 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Table:
+    """Critical times that have the same dimensions of their own: these make rows beside those of the sweep."""
+
+    names: list[str]
+    rows: list[Row]
+
+
+@dataclass(frozen=True)
 class Column:
     """A column of text: lines[0] is its heading."""
 
@@ -73,18 +88,46 @@ def present_times(results: Results) -> list[str]:
     return [name for name in TIMES if name in results.data or f"{name}_theory" in results.data]
 
 
-def make_rows(results: Results) -> list[Row]:
-    names = present_times(results)
+def make_tables(results: Results) -> list[Table]:
+    """One table for the times of a point of the sweep, one for those of each gap, one for those of each block."""
+    by_dims: dict[tuple[str, ...], list[str]] = {}
+    for name in present_times(results):
+        by_dims.setdefault(results.inner_dims(name), []).append(name)
+    tables = [Table(names, make_rows(results, names)) for names in by_dims.values()]
+    return [table for table in tables if table.rows]
+
+
+def make_rows(results: Results, names: list[str] | None = None) -> list[Row]:
+    """Rows of the named times, which have the same dimensions of their own; by default of those that have none."""
+    if names is None:
+        names = [name for name in present_times(results) if not results.inner_dims(name)]
     averages = {name: results.average(name) for name in names if name in results.data}
-    return [Row(results.parameters(point),
-                {name: make_cell(results, name, averages.get(name), point) for name in names})
-            for point in results.grid_points()]
+    dims = results.inner_dims(names[0]) if names else ()
+    rows = []
+    for point in results.grid_points():
+        for inner in results.inner_points(dims):
+            here = point | inner
+            own = {dim: results.inner_label(dim, here) for dim in dims}
+            row = Row(results.parameters(point) | own,
+                      {name: make_cell(results, name, averages.get(name), here) for name in names})
+            if not dims or not beyond_blocks(results, here, row):
+                rows.append(row)
+    return rows
+
+
+def beyond_blocks(results: Results, point: dict[str, int], row: Row) -> bool:
+    """Whether a row is of a block that the manifold at this point does not have: others in the sweep have more."""
+    count = len(results.variance_blocks(point))
+    past = point.get("block", -1) >= count or point.get("block_gap", -1) >= count - 1
+    return past and all(cell.empty for cell in row.cells.values())
 
 
 def make_cell(results: Results, name: str, average: Estimate | None, point: dict[str, int]) -> Cell:
     def number(variable: str) -> float:
         return float(at(results.data[variable], point)) if variable in results.data else np.nan
 
+    if average is not None and "realization" not in results.data[name].dims:  # itself a prediction
+        return Cell(np.nan, np.nan, "none", 0, 0, "", number(name), np.nan, np.nan)
     predictions = [number(name + suffix) for suffix in ("_theory", "_theory_asymptotic", "_shift")]
     if average is None:
         return Cell(np.nan, np.nan, "none", 0, results.realizations, "not measured", *predictions)
@@ -92,15 +135,17 @@ def make_cell(results: Results, name: str, average: Estimate | None, point: dict
                                    (average.mean, average.error, average.source, average.found))
     reason = results.missing_reason(name, point) if found < average.total else ""
     tolerance = number(f"{name}_tolerance")
-    return Cell(value, error, ERROR_SOURCES[int(source)], int(found), average.total, reason, *predictions, tolerance if np.isfinite(tolerance) else 0.0)
+    return Cell(value, error, ERROR_SOURCES[int(source)], int(found), average.total, reason, *predictions,
+                tolerance if np.isfinite(tolerance) else 0.0)
 
 
 def decimals(error: float, value: float) -> int:
-    """Decimals that show two digits of the error."""
+    """Decimals that show two digits of the error, but at most five digits of a value below 1."""
     scale = error if error > 0 else abs(value) * 1e-3
     if not scale > 0:
         return 4
-    return int(np.clip(1 - np.floor(np.log10(scale)), 0, 5))
+    most = 5 if not abs(value) > 0 else 5 + max(0, -int(np.floor(np.log10(abs(value)))) - 1)
+    return int(np.clip(1 - np.floor(np.log10(scale)), 0, most))
 
 
 def format_number(value: float, places: int, sign: str = "") -> str:
@@ -119,9 +164,11 @@ def format_measured(cell: Cell) -> str:
 
 def format_cell(cell: Cell) -> dict[str, str]:
     """The texts of one cell, by column heading."""
-    places = decimals(cell.error, cell.value) if np.isfinite(cell.value) else 4
+    known = next((x for x in (cell.value, cell.theory, cell.asymptotic) if np.isfinite(x)), np.nan)
+    places = decimals(cell.error, known)
     return {"measured": format_measured(cell),
             "prediction": format_number(cell.theory, places),
+            "large size": format_number(cell.asymptotic, places),
             "shift": format_number(cell.shift, places, "+"),
             "dev/se": format_number(cell.deviation, 1, "+") + (" !" if cell.outside else "")}
 
@@ -132,7 +179,9 @@ def headings(rows: list[Row], quantity: str) -> list[str]:
     predicted = any(np.isfinite(cell.theory) for cell in cells)
     shifted = any(np.isfinite(cell.shift) for cell in cells)
     judged = any(np.isfinite(cell.deviation) or cell.outside for cell in cells)
-    wanted = {"measured": True, "prediction": predicted, "shift": shifted, "dev/se": judged}
+    only_law = any(np.isfinite(cell.asymptotic) and not np.isfinite(cell.theory) for cell in cells)
+    measured = any(cell.total > 0 for cell in cells)
+    wanted = {"measured": measured, "prediction": predicted, "large size": only_law, "shift": shifted, "dev/se": judged}
     return [heading for heading, present in wanted.items() if present]
 
 
@@ -185,16 +234,15 @@ def format_block(parameters: list[Column], groups: list[list[Column]]) -> str:
 
 
 def text_table(results: Results) -> str:
-    """The whole table with its heading and the explanation of its marks."""
-    rows = make_rows(results)
-    groups = [quantity_columns(rows, name) for name in present_times(results)]
+    """All tables with their heading and the explanation of their marks."""
+    tables = make_tables(results)
     lines = [describe(results)]
-    if groups:
-        parameters = parameter_columns(rows)
+    for table in tables:
+        parameters = parameter_columns(table.rows)
+        groups = [group for group in (quantity_columns(table.rows, name) for name in table.names) if group]
         lines += [format_block(parameters, block) + "\n" for block in arrange(parameters, groups)]
-        lines.append("\n".join(legend(rows)))
-    else:
-        lines.append("no critical times in this file")
+    lines.append("\n".join(legend([row for table in tables for row in table.rows])) if tables
+                 else "no critical times in this file")
     return "\n".join(lines) + "\n"
 
 
@@ -220,6 +268,8 @@ def legend(rows: list[Row]) -> list[str]:
         lines.append("k/R: only k of R realizations have a value; the mean is over those")
     if any(np.isfinite(cell.deviation) for cell in cells):
         lines.append("dev/se: (measured - prediction - shift) in standard errors; shift: expected at this finite size")
+    if any(np.isfinite(cell.asymptotic) and not np.isfinite(cell.theory) for cell in cells):
+        lines.append("large size: the law of large sizes, where there is no prediction for this size")
     if any(cell.outside for cell in cells):
         lines.append(f"!: more than {ALLOWED_ERRORS:g} standard errors + half the shift (+ the prediction's tolerance)")
     return lines
@@ -227,22 +277,27 @@ def legend(rows: list[Row]) -> list[str]:
 
 def csv_table(results: Results) -> str:
     """One line per point of the sweep, every column, numbers that read back exactly."""
-    rows = make_rows(results)
     fields = ("value", "error", "error_source", "found", "total", "reason", "theory", "asymptotic", "shift", "deviation")
-    names = present_times(results)
+    columns = [(name, inner) for name in present_times(results)
+               for inner in results.inner_points(results.inner_dims(name))]
+    averages = {name: results.average(name) for name in {name for name, _ in columns} if name in results.data}
+    points = list(results.grid_points())
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow([*rows[0].parameters, *(csv_heading(name, field) for name in names for field in fields)])
-    for row in rows:
-        values = [getattr(row.cells[name], field) for name in names for field in fields]
-        writer.writerow([*map(format_value, row.parameters.values()), *map(csv_value, values)])
+    writer.writerow([*results.parameters(points[0]),
+                     *(csv_heading(results, name, inner, field) for name, inner in columns for field in fields)])
+    for point in points:
+        cells = [make_cell(results, name, averages.get(name), point | inner) for name, inner in columns]
+        values = [getattr(cell, field) for cell in cells for field in fields]
+        writer.writerow([*map(format_value, results.parameters(point).values()), *map(csv_value, values)])
     return stream.getvalue()
 
 
-def csv_heading(name: str, field: str) -> str:
-    """Headings follow the names of the results file."""
+def csv_heading(results: Results, name: str, inner: dict[str, int], field: str) -> str:
+    """Headings follow the names of the results file; `[planted,0]`: the place on dimensions of the variable's own."""
     renamed = {"value": "", "error": "_stderr", "reason": "_status", "asymptotic": "_theory_asymptotic"}
-    return name + renamed.get(field, f"_{field}")
+    place = ",".join(results.coordinate(dim, index) for dim, index in inner.items())
+    return name + renamed.get(field, f"_{field}") + (f"[{place}]" if place else "")
 
 
 def csv_value(value: object) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from analysis.figures import agreement, clones, collapse, critical_times, phase_diagram
+from analysis.figures import (agreement, clones, collapse, critical_times, dimension, eigenvalue_density, gaps,
+                              phase_diagram, retained_fraction, spectral_times, spectrum)
 from analysis.figures.drawing import Drawing
 from analysis.results import Results
 
@@ -14,5 +15,11 @@ FIGURES: dict[str, Callable[[Results], Drawing | None]] = {
     "collapse": collapse.draw,
     "critical_times": critical_times.draw,
     "phase_diagram": phase_diagram.draw,
+    "spectrum": spectrum.draw,
+    "gaps": gaps.draw,
+    "eigenvalue_density": eigenvalue_density.draw,
+    "dimension": dimension.draw,
+    "retained_fraction": retained_fraction.draw,
+    "spectral_times": spectral_times.draw,
     "clones": clones.draw,
 }

@@ -23,12 +23,17 @@ from analysis.results import Abscissa, Axis, Results, at, format_value, symbol
 
 MAX_CURVES = 6
 MAX_COLUMNS = 2  # more would be too small on a printed page
+MAX_POINTS = 4  # of the sweep, where each has a panel of its own
+TITLE_WIDTH = 36  # characters above a panel
 PANEL_WIDTH, PANEL_HEIGHT, LEGEND_WIDTH = 2.75, 2.35, 1.15  # inches
 
 # Okabe and Ito's colours, told apart with any colour vision; the yellow is left out, it is too pale for lines.
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 GREY = "#4d4d4d"
+
+# How a prediction is drawn: of the same estimator at the same size, and in the limit of large sizes.
+PREDICTIONS = {"_theory": ("-", "theory"), "_theory_asymptotic": (":", "theory, large size")}
 
 STYLE = {"font.size": 9, "axes.labelsize": 10, "axes.titlesize": 9, "legend.fontsize": 8, "xtick.labelsize": 8,
          "ytick.labelsize": 8, "axes.spines.top": False, "axes.spines.right": False, "axes.linewidth": 0.8,
@@ -138,6 +143,65 @@ def families(results: Results, name: str, limit: int = MAX_CURVES) -> list[Famil
     return [family for family in made if family.curves]
 
 
+def panel_points(results: Results, name: str, limit: int = MAX_POINTS) -> tuple[list[Curve], str]:
+    """Points of the sweep that get a panel each, along every axis on which the variable depends; what is left out."""
+    axes = results.axes_of(name)
+    points = {tuple(curve.point.values()): curve.point for family in families(results, name, limit)
+              for curve in family.curves}
+    ordered = [points[key] for key in sorted(points)]
+    chosen = [ordered[i] for i in spread_choice(range(len(ordered)), limit)]
+    total = int(np.prod([axis.size for axis in axes]))
+    note = f"{len(chosen)} of the {total} points of the sweep are shown" if len(chosen) < total else ""
+    curves = [Curve(point, fixed_label(axes, point, set()), OKABE_ITO[k % len(OKABE_ITO)], MARKERS[k % len(MARKERS)])
+              for k, point in enumerate(chosen)]
+    return curves, note
+
+
+def predicted_curves(results: Results, name: str, point: dict[str, int]) -> dict[str, np.ndarray]:
+    """The predictions of a variable that have a number at this point, by their suffix."""
+    found = {suffix: at(results.data[name + suffix], point).values.astype(float)
+             for suffix in PREDICTIONS if name + suffix in results.data}
+    return {suffix: values for suffix, values in found.items() if np.isfinite(values).any()}
+
+
+def predicted_number(results: Results, name: str, point: dict[str, int]) -> float:
+    """The prediction at this size with its shift, else that of large sizes, else NaN."""
+    expected = results.prediction(name)
+    values = [] if expected is None else [float(at(expected, point))]
+    values += [float(v) for v in predicted_curves(results, name, point).values()]
+    return next((value for value in values if np.isfinite(value)), np.nan)
+
+
+def prediction_handles(suffixes: Sequence[str]) -> list[Line2D]:
+    """Legend entries for the kinds of prediction that occur."""
+    return style_handles(*((PREDICTIONS[s][1], PREDICTIONS[s][0], "") for s in PREDICTIONS if s in suffixes))
+
+
+def cell_edges(values: np.ndarray, logarithmic: bool) -> np.ndarray:
+    """Borders of the cells around ascending values, half way to the neighbours; one value has a cell about it."""
+    scale = np.log(values) if logarithmic else np.asarray(values, float)
+    if len(scale) == 1:
+        edges = scale[0] + np.array([-0.5, 0.5])
+    else:
+        middle = (scale[1:] + scale[:-1]) / 2
+        edges = np.concatenate([[2 * scale[0] - middle[0]], middle, [2 * scale[-1] - middle[-1]]])
+    return np.exp(edges) if logarithmic else edges
+
+
+def block_name(results: Results, point: dict[str, int], index: int) -> str:
+    """Mathtext for a variance block in legends."""
+    blocks = results.variance_blocks(point)
+    return rf"$\sigma$ = {blocks[index].sigma:g}" if index < len(blocks) else f"block {index + 1}"
+
+
+def gap_name(results: Results, point: dict[str, int], index: int) -> str:
+    """Mathtext for the gap below a variance block."""
+    blocks = results.variance_blocks(point)
+    if index + 1 < len(blocks):
+        return rf"$\sigma$ = {blocks[index].sigma:g} | {blocks[index + 1].sigma:g}"
+    return f"gap {index + 1} | {index + 2}"
+
+
 def family_along(variable: xr.DataArray, axis: Axis, axes: list[Axis], base: dict[str, int], limit: int) -> Family:
     counts = [int(np.isfinite(at(variable, base | {axis.name: i})).sum()) for i in range(axis.size)]
     present = [i for i in range(axis.size) if counts[i] > 0]
@@ -204,7 +268,8 @@ def plot_measured(axes: Axes, x: np.ndarray, y: np.ndarray, error: np.ndarray, c
 
 
 def set_time_axis(axes: Axes, results: Results, which: str = "x") -> None:
-    """Logarithmic where the clock spans decades; within one decade 2 and 5 are labelled too."""
+    """Logarithmic where the clock spans decades; within one decade 2 and 5 are labelled too, and up the side, within
+    less, every tick."""
     if not results.logarithmic_time:
         return
     axis = axes.xaxis if which == "x" else axes.yaxis
@@ -213,7 +278,8 @@ def set_time_axis(axes: Axes, results: Results, which: str = "x") -> None:
     def label(value: float, _: object) -> str:
         low, high = axis.get_view_interval()
         digit = value / 10.0**np.floor(np.log10(value) + 1e-9)
-        return f"{value:g}" if high / low < 20 and round(digit) in (2, 5) else ""
+        wanted = high / low < 20 and any(np.isclose(digit, (2, 5))) or which == "y" and high / low < 4
+        return f"{value:g}" if wanted else ""
 
     axis.set_minor_formatter(FuncFormatter(label))
 

@@ -206,7 +206,8 @@ def draw_boundary(panel: Panel, x: np.ndarray, boundary: Boundary, name: str, ca
 
 def legend_handles(results: Results, names: list[str]) -> list[object]:
     handles: list[object] = [Patch(facecolor=color, label=f"{numeral}  {meaning}")
-                             for numeral, meaning, color in REGIMES if numeral != "III" or "collapse_time" in names]
+                             for numeral, meaning, color in REGIMES
+                             if {"II": "speciation_time", "III": "collapse_time"}.get(numeral, names[0]) in names]
     for name in names:
         color, marker, label = BOUNDARIES[name]
         if results.has(name):

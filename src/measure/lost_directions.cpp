@@ -290,6 +290,11 @@ VariableSpec loss_spec() {
   return per_sample("loss_time", "time", "largest time at which the retained fraction crosses 1/2",
                     "Achilli et al. 2024 (arXiv:2410.08727), empirical score", kind_and_block);
 }
+VariableSpec shift_spec() {
+  return per_sample("loss_time_shift", "time",
+                    "finite-size shift of the crossing of 1/2 from loss_time_theory; planted probes", "",
+                    kind_and_block);
+}
 VariableSpec open_spec() {
   return per_sample("open_directions", "1", "directions of blocks whose mean eigenvalue of N is below 1/2", "",
                     {"time", "probe_kind"});
@@ -312,6 +317,7 @@ class Predictions {
       for (std::size_t b = 0; b < blocks_.size(); ++b) {
         collector.append("loss_time_theory", on_clock(theory_.finite_loss_tau(kind, b)));
         collector.append("loss_time_theory_asymptotic", on_clock(theory_.loss_tau(kind, b)));
+        collector.append("loss_time_shift", kind == ProbeKind::planted ? collapse_shift() : nan);
         collector.append("condensation_time", on_clock(condensation_tau(kind, b)));
         collector.append("condensation_time_code", on_clock(code_condensation_tau(kind, b)));
       }
@@ -323,15 +329,24 @@ class Predictions {
 
   void append_time(VariableCollector& collector, double tau) const {
     for (const ProbeKind kind : kinds) {
-      std::int64_t open = 0;
+      double open = 0.0;
       for (std::size_t b = 0; b < blocks_.size(); ++b) {
         const double finite = theory_.finite_retained_fraction(kind, b, tau, b);
         collector.append("retained_fraction_theory", finite);
         collector.append("retained_fraction_theory_asymptotic", theory_.retained_fraction(kind, b, tau, b));
-        if (finite * blocks_[b].variance / (blocks_[b].variance + tau) > 0.5) open += blocks_[b].count;
+        if (std::isnan(finite)) open = nan;  // and stays so: which blocks are open is not known
+        if (finite * blocks_[b].variance / (blocks_[b].variance + tau) > 0.5) {
+          open += static_cast<double>(blocks_[b].count);
+        }
       }
-      collector.append("open_directions_theory", static_cast<double>(open));
+      collector.append("open_directions_theory", open);
     }
+  }
+
+  // As of the collapse: planted probes lose all directions with it.
+  [[nodiscard]] double collapse_shift() const {
+    const double tau = theory_.collapse_tau();
+    return on_clock(tau * std::exp(theory_.collapse_shift())) - on_clock(tau);
   }
 
   [[nodiscard]] double condensation_tau(ProbeKind kind, std::size_t block) const {
@@ -393,6 +408,7 @@ std::vector<VariableSpec> LostDirectionsMeasure::variables(const TaskParameters&
        prediction_spec(open_spec(), Achilli2024::source("open_directions")),
        prediction_spec(loss_spec(), Achilli2024::source("finite_loss_tau")),
        prediction_spec(loss_spec(), Achilli2024::source("loss_tau"), "_theory_asymptotic"),
+       prediction_spec(shift_spec(), Achilli2024::source("collapse_shift"), ""),
        condensation_spec("condensation_time",
                          "time at which the posterior condenses at this probe, exact large deviations; planted: "
                          "collapse",

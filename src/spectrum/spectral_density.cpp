@@ -162,7 +162,7 @@ double SpectralDensity::width_of_steps() const {
   double distance = 0.0;
   for (const ProbeSpectrum& p : probes_) {
     const std::vector<double>& nodes = p.quadrature.nodes;
-    if (nodes.size() > 1)
+    if (nodes.size() > 1 && !p.recurrence.exact)
       distance = std::max(distance, (nodes.back() - nodes.front()) / static_cast<double>(nodes.size() - 1));
   }
   return 2.0 * distance;

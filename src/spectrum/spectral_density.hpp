@@ -85,7 +85,8 @@ class SpectralDensity {
   [[nodiscard]] CountEstimate cumulative(double x) const;
   /// `width` must be positive (std::invalid_argument); width_of_steps() shows no single node.
   [[nodiscard]] SmoothedDensity smoothed(std::span<const double> grid, double width) const;
-  /// Twice the mean distance between the nodes of a probe: the detail that the steps resolve. 0 where no probe has two.
+  /// Twice the mean distance between the nodes of a probe: the detail that the steps resolve. 0 where no probe has two,
+  /// or all are exact: nodes are eigenvalues there.
   [[nodiscard]] double width_of_steps() const;
 
   [[nodiscard]] std::int64_t size() const { return size_; }

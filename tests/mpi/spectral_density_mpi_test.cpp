@@ -286,6 +286,17 @@ TEST_F(SpectralDensityMpi, SmoothedIntegratesToTheDimension) {
   EXPECT_THROW((void)density.smoothed(grid, 0.0), std::invalid_argument);
 }
 
+// A few values, many times each: their distances are no lack of resolution.
+TEST_F(SpectralDensityMpi, ExactProbesHaveNoWidth) {
+  std::vector<double> eigenvalues(60, 1.0);
+  std::fill_n(eigenvalues.begin(), 20, 0.01);
+  std::fill_n(eigenvalues.begin() + 20, 20, 0.5);
+  const test::SplitMatrix matrix(group, 60, test::with_spectrum(eigenvalues, test::rotation("levels", 60)));
+  const SpectralDensity density = spectral_density(group, matrix.symmetric(), probes, {4, 16, 8});
+  EXPECT_EQ(density.exact_probes(), 4);
+  EXPECT_EQ(density.width_of_steps(), 0.0);
+}
+
 TEST_F(SpectralDensityMpi, OneProbeHasAnInfiniteError) {
   const test::SplitMatrix matrix(group, 20, test::wishart("one", 30, 20));
   const SpectralDensity density = spectral_density(group, matrix.symmetric(), probes, {1, 10, 8});
