@@ -187,6 +187,7 @@ std::array<double, 2> law_dimensions(const ManifoldParameters& manifold, double 
     const double variance = block.sigma * block.sigma + ambient;
     if (tau / (tau + variance) < threshold) open += static_cast<double>(block.size);
   }
+  if (tau / (tau + ambient) < threshold) open += static_cast<double>(manifold.dimension - manifold.columns());
   return {static_cast<double>(theory.largest_gap_dimension(tau)), open};
 }
 

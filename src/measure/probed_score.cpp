@@ -120,12 +120,15 @@ class GaussianScore : public ProbedScore {
   }
 
   [[nodiscard]] std::int64_t span() const override { return static_cast<std::int64_t>(variances_.size()); }
-  [[nodiscard]] bool depends_on_probe() const override { return false; }
 
   [[nodiscard]] ProbedJacobian jacobian(double tau, std::int64_t /*probe*/) const override {
-    std::vector<double> eigenvalues;
-    for (const double variance : variances_) eigenvalues.push_back(variance / (variance + tau));
-    return known_jacobian(group_, std::move(eigenvalues));
+    ProbedJacobian jacobian;
+    group_.run_guarded([&] {
+      std::vector<double> eigenvalues;
+      for (const double variance : variances_) eigenvalues.push_back(variance / (variance + tau));
+      jacobian = known_jacobian(group_, std::move(eigenvalues));
+    });
+    return jacobian;
   }
 
   [[nodiscard]] std::vector<double> start(std::int64_t probe) const override {
@@ -163,15 +166,14 @@ class SphereScore : public ProbedScore {
   [[nodiscard]] std::int64_t span() const override { return sphere_.parameters().span(); }
 
   [[nodiscard]] ProbedJacobian jacobian(double tau, std::int64_t probe) const override {
-    std::vector<double> x = start(probe);
-    std::vector<double> noise(x.size());
-    noise_.normals(static_cast<std::uint64_t>(probe), 0, noise);
-    double square = 0.0;
-    for (std::size_t j = 0; j < x.size(); ++j) square += std::pow(x[j] + std::sqrt(tau) * noise[j], 2);
-    const HypersphereSpectrum spectrum = theory_.spectrum(std::sqrt(square), tau);
-    std::vector<double> eigenvalues(x.size(), 1.0 - spectrum.tangential);
-    eigenvalues.back() = 1.0 - spectrum.radial;
-    return known_jacobian(group_, std::move(eigenvalues));
+    ProbedJacobian jacobian;
+    group_.run_guarded([&] {
+      const HypersphereSpectrum spectrum = theory_.spectrum(noised_radius(tau, probe), tau);
+      std::vector<double> eigenvalues(static_cast<std::size_t>(span()), 1.0 - spectrum.tangential);
+      eigenvalues.back() = 1.0 - spectrum.radial;
+      jacobian = known_jacobian(group_, std::move(eigenvalues));
+    });
+    return jacobian;
   }
 
   [[nodiscard]] std::vector<double> start(std::int64_t probe) const override {
@@ -194,6 +196,15 @@ class SphereScore : public ProbedScore {
   [[nodiscard]] ScoreCall score_call() const override { return ScoreCall::each_rank; }
 
  private:
+  [[nodiscard]] double noised_radius(double tau, std::int64_t probe) const {
+    const std::vector<double> x = start(probe);
+    std::vector<double> noise(x.size());
+    noise_.normals(static_cast<std::uint64_t>(probe), 0, noise);
+    double square = 0.0;
+    for (std::size_t j = 0; j < x.size(); ++j) square += std::pow(x[j] + std::sqrt(tau) * noise[j], 2);
+    return std::sqrt(square);
+  }
+
   const TaskGroup& group_;
   Hypersphere sphere_;
   RandomStream noise_;

@@ -41,8 +41,6 @@ class ProbedScore {
 
   /// Coordinates in which the data differ from 0: C is 0 in the others, which it leaves out.
   [[nodiscard]] virtual std::int64_t span() const = 0;
-  /// Whether C depends on the probe: it does not for Gaussian data.
-  [[nodiscard]] virtual bool depends_on_probe() const { return true; }
 
   [[nodiscard]] virtual ProbedJacobian jacobian(double tau, std::int64_t probe) const = 0;
 
