@@ -106,7 +106,7 @@ class SpectralDimensions {
     options.count = count;
     const PartialSpectrum partial = largest_eigenpairs(group_, jacobian.covariance, options);
     notes_.insert(fmt::format("{}: {}", name(partial.method), partial.reason));
-    if (!partial.all_converged()) {
+    if (!is_resolved(partial)) {
       throw std::runtime_error("measure.dimension: eigenvalues above the tolerance: " + partial.stop_reason);
     }
     return partial.eigenvalues;

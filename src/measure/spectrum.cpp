@@ -103,7 +103,7 @@ class ProbeSpectra {
       known.eigenvalues.assign(jacobian.eigenvalues->begin(), jacobian.eigenvalues->begin() + count);
       known.residuals.assign(known.eigenvalues.size(), 0.0);
       known.converged.assign(known.eigenvalues.size(), true);
-      known.reason = "the law's covariance is known in closed form";
+      known.reason = jacobian.trace > 0.0 ? "the law's covariance is known" : "all weight is on one point: C is 0";
       return known;
     }
     SpectrumOptions options;
@@ -150,7 +150,7 @@ class ProbeSpectra {
   }
 
   [[nodiscard]] SolverStatus status_of(const PartialSpectrum& partial) const {
-    if (!std::ranges::all_of(partial.converged, std::identity())) return SolverStatus::not_converged;
+    if (!is_resolved(partial)) return SolverStatus::not_converged;
     if (partial.method != SpectrumMethod::krylov) return SolverStatus::verified;
     if (partial.verification.performed && partial.verification.passed) return SolverStatus::verified;
     // A search that ended without an eigenvalue says nothing.

@@ -5,9 +5,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "ensemble/row_view.hpp"
+#include "measure/probed_score.hpp"
 #include "measure/spectrum.hpp"
 #include "support/dense_score.hpp"
 #include "support/measure_runs.hpp"
@@ -361,6 +363,33 @@ TEST(SpectrumMeasure, EstimatesTakeNormalDirectionsIn) {
 }
 
 // ------------------------------------------------------------------------------------------------- status and shape
+
+// What counts as found: within the tolerance of the solver or below the rounding of N; never where nothing was found.
+TEST(SpectrumMeasure, ResolvedIsConvergedOrBelowTheRoundingOfN) {
+  PartialSpectrum spectrum;
+  spectrum.eigenvalues = {0.5, 1e-149};
+  spectrum.residuals = {1e-9, 7e-149};
+  spectrum.converged = {true, false};
+  EXPECT_TRUE(is_resolved(spectrum));
+  spectrum.residuals[1] = 1e-12;
+  EXPECT_FALSE(is_resolved(spectrum));
+  spectrum.residuals[1] = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_FALSE(is_resolved(spectrum));
+}
+
+// Eigenvalues down to the smallest numbers there are, whose squares are 0.
+TEST(SpectrumMeasure, OfACollapsedSetIsZeroByEveryMethod) {
+  TaskParameters task = task_of(classes_of(CentroidKind::random, 1, 60), {0.02, 0.05, 0.1}, "collapsed");
+  task.samples = {100};
+  task.options["probes"] = 6.0;
+  for (const char* method : {"automatic", "krylov", "gram", "dense"}) {
+    task.words["method"] = method;
+    const Measured found(measure, task);
+    EXPECT_THAT(found.values("jacobian_eigenvalue"),
+                testing::Each(testing::AllOf(testing::Ge(-1e-16), testing::Le(1e-16))));
+    EXPECT_THAT(found.values("spectrum_status"), testing::Each(0.0)) << method;
+  }
+}
 
 TEST(SpectrumMeasure, WithoutVerificationIsSaidSo) {
   TaskParameters task = task_of(classes_of(CentroidKind::random, 3, 60), {30.0}, "unverified");
