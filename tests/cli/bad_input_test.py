@@ -199,7 +199,7 @@ class BadInput(unittest.TestCase):
     def test_times_of_spectra_that_are_none(self) -> None:
         for value in ("[]", "0.5", '"all"', "[[0.5]]", '["early"]'):
             with self.subTest(value=value):
-                self.refused("measure.spectrum.times", sweep=self.spectral(f"spectrum = {{ times = {value} }}"))
+                self.refused("measure.spectrum.times", "must be a list of numbers above 0", sweep=self.spectral(f"spectrum = {{ times = {value} }}"))
 
     def test_unknown_method_of_spectra(self) -> None:
         self.refused("measure.spectrum.method", '"krylof"', '"krylov"',
