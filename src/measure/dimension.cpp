@@ -106,7 +106,7 @@ class SpectralDimensions {
     options.count = count;
     const PartialSpectrum partial = largest_eigenpairs(group_, jacobian.covariance, options);
     notes_.insert(fmt::format("{}: {}", name(partial.method), partial.reason));
-    if (!partial.all_converged()) {
+    if (!is_resolved(partial)) {
       throw std::runtime_error("measure.dimension: eigenvalues above the tolerance: " + partial.stop_reason);
     }
     return partial.eigenvalues;
@@ -187,6 +187,7 @@ std::array<double, 2> law_dimensions(const ManifoldParameters& manifold, double 
     const double variance = block.sigma * block.sigma + ambient;
     if (tau / (tau + variance) < threshold) open += static_cast<double>(block.size);
   }
+  if (tau / (tau + ambient) < threshold) open += static_cast<double>(manifold.dimension - manifold.columns());
   return {static_cast<double>(theory.largest_gap_dimension(tau)), open};
 }
 

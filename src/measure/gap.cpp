@@ -259,7 +259,7 @@ std::vector<double> leading(const TaskGroup& group, const TaskParameters& task, 
   options.count = std::min(wanted, jacobian.covariance.size);
   const PartialSpectrum partial = largest_eigenpairs(group, jacobian.covariance, options);
   note = fmt::format("{}: {}", name(partial.method), partial.reason);
-  if (!partial.all_converged()) {
+  if (!is_resolved(partial)) {
     throw std::runtime_error(fmt::format("measure.gap: eigenvalues at probe {} and tau {} above the tolerance ({})",
                                          probe, tau, partial.stop_reason));
   }

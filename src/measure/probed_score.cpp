@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numeric>
 #include <stdexcept>
 #include <utility>
@@ -21,60 +22,8 @@ namespace diffphase {
 
 namespace {
 
-// Writes x_0 and xi of a probe, this rank's columns.
-using FetchProbe = std::function<void(std::int64_t probe, std::span<double> start, std::span<double> noise)>;
-
-// The score of a mixture: classes or training points.
-class RowsScore : public ProbedScore {
- public:
-  RowsScore(const TaskGroup& group, RowView rows, ComponentLaw law, FetchProbe fetch)
-      : group_(group), fetch_(std::move(fetch)), posterior_(group, rows, std::move(law)) {}
-
-  [[nodiscard]] std::int64_t span() const override { return posterior_.rows().layout().columns; }
-
-  [[nodiscard]] ProbedJacobian jacobian(double tau, std::int64_t probe) const override {
-    const auto columns = static_cast<std::size_t>(posterior_.local_columns());
-    std::vector<double> x;
-    std::vector<double> noise;
-    group_.run_guarded([&] {
-      x.resize(columns);
-      noise.resize(columns);
-    });
-    fetch_(probe, x, noise);
-    for (std::size_t j = 0; j < columns; ++j) x[j] += std::sqrt(tau) * noise[j];
-    const auto made =
-        std::make_shared<ScoreJacobian>(ScoreJacobian::at(group_, posterior_, NoiseLevel::at_tau(tau), x));
-    return {.covariance = made->covariance(), .trace = made->trace(), .floor = made->isotropic(), .owner = made};
-  }
-
-  [[nodiscard]] std::vector<double> start(std::int64_t probe) const override {
-    require_whole_columns();
-    std::vector<double> x(static_cast<std::size_t>(posterior_.local_columns()));
-    std::vector<double> noise(x.size());
-    fetch_(probe, x, noise);
-    return x;
-  }
-
-  [[nodiscard]] ScoreFunction score(double tau) const override {
-    require_whole_columns();
-    return [this, tau](std::int64_t points, std::span<const double> x, std::span<double> scores) {
-      const std::vector<double> values = posterior_.score(NoiseLevel::at_tau(tau), points, x);
-      std::copy(values.begin(), values.end(), scores.begin());
-    };
-  }
-  [[nodiscard]] ScoreCall score_call() const override { return ScoreCall::together; }
-
- private:
-  void require_whole_columns() const {
-    if (posterior_.rows().layout().partition != Partition::component) {
-      throw std::logic_error("a score by columns has no whole points");
-    }
-  }
-
-  const TaskGroup& group_;
-  FetchProbe fetch_;
-  PointPosterior posterior_;
-};
+// Below, C is 0: solvers that square such numbers find nothing in them.
+constexpr double zero_trace = 1e-100;
 
 // An operator that is diagonal in a basis of its own; `eigenvalues` must outlive it.
 SymmetricOperator diagonal_operator(const TaskGroup& group, const std::vector<double>& eigenvalues) {
@@ -104,6 +53,69 @@ ProbedJacobian known_jacobian(const TaskGroup& group, std::vector<double> eigenv
   return jacobian;
 }
 
+// Writes x_0 and xi of a probe, this rank's columns.
+using FetchProbe = std::function<void(std::int64_t probe, std::span<double> start, std::span<double> noise)>;
+
+// The score of a mixture: classes or training points.
+class RowsScore : public ProbedScore {
+ public:
+  RowsScore(const TaskGroup& group, RowView rows, ComponentLaw law, FetchProbe fetch)
+      : group_(group), fetch_(std::move(fetch)), posterior_(group, rows, std::move(law)) {}
+
+  [[nodiscard]] std::int64_t span() const override { return posterior_.rows().layout().columns; }
+
+  [[nodiscard]] ProbedJacobian jacobian(double tau, std::int64_t probe) const override {
+    const auto columns = static_cast<std::size_t>(posterior_.local_columns());
+    std::vector<double> x;
+    std::vector<double> noise;
+    group_.run_guarded([&] {
+      x.resize(columns);
+      noise.resize(columns);
+    });
+    fetch_(probe, x, noise);
+    for (std::size_t j = 0; j < columns; ++j) x[j] += std::sqrt(tau) * noise[j];
+    const auto made =
+        std::make_shared<ScoreJacobian>(ScoreJacobian::at(group_, posterior_, NoiseLevel::at_tau(tau), x));
+    if (made->trace() < zero_trace) return zero_jacobian();
+    return {.covariance = made->covariance(), .trace = made->trace(), .floor = made->isotropic(), .owner = made};
+  }
+
+  [[nodiscard]] std::vector<double> start(std::int64_t probe) const override {
+    require_whole_columns();
+    std::vector<double> x(static_cast<std::size_t>(posterior_.local_columns()));
+    std::vector<double> noise(x.size());
+    fetch_(probe, x, noise);
+    return x;
+  }
+
+  [[nodiscard]] ScoreFunction score(double tau) const override {
+    require_whole_columns();
+    return [this, tau](std::int64_t points, std::span<const double> x, std::span<double> scores) {
+      const std::vector<double> values = posterior_.score(NoiseLevel::at_tau(tau), points, x);
+      std::copy(values.begin(), values.end(), scores.begin());
+    };
+  }
+  [[nodiscard]] ScoreCall score_call() const override { return ScoreCall::together; }
+
+ private:
+  // Of a training set of which one point has all the weight.
+  [[nodiscard]] ProbedJacobian zero_jacobian() const {
+    ProbedJacobian zero;
+    group_.run_guarded(
+        [&] { zero = known_jacobian(group_, std::vector<double>(static_cast<std::size_t>(span()), 0.0)); });
+    return zero;
+  }
+  void require_whole_columns() const {
+    if (posterior_.rows().layout().partition != Partition::component) {
+      throw std::logic_error("a score by columns has no whole points");
+    }
+  }
+
+  const TaskGroup& group_;
+  FetchProbe fetch_;
+  PointPosterior posterior_;
+};
+
 // Gaussian data on a linear manifold, in their principal axes: the noise is isotropic.
 class GaussianScore : public ProbedScore {
  public:
@@ -120,12 +132,15 @@ class GaussianScore : public ProbedScore {
   }
 
   [[nodiscard]] std::int64_t span() const override { return static_cast<std::int64_t>(variances_.size()); }
-  [[nodiscard]] bool depends_on_probe() const override { return false; }
 
   [[nodiscard]] ProbedJacobian jacobian(double tau, std::int64_t /*probe*/) const override {
-    std::vector<double> eigenvalues;
-    for (const double variance : variances_) eigenvalues.push_back(variance / (variance + tau));
-    return known_jacobian(group_, std::move(eigenvalues));
+    ProbedJacobian jacobian;
+    group_.run_guarded([&] {
+      std::vector<double> eigenvalues;
+      for (const double variance : variances_) eigenvalues.push_back(variance / (variance + tau));
+      jacobian = known_jacobian(group_, std::move(eigenvalues));
+    });
+    return jacobian;
   }
 
   [[nodiscard]] std::vector<double> start(std::int64_t probe) const override {
@@ -163,15 +178,14 @@ class SphereScore : public ProbedScore {
   [[nodiscard]] std::int64_t span() const override { return sphere_.parameters().span(); }
 
   [[nodiscard]] ProbedJacobian jacobian(double tau, std::int64_t probe) const override {
-    std::vector<double> x = start(probe);
-    std::vector<double> noise(x.size());
-    noise_.normals(static_cast<std::uint64_t>(probe), 0, noise);
-    double square = 0.0;
-    for (std::size_t j = 0; j < x.size(); ++j) square += std::pow(x[j] + std::sqrt(tau) * noise[j], 2);
-    const HypersphereSpectrum spectrum = theory_.spectrum(std::sqrt(square), tau);
-    std::vector<double> eigenvalues(x.size(), 1.0 - spectrum.tangential);
-    eigenvalues.back() = 1.0 - spectrum.radial;
-    return known_jacobian(group_, std::move(eigenvalues));
+    ProbedJacobian jacobian;
+    group_.run_guarded([&] {
+      const HypersphereSpectrum spectrum = theory_.spectrum(noised_radius(tau, probe), tau);
+      std::vector<double> eigenvalues(static_cast<std::size_t>(span()), 1.0 - spectrum.tangential);
+      eigenvalues.back() = 1.0 - spectrum.radial;
+      jacobian = known_jacobian(group_, std::move(eigenvalues));
+    });
+    return jacobian;
   }
 
   [[nodiscard]] std::vector<double> start(std::int64_t probe) const override {
@@ -194,6 +208,15 @@ class SphereScore : public ProbedScore {
   [[nodiscard]] ScoreCall score_call() const override { return ScoreCall::each_rank; }
 
  private:
+  [[nodiscard]] double noised_radius(double tau, std::int64_t probe) const {
+    const std::vector<double> x = start(probe);
+    std::vector<double> noise(x.size());
+    noise_.normals(static_cast<std::uint64_t>(probe), 0, noise);
+    double square = 0.0;
+    for (std::size_t j = 0; j < x.size(); ++j) square += std::pow(x[j] + std::sqrt(tau) * noise[j], 2);
+    return std::sqrt(square);
+  }
+
   const TaskGroup& group_;
   Hypersphere sphere_;
   RandomStream noise_;
@@ -319,6 +342,14 @@ void visit_scores(const TaskGroup& group, const TaskParameters& task, const Task
   } else {
     visit_mixture(group, task, use);
   }
+}
+
+bool is_resolved(const PartialSpectrum& spectrum) {
+  for (std::size_t i = 0; i < spectrum.converged.size(); ++i) {
+    if (spectrum.converged[i]) continue;
+    if (!(spectrum.residuals[i] <= std::numeric_limits<double>::epsilon())) return false;
+  }
+  return true;
 }
 
 MeasureResult joined(const std::vector<std::int64_t>& counts, const std::map<std::int64_t, MeasureResult>& by_count) {

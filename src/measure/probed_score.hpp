@@ -11,6 +11,7 @@
 
 #include "measure/measure.hpp"
 #include "parallel/task_group.hpp"
+#include "spectrum/partial_spectrum.hpp"
 #include "spectrum/score_matrix.hpp"
 #include "spectrum/symmetric_operator.hpp"
 
@@ -41,8 +42,6 @@ class ProbedScore {
 
   /// Coordinates in which the data differ from 0: C is 0 in the others, which it leaves out.
   [[nodiscard]] virtual std::int64_t span() const = 0;
-  /// Whether C depends on the probe: it does not for Gaussian data.
-  [[nodiscard]] virtual bool depends_on_probe() const { return true; }
 
   [[nodiscard]] virtual ProbedJacobian jacobian(double tau, std::int64_t probe) const = 0;
 
@@ -69,6 +68,10 @@ class ProbedScore {
 /// that says otherwise. Collective.
 void visit_scores(const TaskGroup& group, const TaskParameters& task, const TaskRequest& request,
                   const std::function<void(std::int64_t count, const ProbedScore& score)>& use);
+
+/// Whether each eigenvalue of C converged or has a residual below the rounding of N = I - C, as where all weight is on
+/// one point and C is 0 but for that.
+[[nodiscard]] bool is_resolved(const PartialSpectrum& spectrum);
 
 /// The variables of each count, appended in the order of `counts`; warnings of all.
 [[nodiscard]] MeasureResult joined(const std::vector<std::int64_t>& counts,

@@ -103,7 +103,7 @@ class ProbeSpectra {
       known.eigenvalues.assign(jacobian.eigenvalues->begin(), jacobian.eigenvalues->begin() + count);
       known.residuals.assign(known.eigenvalues.size(), 0.0);
       known.converged.assign(known.eigenvalues.size(), true);
-      known.reason = "the law's covariance is known in closed form";
+      known.reason = jacobian.trace > 0.0 ? "the law's covariance is known" : "all weight is on one point: C is 0";
       return known;
     }
     SpectrumOptions options;
@@ -117,14 +117,7 @@ class ProbeSpectra {
 
   void append_largest(const PartialSpectrum& partial, const ProbedJacobian& jacobian, const std::string& where) {
     if (!group_.comm().is_root()) return;
-    // In the normal directions that the score leaves out C is 0, exactly.
-    std::vector<double> values = partial.eigenvalues;
-    std::vector<double> residuals = partial.residuals;
-    values.resize(static_cast<std::size_t>(wanted(task_)), 0.0);
-    residuals.resize(values.size(), 0.0);
-    std::ranges::stable_sort(values, [](double a, double b) { return a > b; });
-    collector_.append("jacobian_eigenvalue", values);
-    collector_.append("jacobian_eigenvalue_residual", residuals);
+    append_padded(partial);
     const SolverStatus status = status_of(partial);
     collector_.append("spectrum_method", jacobian.eigenvalues ? 3.0 : static_cast<double>(partial.method) - 1.0);
     collector_.append("spectrum_status", static_cast<double>(status));
@@ -143,11 +136,27 @@ class ProbeSpectra {
     }
   }
 
+  // With those of the normal directions that the score leaves out, in which C is 0, exactly; NaN last.
+  void append_padded(const PartialSpectrum& partial) {
+    std::vector<double> values = partial.eigenvalues;
+    std::vector<double> residuals = partial.residuals;
+    const auto rounding = std::ranges::find_if(values, [](double value) { return !(value >= 0.0); });
+    const auto found = rounding - values.begin();
+    const auto missing = static_cast<std::size_t>(wanted(task_)) - values.size();
+    values.insert(values.begin() + found, missing, 0.0);
+    residuals.insert(residuals.begin() + found, missing, 0.0);
+    collector_.append("jacobian_eigenvalue", values);
+    collector_.append("jacobian_eigenvalue_residual", residuals);
+  }
+
   [[nodiscard]] SolverStatus status_of(const PartialSpectrum& partial) const {
-    if (!std::ranges::all_of(partial.converged, std::identity())) return SolverStatus::not_converged;
+    if (!is_resolved(partial)) return SolverStatus::not_converged;
     if (partial.method != SpectrumMethod::krylov) return SolverStatus::verified;
-    if (!partial.verification.performed) return SolverStatus::unverified;
-    return partial.verification.passed ? SolverStatus::verified : SolverStatus::copies_missing;
+    if (partial.verification.performed && partial.verification.passed) return SolverStatus::verified;
+    // A search that ended without an eigenvalue says nothing.
+    return std::isnan(partial.verification.largest_outside) || !partial.verification.performed
+               ? SolverStatus::unverified
+               : SolverStatus::copies_missing;
   }
 
   // The leading eigenvalues that converged.

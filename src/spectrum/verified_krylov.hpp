@@ -11,7 +11,7 @@ namespace diffphase {
 
 /// What a search orthogonal to everything found has shown.
 struct Verification {
-  bool performed = false;
+  bool performed = false;     ///< or not needed, because the whole space was found
   bool passed = false;        ///< nothing larger than the smallest wanted eigenvalue is left
   std::int64_t products = 0;  ///< spent on it
   /// Largest eigenvalue seen orthogonal to the found space, to the accuracy that the answer needs; NaN if none.

@@ -474,6 +474,7 @@ bool is_axis(const ConfigNode& node, const KeySpec& spec) {
 }
 
 void read_axis(const ConfigNode& node, const KeySpec& spec, SweepEntry& entry) {
+  if (!spec.axis && spec.is_list()) refuse(node, spec, fmt::format("must be {}", spec.allowed()));
   if (!spec.axis) refuse(node, spec, fmt::format("must be one value, not a list: {}", spec.allowed()));
   if (node.items.empty()) refuse(node, spec, fmt::format("the list is empty; each value must be {}", spec.allowed()));
   for (const ConfigNode& item : node.items) entry.values.push_back(read_value(item, spec));

@@ -1,6 +1,7 @@
 #include "theory/noised_hypersphere.hpp"
 
 #include <algorithm>
+#include <boost/math/quadrature/gauss.hpp>
 #include <boost/math/tools/toms748_solve.hpp>
 #include <cmath>
 #include <limits>
@@ -76,30 +77,36 @@ double NoisedHypersphere::typical_radius(double tau) const {
   return valid(0.0, tau) ? std::sqrt(radius_ * radius_ + static_cast<double>(dimension_) * tau) : nan;
 }
 
-// The trapezoidal rule on a smooth density that falls off like a Gaussian of width sqrt(tau) at most: errors are
-// exponentially small in the number of points per width.
+// The density of r is smooth and falls off like a Gaussian of width sqrt(tau) at least: Gauss-Legendre points, more
+// than 10 to a width. (The trapezoidal rule is as good only where the density is smooth across r = 0, for odd p.)
 HypersphereSpectrum NoisedHypersphere::mean_spectrum(double tau) const {
   if (!valid(0.0, tau)) return {.tangential = nan, .radial = nan, .normal = nan};
-  constexpr int points = 400;
+  using Points = boost::math::quadrature::gauss<double, 20>;
+  constexpr int panels = 16;
   constexpr double widths = 12.0;
   const double middle = typical_radius(tau);
   const double from = std::max(0.0, middle - widths * std::sqrt(tau));
-  const double step = (middle + widths * std::sqrt(tau) - from) / points;
+  const double half_panel = 0.5 * (middle + widths * std::sqrt(tau) - from) / panels;
   const auto log_weight = [&](double r) {
-    const double shell = dimension_ > 1 ? static_cast<double>(dimension_ - 1) * std::log(r) : 0.0;
-    return shell + log_density(r, tau);
+    return static_cast<double>(dimension_ - 1) * std::log(r) + log_density(r, tau);
   };
   const double reference = log_weight(middle);
   HypersphereSpectrum mean{.tangential = 0.0, .radial = 0.0, .normal = 1.0};
   double total = 0.0;
-  for (int i = 0; i <= points; ++i) {
-    const double r = from + i * step;
-    if (r == 0.0 && dimension_ > 1) continue;
-    const double weight = std::exp(log_weight(r) - reference) * (i == 0 || i == points ? 0.5 : 1.0);
+  const auto add = [&](double r, double quadrature_weight) {
+    const double weight = quadrature_weight * std::exp(log_weight(r) - reference);
     const HypersphereSpectrum at = spectrum(r, tau);
     mean.tangential += weight * at.tangential;
     mean.radial += weight * at.radial;
     total += weight;
+  };
+  for (int panel = 0; panel < panels; ++panel) {
+    const double centre = from + (2 * panel + 1) * half_panel;
+    for (std::size_t i = 0; i < Points::abscissa().size(); ++i) {
+      const double offset = half_panel * Points::abscissa()[i];
+      add(centre - offset, Points::weights()[i]);
+      add(centre + offset, Points::weights()[i]);
+    }
   }
   mean.tangential /= total;
   mean.radial /= total;

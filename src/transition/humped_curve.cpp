@@ -11,6 +11,7 @@ namespace diffphase {
 
 namespace {
 
+constexpr std::size_t stencil_side = 2;  // nodes beside each end of a cell that its interpolation takes in
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 // Columns [first, first + count) of units x times values.
@@ -26,7 +27,8 @@ std::vector<double> columns_of(std::span<const double> values, std::size_t times
 
 CriticalTime no_time(RootStatus status) { return {.time = nan, .standard_error = nan, .status = status}; }
 
-// The crossing on a part of the grid, on which there is one.
+// The crossing on a part of the grid, on which there is one. The part has nodes on both sides of it, as far as the grid
+// does: interpolation from one side is less accurate.
 CriticalTime crossing_on_part(std::span<const double> times, std::span<const double> values, std::int64_t units,
                               double level, const NoisingProcess& process, bool falling, std::size_t first,
                               std::size_t count) {
@@ -102,7 +104,9 @@ CriticalTime largest_crossing_of_mean(std::span<const double> times, std::span<c
   while (last > 0 && !early(curve.mean[last - 1])) --last;
   if (last == 0) return no_time(RootStatus::before_grid);
   if (last == times.size()) return no_time(RootStatus::after_grid);
-  return crossing_on_part(times, values, units, level, process, falling, last - 1, times.size() - last + 1);
+  std::size_t begin = last - 1;
+  while (begin > 0 && last - 1 - begin < stencil_side && early(curve.mean[begin - 1])) --begin;
+  return crossing_on_part(times, values, units, level, process, falling, begin, times.size() - begin);
 }
 
 CriticalTime smallest_crossing_of_mean(std::span<const double> times, std::span<const double> values,
@@ -114,7 +118,9 @@ CriticalTime smallest_crossing_of_mean(std::span<const double> times, std::span<
   while (first < times.size() && !late(curve.mean[first])) ++first;
   if (first == times.size()) return no_time(RootStatus::after_grid);
   if (first == 0) return no_time(RootStatus::before_grid);
-  return crossing_on_part(times, values, units, level, process, falling, 0, first + 1);
+  std::size_t end = first + 1;
+  while (end < times.size() && end - first - 1 < stencil_side && late(curve.mean[end])) ++end;
+  return crossing_on_part(times, values, units, level, process, falling, 0, end);
 }
 
 CurveMaximum maximum_of_mean(std::span<const double> times, std::span<const double> values, std::int64_t units,

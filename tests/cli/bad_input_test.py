@@ -176,6 +176,76 @@ class BadInput(unittest.TestCase):
         self.refused("measure.speciation", "classes", "linear manifold", '"gaussian-mixture"',
                      sweep=MANIFOLD + "speciation = { probes = 8 }\n")
 
+    # Measures of spectra.
+
+    def spectral(self, measure: str, text: str = MANIFOLD) -> str:
+        """The sweep with another measure."""
+        return edited("collapse = { probes = 8 }", measure, text)
+
+    def test_times_of_spectra_that_descend(self) -> None:
+        self.refused("measure.spectrum.times must ascend", sweep=self.spectral("spectrum = { times = [0.5, 0.2] }"))
+
+    def test_times_of_spectra_twice(self) -> None:
+        self.refused("measure.spectrum.times must ascend", sweep=self.spectral("spectrum = { times = [0.2, 0.2] }"))
+
+    def test_times_of_spectra_beyond_the_clock(self) -> None:
+        text = edited('kind = "variance-exploding"', 'kind = "flow-matching"',
+                      edited("to = 3.0", "to = 0.9", self.spectral("spectrum = { times = [0.2, 1.5] }")))
+        self.refused("measure.spectrum.times holds 1.5", "not a time of flow-matching", sweep=text)
+
+    def test_times_of_spectra_at_zero(self) -> None:
+        self.refused("measure.spectrum.times", "0", sweep=self.spectral("spectrum = { times = [0.0, 1.0] }"))
+
+    def test_times_of_spectra_that_are_none(self) -> None:
+        for value in ("[]", "0.5", '"all"', "[[0.5]]", '["early"]'):
+            with self.subTest(value=value):
+                self.refused("measure.spectrum.times", "must be a list of numbers above 0", sweep=self.spectral(f"spectrum = {{ times = {value} }}"))
+
+    def test_unknown_method_of_spectra(self) -> None:
+        self.refused("measure.spectrum.method", '"krylof"', '"krylov"',
+                     sweep=self.spectral('spectrum = { method = "krylof" }'))
+
+    def test_one_random_vector(self) -> None:
+        for key in ("density_probes", "hutchinson_probes"):
+            self.refused(f"measure.spectrum.{key} = 1", "at least 2",
+                         sweep=self.spectral(f"spectrum = {{ {key} = 1 }}"))
+
+    def test_exact_score_of_a_file(self) -> None:
+        self.write("data", program.idx_bytes(np.zeros((40, 6, 6), np.uint8)))
+        for measure in ("spectrum", "dimension"):
+            self.refused(f'measure.{measure}.score = "exact"', "data file",
+                         sweep=self.spectral(f'{measure} = {{ score = "exact" }}', DATA))
+
+    def test_score_of_a_training_set_that_is_not_there(self) -> None:
+        text = edited("[dataset]\nsamples = 50\n", "", MANIFOLD)
+        for measure in ("spectrum", "dimension", "gap"):
+            self.refused(f'measure.{measure}.score = "training-set"', "[dataset] samples",
+                         sweep=self.spectral(f'{measure} = {{ score = "training-set" }}', text))
+
+    def test_gaps_of_a_mixture(self) -> None:
+        text = edited("speciation = { probes = 8 }\n", "", MIXTURE)
+        for measure in ("gap", "lost_directions"):
+            self.refused(f"measure.{measure}", '"linear-manifold"', sweep=self.spectral(f"{measure} = {{}}", text))
+
+    def test_lost_directions_of_a_gaussian_factor(self) -> None:
+        self.refused("measure.lost_directions", 'factor = "orthonormal"',
+                     sweep=edited("dimension = 16", 'dimension = 16\nfactor = "gaussian"',
+                                  self.spectral("lost_directions = {}")))
+
+    def test_lost_directions_without_or_of_one_sample(self) -> None:
+        text = self.spectral("lost_directions = {}")
+        self.refused("measure.lost_directions", "samples", sweep=edited("[dataset]\nsamples = 50\n", "", text))
+        self.refused("measure.lost_directions", "samples", sweep=edited("samples = 50", "samples = [1, 50]", text))
+
+    def test_score_matrix_in_many_dimensions(self) -> None:
+        self.refused("measure.dimension.score_matrix", "5000 dimensions", '"off"',
+                     sweep=edited("dimension = 16", "dimension = [16, 5000]", self.spectral("dimension = {}")))
+
+    def test_mixed_precision_of_a_measure_without(self) -> None:
+        for measure in ("collapse", "gap", "dimension", "lost_directions"):
+            self.refused('resources.precision = "mixed"', f"measure.{measure}", '"double"',
+                         sweep=self.spectral(f"{measure} = {{}}") + '[resources]\nprecision = "mixed"\n')
+
     # The command line.
 
     def test_bad_points(self) -> None:

@@ -23,7 +23,7 @@ try:
     from scipy.integrate import quad
     from scipy.interpolate import CubicHermiteSpline
     from scipy.optimize import brentq
-    from scipy.special import logsumexp
+    from scipy.special import ive, logsumexp
 except ImportError as missing:
     print(f"skipped: {missing}")
     sys.exit(77)
@@ -205,6 +205,7 @@ class DrawnData:
         self.hash = ensemble_hash(kind, "ensemble", point)
         self.realization = realization
         self.dimension = point["dimension"]
+        self.covariance = None  # of manifolds
         self.rows = self.make_rows(point, max(PROBES, max(SAMPLES)))
         self.noise = self.normals("noise", PROBES, self.dimension)
 
@@ -224,6 +225,7 @@ class ManifoldData(DrawnData):
             factor = self.normals("factor", m, self.dimension) * sigma[:, None] / math.sqrt(divisor)
         else:
             factor = np.eye(m, self.dimension) * sigma[:, None]
+        self.covariance = factor.T @ factor
         return (self.normals("latents", rows, m) @ factor
                 + point.get("ambient_noise", 0.0) * self.normals("ambient", rows, self.dimension))
 
@@ -424,6 +426,219 @@ def collapse(data, process, times, n):
     return results
 
 
+# ------------------------------------------------------------------------------------------------ score Jacobians
+
+
+def covariance(x, tau, centres, variances, weights):
+    """C = Cov[x_0|x]/tau at one x, with noise variance tau; variances of 0 are training points."""
+    v = tau + variances
+    p = np.exp(log_responsibilities(x[None], centres, v, weights))[0]
+    shrink = tau / v
+    means = shrink[:, None] * centres + (1.0 - shrink)[:, None] * x
+    deviations = np.sqrt(p)[:, None] * (means - p @ means)
+    return (deviations.T @ deviations + (p * shrink * variances).sum() * np.eye(len(x))) / tau
+
+
+class SetScore:
+    """Of the first n rows."""
+
+    def __init__(self, data, n, single=False):
+        self.rows = data.rows[:n].astype(np.float32).astype(float) if single else data.rows[:n]
+        self.noise = data.noise
+        self.starts = data.starts(n)
+
+    def spectrum(self, probe, tau):
+        x = self.rows[self.starts[probe]] + math.sqrt(tau) * self.noise[probe]
+        n = len(self.rows)
+        return np.linalg.eigvalsh(covariance(x, tau, self.rows, np.zeros(n), np.full(n, 1.0 / n)))[::-1]
+
+
+class ClassesScore:
+    """Of the mixture."""
+
+    def __init__(self, data, single=False):
+        self.data = data
+        self.centroids = data.centroids.astype(np.float32).astype(float) if single else data.centroids
+
+    def spectrum(self, probe, tau):
+        x = self.data.rows[probe] + math.sqrt(tau) * self.data.noise[probe]
+        return np.linalg.eigvalsh(covariance(x, tau, self.centroids, self.data.sigma**2, self.data.weights))[::-1]
+
+
+class ManifoldScore:
+    """Of Gaussian data on a linear manifold."""
+
+    def __init__(self, data):
+        self.variances = np.linalg.eigvalsh(data.covariance)[::-1].clip(0.0)
+
+    def spectrum(self, _, tau):
+        return self.variances / (self.variances + tau)
+
+
+class SphereScore:
+    """Of the uniform law on a sphere: a von Mises-Fisher posterior."""
+
+    def __init__(self, data, point):
+        self.data = data
+        self.p = point["sphere_dimension"] + 1
+        self.radius = float(point["radius"])
+
+    def spectrum(self, probe, tau):
+        x = self.data.rows[probe] + math.sqrt(tau) * self.data.noise[probe]
+        kappa = self.radius * np.linalg.norm(x[:self.p]) / tau
+        ratio = ive(self.p / 2.0, kappa) / ive(self.p / 2.0 - 1.0, kappa)
+        across = ratio / kappa
+        along = 1.0 - ratio**2 - (self.p - 1) * across
+        normal = [0.0] * (self.data.dimension - self.p)
+        return np.array([across] * (self.p - 1) + [along] + normal) * self.radius**2 / tau
+
+
+def spectrum(score, process, times, probes, dimension):
+    """At most 8 eigenvalues, or as many as there are dimensions."""
+    largest = min(8, dimension)
+    values = np.full((len(times), probes, 8), math.nan)
+    trace = np.empty((len(times), probes))
+    for i, t in enumerate(times):
+        for probe in range(probes):
+            c = score.spectrum(probe, process.tau(t))
+            values[i, probe, :largest] = c[:largest]
+            trace[i, probe] = dimension - c.sum()
+    return {"jacobian_eigenvalue": values, "jacobian_trace": trace, "spectrum_status": np.zeros(trace.shape)}
+
+
+def bands(point):
+    """Sizes of the variance blocks from the largest sigma, those of one sigma together."""
+    sizes = {}
+    for block in point["blocks"]:
+        sizes[block["sigma"]] = sizes.get(block["sigma"], 0) + block["size"]
+    return [sizes[sigma] for sigma in sorted(sizes, reverse=True)]
+
+
+def padded(values, axis, length):
+    """With NaN up to `length`."""
+    shape = list(values.shape)
+    shape[axis] = length - shape[axis]
+    return np.concatenate([values, np.full(shape, math.nan)], axis)
+
+
+def gap_curves(score, process, times, probes, point):
+    """Edges of bands, gaps and final gap for each probe: [probe][time] and a last index."""
+    ends = np.cumsum(bands(point))
+    c = np.array([[score.spectrum(probe, process.tau(t)) for t in times] for probe in range(probes)])
+    begins = np.concatenate([[0], ends[:-1]])
+    return {"block_eigenvalue_lower": padded(1.0 - c[:, :, begins], 2, 2),
+            "block_eigenvalue_upper": padded(1.0 - c[:, :, ends - 1], 2, 2),
+            "gap": padded(c[:, :, ends[:-1] - 1] - c[:, :, ends[:-1]], 2, 1),
+            "final_gap": c[:, :, ends[-1] - 1] - c[:, :, ends[-1]], "spread": c[:, :, 0] - c[:, :, ends[-1]]}
+
+
+def phases(curves):
+    """0 trivial, 1 coverage, 2 consolidation, from means over probes."""
+    others = np.fmax(np.nan_to_num(curves["gap"]).max(2), 0.1)
+    lead = (curves["final_gap"] - others).mean(0)
+    return np.where(lead >= 0.0, 2, np.where(curves["spread"].mean(0) < 0.1, 0, 1))
+
+
+def gaps_of_set(score, process, times, probes, point):
+    curves = gap_curves(score, process, times, probes, point)
+    results = {"geometric_phase": phases(curves)}
+    for name, values in curves.items():
+        if name != "spread":
+            add_curve(results, name, values)
+    return results
+
+
+def roots(above, below, threshold=0.1):
+    """The largest and the smallest tau at which tau/(tau + below) - tau/(tau + above) is the threshold."""
+    b = (above - below) / threshold - (above + below)
+    square = b * b - 4.0 * above * below
+    if b < 0.0 or square < 0.0:
+        return math.nan, math.nan
+    largest = 0.5 * (b + math.sqrt(square))
+    return largest, above * below / largest
+
+
+def gaps_of_law(score, process, times, point):
+    curves = gap_curves(score, process, times, 1, point)
+    results = {name: values[0] for name, values in curves.items() if name != "spread"}
+    results["geometric_phase"] = phases(curves)
+    ends = np.cumsum(bands(point))
+    v = score.variances
+
+    def add(name, tau, shape=None):
+        time = process.time_at(tau) if tau > 0.0 else math.nan
+        results[name] = np.full(shape, time) if shape else time
+        results[name + "_status"] = np.full(shape, 0 if tau > 0.0 else 1) if shape else 0 if tau > 0.0 else 1
+
+    if len(ends) > 1:
+        above, below = v[ends[0] - 1], v[ends[0]]
+        opening, closing = roots(above, below)
+        add("gap_opening_time", opening, (1,))
+        add("gap_closing_time", closing, (1,))
+        add("gap_maximum_time", math.sqrt(above * below), (1,))
+        results["gap_maximum"] = [(math.sqrt(above) - math.sqrt(below)) / (math.sqrt(above) + math.sqrt(below))]
+    else:
+        results["gap_maximum"] = [math.nan]
+        for name in ("gap_opening_time", "gap_closing_time", "gap_maximum_time"):
+            results[name], results[name + "_status"] = [math.nan], [4]
+    last = v[ends[-1] - 1]
+    add("final_gap_opening_time", 9.0 * last)
+    add("final_gap_closing_time", 0.0)
+    add("coverage_time", 9.0 * v[0])
+
+    def lead(log_tau):
+        c = score.spectrum(0, math.exp(log_tau))
+        other = max([0.1] + [c[e - 1] - c[e] for e in ends[:-1]])
+        return c[ends[-1] - 1] - c[ends[-1]] - other
+
+    add("consolidation_time", math.exp(brentq(lead, -25.0, math.log(9.0 * last) + 1e-9, xtol=1e-15, rtol=1e-15)))
+    return results
+
+
+def dimensions(score, process, times, probes):
+    """By largest gap (0 below 1e-6), by threshold 1/2, and nothing for the score matrix."""
+    values = np.full((probes, len(times), 3), math.nan)
+    for probe in range(probes):
+        for i, t in enumerate(times):
+            c = score.spectrum(probe, process.tau(t))
+            falls = c[:-1] - c[1:]
+            values[probe, i, 0] = falls.argmax() + 1 if falls.max() >= 1e-6 else 0
+            values[probe, i, 1] = (c > 0.5).sum()
+    results = {}
+    add_curve(results, "intrinsic_dimension", values)
+    return results
+
+
+def lost_directions(kind, point, realization, process, times, n):
+    """Two sets of three planted probes each; blocks from the largest sigma."""
+    firsts = np.cumsum([0] + [block["size"] for block in point["blocks"]])
+    blocks = sorted(((float(b["sigma"]), first, b["size"]) for b, first in zip(point["blocks"], firsts)),
+                    key=lambda block: -block[0])
+    fractions = np.full((2, len(times), 3, 2), math.nan)
+    for one in range(2):
+        data = ManifoldData(kind, point, 2 * realization + one)
+        rows = data.rows[:n]
+        for i, t in enumerate(times):
+            tau = process.tau(t)
+            planted = [rows[p % n] + math.sqrt(tau) * data.noise[p] for p in range(3)]
+            for b, (sigma, first, size) in enumerate(blocks):
+                def fraction(x, tau=tau, sigma=sigma, part=slice(first, first + size), rows=rows):
+                    c = covariance(x, tau, rows, np.zeros(n), np.full(n, 1.0 / n))
+                    return np.diag(c)[part].mean() * (sigma**2 + tau) / sigma**2
+
+                aside = np.zeros(data.dimension)
+                aside[first] = math.sqrt(tau)
+                fractions[one, i, :, b] = [np.mean([fraction(x) for x in planted]),
+                                           fraction(np.zeros(data.dimension)), fraction(aside)]
+    results = {}
+    add_curve(results, "retained_fraction", fractions)
+    taus = np.array([process.tau(t) for t in times])[:, None]
+    results["open_directions"] = sum(
+        size * (fractions[:, :, :, b].mean(0) * sigma**2 / (sigma**2 + taus) > 0.5)
+        for b, (sigma, _, size) in enumerate(blocks)).astype(float)
+    return results
+
+
 # -------------------------------------------------------------------------------------------------------- sweeps
 
 SWEEPS = [
@@ -455,6 +670,30 @@ SWEEPS = [
      "ensemble": {"dimension": [11, 16], "sphere_dimension": 10, "radius": 3.3}},
 ]
 TIMES = 14
+
+# Blocks of different numbers: what has an index of blocks is padded. Two of one sigma are one band and two blocks.
+BLOCKS = [[{"size": 3, "sigma": 1.0}], [{"size": 4, "sigma": 0.2}, {"size": 3, "sigma": 1.0}],
+          [{"size": 3, "sigma": 1.0}, {"size": 2, "sigma": 1.0}]]
+SPECTRUM = "spectrum = { probes = 3, largest = 8, times = [%s]%s }"
+DIMENSION = 'dimension = { probes = 2, score_matrix = "off" }'
+SPECTRAL_SWEEPS = [
+    {"process": "variance-exploding", "time": (0.01, 30.0), "ranks": 2, "kind": "linear-manifold", "samples": True,
+     "ensemble": {"dimension": 12, "blocks": BLOCKS}, "spectrum_times": [0.03, 0.5, 4.0],
+     "measures": [SPECTRUM % ("0.03, 0.5, 4.0", ""), "gap = { probes = 3 }", DIMENSION,
+                  "lost_directions = { sets = 2, probes = 3 }"]},
+    {"process": "ornstein-uhlenbeck", "time": (0.001, 2.5), "ranks": 1, "kind": "linear-manifold", "samples": False,
+     "ensemble": {"dimension": 12, "blocks": BLOCKS, "factor": "gaussian"}, "spectrum_times": [0.03, 0.5, 2.0],
+     "measures": [SPECTRUM % ("0.03, 0.5, 2.0", ""), "gap = {}", DIMENSION]},
+    {"process": "flow-matching", "time": (0.05, 0.9), "ranks": 2, "kind": "hypersphere", "samples": False,
+     "ensemble": {"dimension": [6, 11], "sphere_dimension": 4, "radius": 1.7}, "spectrum_times": [0.2, 0.5, 0.8],
+     "measures": [SPECTRUM % ("0.2, 0.5, 0.8", ""), DIMENSION]},
+    {"process": "ddpm-linear", "time": (50.0, 900.0), "ranks": 2, "samples": False, "precision": "mixed",
+     "ensemble": {"dimension": [6, 20], "classes": 4, "centroids": "random", "class_sigma": [0.5, 1.0, 1.25, 0.1]},
+     "spectrum_times": [60.0, 250.0, 800.0], "measures": [SPECTRUM % ("60, 250, 800", "")]},
+    {"process": "ornstein-uhlenbeck", "time": (0.05, 3.0), "ranks": 2, "samples": True, "precision": "mixed",
+     "ensemble": {"dimension": [6, 20], "classes": 3, "centroids": "random"}, "spectrum_times": [0.1, 0.8, 2.0],
+     "measures": [SPECTRUM % ("0.1, 0.8, 2.0", ', partition = "dimension"')]},
+]
 
 
 def toml(value):
@@ -492,10 +731,47 @@ def points(table):
     return axis, [{**table, axis: value} for value in values]
 
 
+def spectral_text(sweep):
+    first, last = sweep["time"]
+    return "\n".join([
+        'name = "spectral"', f"seed = {SEED}", f"realizations = {REALIZATIONS}", "[process]",
+        f'kind = "{sweep["process"]}"', f"time = {{ from = {first}, to = {last}, count = {TIMES} }}", "[ensemble]",
+        f'kind = "{kind_of(sweep)}"', *(f"{k} = {toml(v)}" for k, v in sweep["ensemble"].items()),
+        *(["[dataset]", f"samples = {SAMPLES}"] if sweep["samples"] else []), "[measure]", *sweep["measures"],
+        "[resources]", f'ranks_per_task = {sweep["ranks"]}', f'precision = "{sweep.get("precision", "double")}"', ""])
+
+
+def spectral_results(sweep, point, realization, process, times):
+    """(n or None, results) of every measure of a sweep at one point."""
+    kind = kind_of(sweep)
+    single = sweep.get("precision") == "mixed"
+    if kind == "gaussian-mixture":
+        data = MixtureData(point, realization)
+    else:
+        data = (ManifoldData if kind == "linear-manifold" else SphereData)(kind, point, realization)
+    if sweep["samples"]:
+        scores = [(n, SetScore(data, n, single)) for n in SAMPLES]
+    elif kind == "gaussian-mixture":
+        scores = [(None, ClassesScore(data, single))]
+    else:
+        scores = [(None, ManifoldScore(data) if kind == "linear-manifold" else SphereScore(data, point))]
+    for n, score in scores:
+        yield n, spectrum(score, process, sweep["spectrum_times"], 3, data.dimension)
+        for measure in sweep["measures"]:
+            if measure.startswith("gap"):
+                yield n, (gaps_of_set(score, process, times, 3, point) if n else
+                          gaps_of_law(score, process, times, point))
+            elif measure.startswith("dimension"):
+                yield n, dimensions(score, process, times, 2)
+            elif measure.startswith("lost"):
+                yield n, lost_directions(kind, point, realization, process, times, n)
+
+
 class Comparison:
     """Counts what was compared and remembers the worst deviation of each variable."""
 
-    def __init__(self, variables, axis):
+    def __init__(self, variables, axis, averaged_times=False):
+        self.averaged_times = averaged_times
         self.variables = variables
         self.axis = axis
         self.worst = {}
@@ -519,7 +795,11 @@ class Comparison:
 
     def failures(self):
         """Names that deviate, and measured variables that were not compared in full."""
-        allowed = {"covariance_residual"}
+        # Critical times of averaged curves have tests of their own; the others say how, not what.
+        allowed = {"covariance_residual", "jacobian_eigenvalue_residual", "spectrum_method", "spectrum_products",
+                   "spectrum_iterations", "retained_fraction_effective_sets"}
+        if self.averaged_times:
+            allowed |= {name for name in self.variables if "_time" in name or name.startswith("gap_maximum")}
         bad = [f"{name} deviates by {worst:.2e}" for name, worst in self.worst.items() if not worst <= 1e-9]
         for name, variable in self.variables.items():
             measured = "realization" in variable.dimensions and not name.startswith("task_") and name != "realization"
@@ -529,10 +809,10 @@ class Comparison:
 
 
 def check(sweep, arguments, scratch):
-    name = f'{sweep["process"]}, {kind_of(sweep)}'
+    name = f'{sweep["process"]}, {kind_of(sweep)}{", spectra" if "measures" in sweep else ""}'
     folder = pathlib.Path(scratch) / name.replace(", ", "-")
     file = folder.with_suffix(".toml")
-    file.write_text(sweep_text(sweep), encoding="utf-8")
+    file.write_text(spectral_text(sweep) if "measures" in sweep else sweep_text(sweep), encoding="utf-8")
     command = [arguments.mpiexec, "-n", "2", arguments.program, "run", str(file), "-o", str(folder)]
     done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=240,
                           check=False)
@@ -543,8 +823,13 @@ def check(sweep, arguments, scratch):
     with h5netcdf.File(folder / "results.h5", "r") as results:
         times = np.asarray(results.variables["time"][...])
         expected_times = np.geomspace(*sweep["time"], TIMES)
-        compare = Comparison(results.variables, axis)
-        for i, point in enumerate(grid):
+        compare = Comparison(results.variables, axis, averaged_times="measures" in sweep and sweep["samples"])
+        for i, point in enumerate(grid if "measures" in sweep else []):
+            for realization in range(REALIZATIONS):
+                for n, expected in spectral_results(sweep, point, realization, process, times):
+                    at = {"samples": SAMPLES.index(n)} if n else {}
+                    compare.add_all(expected, point=i, realization=realization, **at)
+        for i, point in enumerate(grid if "measures" not in sweep else []):
             for realization in range(REALIZATIONS):
                 at = {"point": i, "realization": realization}
                 if "file" in sweep:
@@ -581,7 +866,7 @@ def main():
     failures = []
     with tempfile.TemporaryDirectory(prefix="dense_recomputation_") as scratch:
         write_rows(pathlib.Path(scratch))
-        for sweep in SWEEPS:
+        for sweep in SWEEPS + SPECTRAL_SWEEPS:
             failures += check(sweep, arguments, scratch)
     for failure in failures:
         print(failure)

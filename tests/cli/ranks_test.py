@@ -36,6 +36,35 @@ collapse = {{ probes = 300, partition = "{partition}" }}
 ranks_per_task = {ranks_per_task}
 """
 
+SPECTRAL = """
+name = "spectral"
+seed = 11
+realizations = 2
+[process]
+kind = "variance-exploding"
+time = {{ from = 0.05, to = 6.0, count = 6, spacing = "log" }}
+[ensemble]
+kind = "linear-manifold"
+dimension = 16
+blocks = [{{ size = 4, sigma = 1.0 }}, {{ size = 3, sigma = 0.2 }}]
+[dataset]
+samples = {samples}
+[measure]
+gap = {{ probes = 3 }}
+dimension = {{ probes = 2 }}
+lost_directions = {{ sets = 4, probes = 4 }}
+[measure.spectrum]
+probes = 2
+largest = 10
+times = [0.1, 2.0]
+density_probes = 4
+hutchinson_probes = 4
+count_below = 0.5
+partition = "{partition}"
+[resources]
+ranks_per_task = {ranks_per_task}
+"""
+
 # Sizes of the groups at each level of the tree of so many ranks: the smallest group of the level where a task of
 # ranks_per_task ranks runs, and the largest there.
 GROUPS = {(1, 1): (1, 1), (1, 2): (1, 1), (1, 3): (1, 1), (2, 1): (1, 1), (2, 2): (2, 2), (2, 3): (2, 2),
@@ -54,10 +83,11 @@ class Runs:
         self.program = program
         self.scratch = scratch
 
-    def run(self, name, ranks, ranks_per_task=1, samples="[300, 700]", partition="component", folder=None):
+    def run(self, name, ranks, ranks_per_task=1, samples="[300, 700]", partition="component", folder=None,
+            sweep=SWEEP):
         """Returns the results file."""
         file = self.scratch / f"{name}.toml"
-        file.write_text(SWEEP.format(samples=samples, partition=partition, ranks_per_task=ranks_per_task),
+        file.write_text(sweep.format(samples=samples, partition=partition, ranks_per_task=ranks_per_task),
                         encoding="utf-8")
         folder = self.scratch / (folder or name)
         ended = self.program.run(["run", file, "-o", folder, "-q"], ranks)
@@ -105,13 +135,13 @@ def require_close(path_a, path_b):
     a, b = compare_results.Results(path_a), compare_results.Results(path_b)
     for name in a.measured():
         x, y = a.values(name), b.values(name)
-        if x.dtype.kind != "f" or "_residual" in name:
+        if x.dtype.kind != "f" or compare_results.is_no_number(name):
             continue
         is_time = "_time" in name and "time" not in a.dims(name)
-        scale = compare_results.largest_magnitude(x, y)
+        scale = compare_results.scale_of(a, b, name)
         tolerance = (compare_results.TIME_TOLERANCE if is_time else compare_results.CURVE_TOLERANCE) * scale
         require(np.allclose(x, y, rtol=0.0, atol=tolerance, equal_nan=True),
-                f"{name}: {np.nanmax(np.abs(x - y)):.3g} apart, {tolerance:.3g} allowed")
+                f"{name}: {compare_results.largest_magnitude(x - y):.3g} apart, {tolerance:.3g} allowed")
 
 
 def extension(runs):
@@ -131,6 +161,27 @@ def extension(runs):
     print("more sample counts leave the numbers of the others as they are, to the last bit", flush=True)
 
 
+def spectra(runs):
+    """The measures of spectra: 1 to 3 ranks, both partitions, and samples added later."""
+    reference = runs.run("spectral", ranks=0, sweep=SPECTRAL)
+    for ranks, partition in [(1, "dimension"), (2, "component"), (2, "dimension"), (3, "component"), (3, "dimension")]:
+        path = runs.run(f"spectral-{ranks}-{partition}", ranks, ranks, partition=partition, sweep=SPECTRAL)
+        if partition == "component":
+            require_identical(reference, path, f"spectra on {ranks} ranks")
+        require_close(reference, path)
+    few = runs.run("spectral-few", 2, samples="[700]", folder="spectral-grown", sweep=SPECTRAL)
+    before = compare_results.Results(few)
+    after = compare_results.Results(runs.run("spectral-grown", 2, folder="spectral-grown", sweep=SPECTRAL))
+    require_identical(reference, runs.scratch / "spectral-grown" / "results.h5", "spectra, samples added", bits=True)
+    for name in before.measured():
+        x, y = before.values(name), after.values(name)
+        if "samples" in after.dims(name):
+            y = np.take(y, [1], axis=after.dims(name).index("samples"))
+            x = x.reshape(y.shape)
+        require(np.array_equal(x, y, equal_nan=x.dtype.kind == "f"), f"{name} changed when samples were added")
+    print("spectra: the same numbers on 1 to 3 ranks, by component and by dimension, and with more samples", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--program", required=True)
@@ -141,6 +192,7 @@ def main():
         ranks_and_groups(runs)
         partitions(runs)
         extension(runs)
+        spectra(runs)
     print(f"passed in {time.monotonic() - start:.0f} s")
 
 

@@ -40,6 +40,13 @@ TEST(DataSlabMpi, FetchedRowsEqualThoseDrawnDirectly) {
         EXPECT_TRUE(std::equal(direct.begin(), direct.end(), out.begin() + static_cast<std::ptrdiff_t>(i * columns)));
       }
       fetch_rows(group, slab, {}, {});
+
+      const SinglePrecisionSlab rounded = single_precision(slab);
+      std::vector<double> from_single(out.size(), -1.0);
+      fetch_rows(group, rounded, rows, from_single);
+      for (std::size_t i = 0; i < out.size(); ++i) {
+        EXPECT_EQ(from_single[i], static_cast<double>(static_cast<float>(out[i])));
+      }
     }
   });
 }

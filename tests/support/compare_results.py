@@ -4,8 +4,9 @@
 
 Identical results have the same dimensions and coordinates. Measured variables are equal bit for bit where both say that
 each task ran once, and on as many ranks; else to 1e-10 of the variable's largest magnitude, critical times and their
-errors to 1e-8. With --bits, bit for bit everywhere. NaN equals NaN. Left out: task_* and provenance, and residuals
-(they are rounding errors) where the bits may differ.
+errors to 1e-8. With --bits, bit for bit everywhere. NaN equals NaN. Left out: task_* and provenance, and
+where the bits may differ residuals and asymmetries (they are rounding errors) and what a solver says of its effort.
+Biases and errors, which may be rounding errors too, are compared on the scale of what they belong to.
 """
 
 import argparse
@@ -16,6 +17,10 @@ import numpy as np
 
 CURVE_TOLERANCE = 1e-10
 TIME_TOLERANCE = 1e-8
+
+
+NOT_NUMBERS = ("_residual", "jacobian_asymmetry", "spectrum_iterations", "spectrum_products")
+ACCURACIES = ("_stderr", "_bias", "_bound")
 
 
 class Results:
@@ -66,6 +71,20 @@ def largest_magnitude(*arrays):
     return max(magnitudes)
 
 
+def is_no_number(name):
+    """Whether the values are rounding errors or effort."""
+    return any(part in name for part in NOT_NUMBERS)
+
+
+def scale_of(a, b, name):
+    """The largest magnitude of the variable, or of the one that it is the accuracy of."""
+    for ending in ACCURACIES:
+        base = name.removesuffix(ending)
+        if base != name and base in a.variables:
+            return max(scale_of(a, b, base), largest_magnitude(a.values(name), b.values(name)))
+    return largest_magnitude(a.values(name), b.values(name))
+
+
 def difference(a, b, name, bits):
     """What is wrong with one variable; None if nothing is."""
     dims, x = a.variables[name]
@@ -81,12 +100,11 @@ def difference(a, b, name, bits):
     exact = np.asarray((x.view(np.int64) == y.view(np.int64)) | both_nan)
     must_be_exact = np.ones(x.shape, bool) if bits or "realization" not in dims else same_group(a, b, dims, x.shape)
     is_time = "_time" in name and "time" not in dims
-    scale = largest_magnitude(x, y)
-    tolerance = (TIME_TOLERANCE if is_time else CURVE_TOLERANCE) * scale
+    tolerance = (TIME_TOLERANCE if is_time else CURVE_TOLERANCE) * scale_of(a, b, name)
     with np.errstate(invalid="ignore"):
         near = np.asarray(both_nan | (np.abs(x - y) <= tolerance))
     wrong = np.where(must_be_exact, ~exact, ~near)
-    if "_residual" in name and not bits:
+    if is_no_number(name) and not bits:
         wrong = np.isnan(x) != np.isnan(y)
     if not wrong.any():
         return None

@@ -16,20 +16,28 @@
 
 namespace diffphase::test {
 
-/// A task of the measure with every option at its default; `name` separates its random numbers from those of others.
-inline TaskParameters mixture_task(const Measure& measure, const MixtureParameters& mixture, std::vector<double> times,
-                                   const std::string& name) {
+/// A task of the measure with every option at its default and no data yet; `name` separates its random numbers from
+/// those of others.
+inline TaskParameters default_task(const Measure& measure, std::vector<double> times, const std::string& name) {
   TaskParameters task;
   task.times = std::move(times);
-  task.mixture = mixture;
   task.ensemble = hash_text(name);
   for (const MeasureOption& option : measure.options()) {
+    if (option.list) continue;
     if (option.words.empty()) {
       task.options[option.name] = option.value;
     } else {
       task.words[option.name] = option.words.front();
     }
   }
+  return task;
+}
+
+/// The same for data of a mixture.
+inline TaskParameters mixture_task(const Measure& measure, const MixtureParameters& mixture, std::vector<double> times,
+                                   const std::string& name) {
+  TaskParameters task = default_task(measure, std::move(times), name);
+  task.mixture = mixture;
   return task;
 }
 
@@ -47,11 +55,13 @@ class Measured {
  public:
   Measured(const Measure& measure, const TaskParameters& task, bool count_free = true)
       : result_(run(measure, task, count_free)) {}
+  explicit Measured(MeasureResult result) : result_(std::move(result)) {}
 
   [[nodiscard]] const std::vector<double>& values(const std::string& name) const {
     return values_of(result_.variables, name);
   }
   [[nodiscard]] double value(const std::string& name, std::size_t i = 0) const { return values(name).at(i); }
+  [[nodiscard]] const MeasureResult& result() const { return result_; }
   /// Entry i of the variable with its standard error over probes.
   [[nodiscard]] Estimate estimate(const std::string& name, std::size_t i = 0) const {
     return {.mean = value(name, i), .error = value(name + "_stderr", i)};
@@ -85,6 +95,13 @@ inline std::vector<Measured> realizations(const Measure& measure, TaskParameters
 inline std::vector<double> equally_spaced(double first, double last, int count) {
   std::vector<double> values;
   for (int i = 0; i < count; ++i) values.push_back(first + (last - first) * i / (count - 1));
+  return values;
+}
+
+/// `count` numbers from `first` to `last`, equally spaced in their logarithms.
+inline std::vector<double> log_spaced(double first, double last, int count) {
+  std::vector<double> values = equally_spaced(std::log(first), std::log(last), count);
+  for (double& value : values) value = std::exp(value);
   return values;
 }
 

@@ -7,6 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "ensemble/linear_manifold.hpp"
+#include "ensemble/row_view.hpp"
+
 namespace diffphase {
 namespace {
 
@@ -80,6 +83,46 @@ TEST(DataSlab, TrainingSetIsTheMixturesSamplesForAnyPartition) {
             ASSERT_EQ(slab.labels[static_cast<std::size_t>(local)], mixture.label(row));
           }
         }
+      }
+    }
+  }
+}
+
+// Every number rounded once, whatever is drawn in how many steps; labels are not kept.
+TEST(DataSlab, ATrainingSetInSinglePrecisionIsTheOtherRounded) {
+  const GaussianMixture mixture = mixture_of(CentroidKind::orthogonal);
+  const ManifoldParameters parameters{.dimension = 13,
+                                      .blocks = {{.size = 3, .sigma = 1.0}, {.size = 2, .sigma = 0.1}},
+                                      .factor = FactorKind::gaussian,
+                                      .ambient_noise = 0.2};
+  const LinearManifold manifold(parameters, 5, hash_text("slab test"), 1);
+  for (const Ensemble* ensemble : {static_cast<const Ensemble*>(&mixture), static_cast<const Ensemble*>(&manifold)}) {
+    for (const Partition partition : partitions) {
+      for (int rank = 0; rank < 3; ++rank) {
+        const SlabLayout layout = layout_of(partition, 1100, 13, 3, rank);
+        TrainingSetDraw draw(*ensemble, layout, true);
+        for (std::int64_t i = draw.steps(); i > 0; --i) draw.step();
+        const SinglePrecisionSlab single = draw.take_single();
+        const DataSlab slab = draw_training_set(*ensemble, layout);
+        ASSERT_EQ(single.values.size(), slab.values.size());
+        for (std::size_t i = 0; i < slab.values.size(); ++i) {
+          ASSERT_EQ(single.values[i], static_cast<float>(slab.values[i]));
+        }
+        EXPECT_EQ(single.layout.rows, 1100);
+        EXPECT_TRUE(draw.take().values.empty());
+      }
+    }
+  }
+}
+
+TEST(DataSlab, SinglePrecisionCentroidsAreTheOthersRounded) {
+  for (const CentroidKind kind : kinds) {
+    const GaussianMixture mixture = mixture_of(kind);
+    for (const Partition partition : partitions) {
+      for (int rank = 0; rank < 3; ++rank) {
+        const SlabLayout layout = layout_of(partition, mixture.classes(), 13, 3, rank);
+        EXPECT_EQ(single_precision_centroids(mixture, layout).values,
+                  single_precision(centroid_matrix(mixture, layout)).values);
       }
     }
   }

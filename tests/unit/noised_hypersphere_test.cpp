@@ -7,11 +7,13 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <random>
 #include <stdexcept>
 #include <vector>
 
 #include "random/random_sequence.hpp"
 #include "random/text_hash.hpp"
+#include "support/statistics.hpp"
 
 namespace diffphase {
 namespace {
@@ -136,6 +138,73 @@ TEST(NoisedHypersphere, TypicalRadiusIsOutsideOfTheFixedOne) {
       EXPECT_LE(sphere.typical_spectrum(tau).radial, 1.0);
     }
   }
+}
+
+// The trapezoidal rule in log r, in which the integrand falls off exponentially on both sides: 4000 points.
+HypersphereSpectrum mean_by_logarithms(std::int64_t p, double radius, double tau) {
+  const NoisedHypersphere sphere(p, radius);
+  const double middle = std::log(sphere.typical_radius(tau));
+  const double low = std::max(middle - 40.0, std::log(1e-9));
+  const double step = (middle + std::log(1.0 + 12.0 * std::sqrt(tau) / std::exp(middle)) - low) / 4000;
+  const double reference = static_cast<double>(p) * middle + sphere.log_density(std::exp(middle), tau);
+  HypersphereSpectrum mean{.tangential = 0.0, .radial = 0.0, .normal = 1.0};
+  double total = 0.0;
+  for (int i = 0; i <= 4000; ++i) {
+    const double u = low + i * step;
+    const double r = std::exp(u);
+    const double weight = std::exp(static_cast<double>(p) * u + sphere.log_density(r, tau) - reference);
+    const HypersphereSpectrum at = sphere.spectrum(r, tau);
+    mean.tangential += weight * at.tangential;
+    mean.radial += weight * at.radial;
+    total += weight;
+  }
+  mean.tangential /= total;
+  mean.radial /= total;
+  return mean;
+}
+
+// Also for even p, where the density of r is not smooth across 0: noise far above the radius shows it.
+TEST(NoisedHypersphere, MeanSpectrumIsTheIntegralOverTheLawOfTheRadius) {
+  for (const std::int64_t p : {2, 3, 4, 6, 11, 400}) {
+    for (const double tau : {0.01, 0.3, 1.0, 20.0}) {
+      const HypersphereSpectrum found = NoisedHypersphere(p, 1.3).mean_spectrum(tau);
+      const HypersphereSpectrum expected = mean_by_logarithms(p, 1.3, tau);
+      EXPECT_NEAR(1.0 - found.tangential, 1.0 - expected.tangential, 1e-10 * (1.0 - expected.tangential))
+          << p << " " << tau;
+      EXPECT_NEAR(1.0 - found.radial, 1.0 - expected.radial, 1e-10 * (1.0 - expected.radial)) << p << " " << tau;
+      EXPECT_EQ(found.normal, 1.0);
+    }
+  }
+}
+
+// Integration by parts: the mean of -div s is the mean of |s|^2. The mean over drawn probes of the left is within the
+// error of the closed mean.
+TEST(NoisedHypersphere, MeanSpectrumIsTheMeanOverDrawnProbes) {
+  constexpr std::int64_t p = 4;
+  constexpr double tau = 0.5;
+  constexpr int probes = 20000;
+  const NoisedHypersphere sphere(p, 1.0);
+  std::mt19937_64 generator(3);
+  std::normal_distribution<double> normal;
+  std::vector<double> traces;
+  std::vector<double> squares;
+  for (int i = 0; i < probes; ++i) {
+    double r2 = 0.0;
+    for (std::int64_t k = 0; k < p; ++k) {
+      const double c = (k == 0 ? 1.0 : 0.0) + std::sqrt(tau) * normal(generator);
+      r2 += c * c;
+    }
+    const double r = std::sqrt(r2);
+    const HypersphereSpectrum at = sphere.spectrum(r, tau);
+    traces.push_back(at.radial + 3.0 * at.tangential);
+    squares.push_back(tau * std::pow(sphere.radial_score(r, tau), 2));
+  }
+  const HypersphereSpectrum mean = sphere.mean_spectrum(tau);
+  const test::Estimate exact{.mean = mean.radial + 3.0 * mean.tangential, .error = 0.0};
+  const test::Estimate drawn = test::estimate(traces);
+  const test::Estimate fisher = test::estimate(squares);
+  EXPECT_LE(std::abs(test::standard_score(drawn, exact)), 4.0);
+  EXPECT_LE(std::abs(test::standard_score(fisher, exact)), 4.0);
 }
 
 TEST(NoisedHypersphere, BadInput) {
