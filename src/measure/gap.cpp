@@ -23,10 +23,9 @@ constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 std::int64_t probe_count(const TaskParameters& task) { return static_cast<std::int64_t>(task.options.at("probes")); }
 double threshold_of(const TaskParameters& task) { return task.options.at("threshold"); }
 
-// Blocks of one sigma each, from the largest, those without variance left out: the bands of the spectrum.
+// Blocks of one sigma each, from the largest: the bands of the spectrum.
 std::vector<FactorBlock> bands_of(const TaskParameters& task) {
   std::vector<FactorBlock> blocks = task.manifold->blocks;
-  std::erase_if(blocks, [](const FactorBlock& block) { return block.sigma == 0.0; });
   std::ranges::stable_sort(blocks, std::greater<>(), &FactorBlock::sigma);
   std::vector<FactorBlock> bands;
   for (const FactorBlock& block : blocks) {
@@ -396,12 +395,6 @@ std::vector<MeasureOption> GapMeasure::options() const {
 std::string GapMeasure::problem(const TaskParameters& task) const {
   if (!task.manifold) {
     return "measure.gap needs ensemble.kind = \"linear-manifold\": gaps lie between its variance blocks";
-  }
-  if (bands_of(task).empty()) return "measure.gap needs a block with sigma > 0";
-  const std::vector<FactorBlock> bands = bands_of(task);
-  if (band_columns(bands) - bands.back().size >= task.dimension()) {
-    return fmt::format("measure.gap: the last of the blocks has no dimension left: the others fill all {}",
-                       task.dimension());
   }
   return score_problem(task, "gap");
 }

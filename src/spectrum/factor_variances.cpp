@@ -54,23 +54,6 @@ LocalRows rows_of_factor(const TaskGroup& group, const LinearManifold& manifold)
   return rows;
 }
 
-// Every so many rows of the transposed of F: it has more columns than rows.
-LocalRows columns_of_factor(const TaskGroup& group, const LinearManifold& manifold) {
-  const int ranks = group.comm().size();
-  const std::int64_t most = (manifold.columns() + ranks - 1) / ranks;
-  const std::int64_t own = (manifold.columns() - group.comm().rank() + ranks - 1) / ranks;
-  LocalRows rows{.columns = manifold.dimension(), .values = {}};
-  group.run_guarded([&] { rows.values.resize(static_cast<std::size_t>(own * rows.columns)); });
-  fill_vectors(group, most, rows.columns, [&](std::int64_t i) {
-    if (i >= own) return;
-    manifold.factor_column(
-        group.comm().rank() + i * ranks, 0,
-        std::span(rows.values)
-            .subspan(static_cast<std::size_t>(i * rows.columns), static_cast<std::size_t>(rows.columns)));
-  });
-  return rows;
-}
-
 std::vector<double> exact_variances(const ManifoldParameters& parameters) {
   std::vector<double> variances;
   for (const FactorBlock& block : parameters.blocks) {
@@ -84,8 +67,7 @@ std::vector<double> exact_variances(const ManifoldParameters& parameters) {
 
 std::vector<double> factor_variances(const TaskGroup& group, const LinearManifold& manifold) {
   if (manifold.parameters().factor == FactorKind::orthonormal) return exact_variances(manifold.parameters());
-  const bool tall = manifold.columns() <= manifold.dimension();
-  const LocalRows rows = tall ? rows_of_factor(group, manifold) : columns_of_factor(group, manifold);
+  const LocalRows rows = rows_of_factor(group, manifold);
   const TallSingularValues singular =
       tall_singular_values(group, rows.columns, rows.values,
                            {.accuracy = accuracy_of_singular_values, .floor = 0.0, .method = TallMethod::automatic});
