@@ -379,7 +379,7 @@ TEST(Jobs, EveryOneIsASweep) {
   int count = 0;
   for (const auto& entry : std::filesystem::directory_iterator(DIFFPHASE_SOURCE_DIR "/jobs")) {
     if (entry.path().extension() != ".toml") continue;
-    const Sweep sweep = make_sweep(parse_sweep_file(entry.path().string(), {}, fake_measures()));
+    const Sweep sweep = make_sweep(parse_sweep_file(entry.path().string(), {}, measures()));
     EXPECT_FALSE(sweep.tasks.empty()) << entry.path();
     ++count;
   }
