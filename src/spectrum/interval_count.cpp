@@ -11,7 +11,7 @@
 #include <stdexcept>
 #include <vector>
 
-#include "spectrum/probe_vectors.hpp"
+#include "spectrum/formed_matrix.hpp"
 
 extern "C" {
 void dsytrf_(const char* triangle, const int* n, double* matrix, const int* stride, int* pivots, double* work,
@@ -21,43 +21,6 @@ void dsytrf_(const char* triangle, const int* n, double* matrix, const int* stri
 namespace diffphase {
 
 namespace {
-
-// The operator as a matrix on the root, empty elsewhere, made of its products with unit vectors.
-std::vector<double> matrix_on_root(const TaskGroup& group, const SymmetricOperator& op) {
-  constexpr std::int64_t block = 32;
-  const auto size = static_cast<std::size_t>(op.size);
-  const auto local = static_cast<std::size_t>(op.local_size);
-  const std::int64_t first = first_local_index(group, op.local_size);
-  std::vector<double> matrix;
-  std::vector<double> in;
-  std::vector<double> out;
-  std::vector<double> whole;
-  group.run_guarded([&] {
-    if (group.comm().is_root()) matrix.resize(size * size);
-    in.resize(block * local);
-    out.resize(in.size());
-    whole.resize(block * size);
-  });
-  for (std::int64_t row = 0; row < op.size; row += block) {
-    const std::int64_t rows = std::min(block, op.size - row);
-    std::fill(in.begin(), in.end(), 0.0);
-    std::fill(whole.begin(), whole.end(), 0.0);
-    for (std::int64_t v = 0; v < rows; ++v) {
-      const std::int64_t own = row + v - first;
-      if (own >= 0 && own < op.local_size) in[static_cast<std::size_t>(v * op.local_size + own)] = 1.0;
-    }
-    const std::size_t used = static_cast<std::size_t>(rows) * local;
-    op.apply(rows, std::span<const double>(in).first(used), std::span(out).first(used));
-    for (std::size_t v = 0; v < static_cast<std::size_t>(rows); ++v) {
-      std::copy_n(out.data() + v * local, local, whole.data() + v * size + static_cast<std::size_t>(first));
-    }
-    const auto made = std::span(whole).first(static_cast<std::size_t>(rows) * size);
-    group.comm().sum(made);
-    if (!matrix.empty()) std::copy(made.begin(), made.end(), matrix.begin() + row * op.size);
-    group.agree();
-  }
-  return matrix;
-}
 
 double largest_row_sum(const std::vector<double>& matrix, std::size_t n) {
   double largest = 0.0;
@@ -111,7 +74,7 @@ CountEstimate count_by_inertia(const TaskGroup& group, const SymmetricOperator& 
   if (op.size > max_inertia_size) {
     throw std::invalid_argument(fmt::format("count of eigenvalues: {} dimensions are too many to factorise", op.size));
   }
-  const std::vector<double> matrix = matrix_on_root(group, op);
+  const std::vector<double> matrix = formed_matrix(group, op);
   const auto n = static_cast<int>(op.size);
   double rounding = 0.0;
   group.run_guarded([&] {

@@ -22,10 +22,10 @@ struct IntervalCount {
 /// Size up to which an operator is formed as a matrix on one rank: a factorisation takes about half a second.
 inline constexpr std::int64_t max_inertia_size = 2048;
 
-/// Exact: the operator is formed on the root and A - x I = L D L^T (LAPACK's dsytrf) on both sides of both ends; by
+/// Exact: the operator is formed and A - x I = L D L^T (LAPACK's dsytrf) on both sides of both ends; by
 /// Sylvester's law D has as many negative eigenvalues as A has below x. Collective over the group; throws
 /// std::invalid_argument where the ends are not in order or the operator is larger than max_inertia_size, GroupError,
-/// Stopped, on every rank. Memory on the root: 2 matrices; elsewhere 64 whole vectors.
+/// Stopped, on every rank. Memory: formed_matrix, twice on the root.
 [[nodiscard]] CountEstimate count_by_inertia(const TaskGroup& group, const SymmetricOperator& op, double lower,
                                              double upper);
 
