@@ -284,7 +284,7 @@ void WeightedRows::weigh(std::int64_t first, std::int64_t rows, std::span<double
 // out_v += sum_r products[v][r] y_r.
 void WeightedRows::accumulate(std::int64_t vectors, std::span<const double> products, const Tile& tile,
                               std::span<double> out) const {
-  if (columns_ == 0) return;
+  if (columns_ == 0 || tile.rows == 0) return;
   if (vectors > few_vectors) {
     const int columns = static_cast<int>(columns_);
     const int rows = static_cast<int>(tile.rows);
@@ -293,12 +293,61 @@ void WeightedRows::accumulate(std::int64_t vectors, std::span<const double> prod
     return;
   }
   for (std::int64_t v = 0; v < vectors; ++v) {
-    // The first pass over the tile fetches the next one.
-    const std::int64_t ahead = v == 0 ? tile.rows * columns_ : 0;
     const double* factors = products.data() + v * tile.rows;
     double* sum = out.data() + v * columns_;
-    view_.is_single() ? add_rows(tile.singles, factors, ahead, sum) : add_rows(tile.doubles, factors, ahead, sum);
+    view_.is_single() ? add_rows(tile.singles, factors, sum) : add_rows(tile.doubles, factors, sum);
   }
+}
+
+// project of `next` and accumulate of `last`, few vectors, the first of them in one pass over both tiles.
+void WeightedRows::project_and_accumulate(std::int64_t vectors, std::span<const double> in, const Tile& next,
+                                          std::span<double> next_products, const Tile& last,
+                                          std::span<const double> last_products, std::span<double> out) const {
+  if (columns_ == 0 || last.rows == 0) {
+    project(vectors, in, next, next_products);
+    return;
+  }
+  if (view_.is_single()) {
+    dot_and_add_rows(next.singles, in.data(), next_products.data(), last.singles, last_products.data(), out.data());
+  } else {
+    dot_and_add_rows(next.doubles, in.data(), next_products.data(), last.doubles, last_products.data(), out.data());
+  }
+  const auto rest = [](auto block, std::int64_t length) { return block.subspan(index(length)); };
+  project(vectors - 1, rest(in, columns_), next, rest(next_products, next.rows));
+  accumulate(vectors - 1, rest(last_products, last.rows), last, rest(out, columns_));
+}
+
+// A tile is accumulated while the one after it is read: memory is never idle.
+void WeightedRows::multiply_few(std::int64_t vectors, std::span<const double> in, std::span<double> out,
+                                std::span<double> buffer, Sums& sums) const {
+  Tile last;
+  std::span<double> last_products;
+  std::span<double> free = buffer.first(buffer.size() / 2);
+  std::span<double> used = buffer.last(buffer.size() / 2);
+  std::vector<double> unused;
+  for_tiles(vectors, tile_rows(vectors), [&](std::int64_t first, std::int64_t rows) {
+    const std::span<double> products = free.first(index(vectors * rows));
+    const Tile next = tile_of(first, rows, unused);
+    project_and_accumulate(vectors, in, next, products, last, last_products, out);
+    if (!by_component()) group_.comm().sum(products);
+    weigh(first, rows, products, sums);
+    last = next;
+    last_products = products;
+    std::swap(free, used);
+  });
+  accumulate(vectors, last_products, last, out);
+}
+
+void WeightedRows::multiply_many(std::int64_t vectors, std::span<const double> in, std::span<double> out,
+                                 std::span<double> buffer, std::vector<double>& converted, Sums& sums) const {
+  for_tiles(vectors, tile_rows(vectors), [&](std::int64_t first, std::int64_t rows) {
+    const std::span<double> products = buffer.first(index(vectors * rows));
+    const Tile stored = tile_of(first, rows, converted);
+    project(vectors, in, stored, products);
+    if (!by_component()) group_.comm().sum(products);
+    weigh(first, rows, products, sums);
+    accumulate(vectors, products, stored, out);
+  });
 }
 
 // out := A in for vectors of the slab's local columns; where rows are split, out is this rank's share of the sum.
@@ -308,7 +357,7 @@ void WeightedRows::multiply(std::int64_t vectors, std::span<const double> in, st
   Sums sums;
   group_.run_guarded([&] {
     static_cast<void>(blas_count(vectors));
-    buffer.resize(index(vectors * tile));
+    buffer.resize(index((vectors > few_vectors ? 1 : 2) * vectors * tile));
     if (view_.is_single() && vectors > few_vectors) converted.resize(index(tile * columns_));
     for (auto* values : {&sums.along_reference, &sums.along_shift, &sums.onto_reference, &sums.onto_shift}) {
       values->resize(index(vectors));
@@ -323,14 +372,11 @@ void WeightedRows::multiply(std::int64_t vectors, std::span<const double> in, st
     group_.comm().sum(sums.along_shift);
   }
   std::fill(out.begin(), out.end(), 0.0);
-  for_tiles(vectors, tile, [&](std::int64_t first, std::int64_t rows) {
-    const std::span<double> products = std::span(buffer).first(index(vectors * rows));
-    const Tile stored = tile_of(first, rows, converted);
-    project(vectors, in, stored, products);
-    if (!by_component()) group_.comm().sum(products);
-    weigh(first, rows, products, sums);
-    accumulate(vectors, products, stored, out);
-  });
+  if (vectors > few_vectors) {
+    multiply_many(vectors, in, out, buffer, converted, sums);
+  } else {
+    multiply_few(vectors, in, out, buffer, sums);
+  }
   for (std::int64_t v = 0; v < vectors; ++v) {
     add_scaled(sums.onto_reference[index(v)], reference_, part(out, v, columns_));
     if (!shift_.empty()) add_scaled(sums.onto_shift[index(v)], shift_, part(out, v, columns_));

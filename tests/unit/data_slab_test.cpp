@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "ensemble/row_view.hpp"
+
 namespace diffphase {
 namespace {
 
@@ -104,6 +106,17 @@ TEST(DataSlab, CentroidMatrixHoldsTheCentroidsAndSuperclasses) {
       }
     }
   }
+}
+
+// Also where a rank has no rows: all ranks must do alike.
+TEST(RowView, KnowsItsPrecisionWithoutRows) {
+  const GaussianMixture mixture = mixture_of(CentroidKind::random);
+  const SlabLayout layout = layout_of(Partition::component, mixture.classes(), mixture.dimension(), 2, 1);
+  ASSERT_EQ(layout.local_rows(), 0);
+  const SinglePrecisionSlab singles = single_precision_centroids(mixture, layout);
+  const DataSlab doubles = centroid_matrix(mixture, layout);
+  EXPECT_TRUE(RowView(singles).is_single());
+  EXPECT_FALSE(RowView(doubles).is_single());
 }
 
 TEST(DataSlab, LayoutsThatDoNotFitTheMixtureAreRefused) {
