@@ -12,19 +12,19 @@ struct RowBlock {
   std::int64_t columns = 0;
 };
 
-/// dots[r] := row_r . v, in double. Four rows share one pass over v.
-void dot_rows(const RowBlock<double>& block, const double* v, double* dots);
-void dot_rows(const RowBlock<float>& block, const double* v, double* dots);
+/// Vectors that dot_and_add_rows takes at once.
+inline constexpr std::int64_t most_row_vectors = 4;
 
-/// out += sum_r factors[r] row_r, in double.
-void add_rows(const RowBlock<double>& block, const double* factors, double* out);
-void add_rows(const RowBlock<float>& block, const double* factors, double* out);
-
-/// dot_rows of `next` and add_rows of `last`, a block of as many columns, in one pass: `next` comes from memory, at the
-/// speed of memory, while `last` is still in cache.
-void dot_and_add_rows(const RowBlock<double>& next, const double* v, double* dots, const RowBlock<double>& last,
-                      const double* factors, double* out);
-void dot_and_add_rows(const RowBlock<float>& next, const double* v, double* dots, const RowBlock<float>& last,
-                      const double* factors, double* out);
+/// For `vectors` <= most_row_vectors vectors v, one after the other in `in` and `out`:
+///
+///   dots[v][r] := next_r . in_v,   out_v += sum_r factors[v][r] last_r,
+///
+/// in double, in one pass over both blocks of rows: `next` comes from memory, at the speed of memory, while `last` is
+/// still in cache. Either block may have no rows; with rows in both, the columns must be as many. Stored are dots and
+/// factors as [vector][row].
+void dot_and_add_rows(std::int64_t vectors, const RowBlock<double>& next, const double* in, double* dots,
+                      const RowBlock<double>& last, const double* factors, double* out);
+void dot_and_add_rows(std::int64_t vectors, const RowBlock<float>& next, const double* in, double* dots,
+                      const RowBlock<float>& last, const double* factors, double* out);
 
 }  // namespace diffphase

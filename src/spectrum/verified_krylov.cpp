@@ -5,6 +5,7 @@
 #include <limits>
 #include <span>
 
+#include "spectrum/block_krylov.hpp"
 #include "spectrum/krylov.hpp"
 
 namespace diffphase {
@@ -15,6 +16,12 @@ namespace {
 std::int64_t basis_for(std::int64_t count) {
   const std::int64_t more = count + std::clamp<std::int64_t>(count / 4, 2, 16);
   return std::max(2 * more, more + 15);
+}
+
+// From a block where that saves passes over the data, and where there are dimensions enough for several of them.
+KrylovResult solve(const TaskGroup& group, const SymmetricOperator& op, const KrylovRequest& request) {
+  const bool in_blocks = op.block > 1 && op.size - request.deflated_count >= 16 * op.block;
+  return in_blocks ? block_krylov_schur(group, op, request) : krylov_schur(group, op, request);
 }
 
 std::int64_t size_of(const VerifiedPairs& pairs) { return static_cast<std::int64_t>(pairs.eigenvalues.size()); }
@@ -38,15 +45,15 @@ bool add_missed(const TaskGroup& group, const SymmetricOperator& op, std::int64_
                 VerifiedPairs& pairs) {
   Verification& verification = pairs.verification;
   const double smallest = pairs.eigenvalues[static_cast<std::size_t>(count - 1)];
-  const KrylovResult outside = krylov_schur(group, op,
-                                            {.count = 1,
-                                             .tolerance = tolerance,
-                                             .deflated = pairs.vectors,
-                                             .deflated_count = size_of(pairs),
-                                             .largest = largest_size(pairs),
-                                             .basis = 16 + count / 2,
-                                             .start = verification.copies_added + 1,
-                                             .above = smallest});
+  const KrylovResult outside = solve(group, op,
+                                     {.count = 1,
+                                      .tolerance = tolerance,
+                                      .deflated = pairs.vectors,
+                                      .deflated_count = size_of(pairs),
+                                      .largest = largest_size(pairs),
+                                      .basis = 16 + count / 2,
+                                      .start = verification.copies_added + 1,
+                                      .above = smallest});
   verification.performed = true;
   verification.products += outside.products;
   pairs.products += outside.products;
@@ -65,8 +72,7 @@ bool add_missed(const TaskGroup& group, const SymmetricOperator& op, std::int64_
 
 VerifiedPairs verified_krylov(const TaskGroup& group, const SymmetricOperator& op, std::int64_t count, double tolerance,
                               bool verify) {
-  const KrylovResult found =
-      krylov_schur(group, op, {.count = count, .tolerance = tolerance, .basis = basis_for(count)});
+  const KrylovResult found = solve(group, op, {.count = count, .tolerance = tolerance, .basis = basis_for(count)});
   VerifiedPairs pairs;
   pairs.iterations = found.iterations;
   pairs.products = found.products;

@@ -28,7 +28,8 @@ struct VerifiedPairs {
   Verification verification;
 };
 
-/// The `count` largest eigenpairs by krylov_schur, in a basis with room for more; then, if `verify`, fresh random
+/// The `count` largest eigenpairs by block_krylov_schur where the operator applies itself to blocks (op.block) and has
+/// dimensions for several of them, else by krylov_schur; in a basis with room for more; then, if `verify`, fresh random
 /// starts orthogonal to all that was found, until one finds nothing above the smallest wanted eigenvalue: what it finds
 /// is added. Of an eigenvalue of multiplicity 31 the first solution loses copies at 1e-8 too. Collective. Memory:
 /// krylov_vectors, and the found vectors.

@@ -16,8 +16,8 @@ namespace diffphase {
 
 namespace {
 
-constexpr std::int64_t few_vectors = 4;                            // up to which memory, not arithmetic, is the limit
-constexpr std::int64_t tile_numbers = std::int64_t{1} << 16;       // few: half a MiB of rows, which both products find
+constexpr std::int64_t few_vectors = most_row_vectors;             // up to which memory, not arithmetic, is the limit
+constexpr std::int64_t tile_numbers = std::int64_t{1} << 15;       // few: 256 KiB of rows, which both products find
 constexpr std::int64_t least_rows = 4;                             // in the processor's own cache
 constexpr std::int64_t least_summed_rows = 16;                     // where each tile is summed over ranks
 constexpr std::int64_t many_rows = 384;                            // more vectors: enough rows for matrix products
@@ -246,23 +246,17 @@ WeightedRows::Tile WeightedRows::tile_of(std::int64_t first, std::int64_t rows, 
   return tile;
 }
 
-// products[v][r] = y_r . in_v over the slab's local columns.
+// products[v][r] = y_r . in_v over the slab's local columns, many vectors.
 void WeightedRows::project(std::int64_t vectors, std::span<const double> in, const Tile& tile,
                            std::span<double> products) const {
   if (columns_ == 0) {
     std::fill(products.begin(), products.end(), 0.0);
-  } else if (vectors > few_vectors) {
-    const int columns = static_cast<int>(columns_);
-    const int rows = static_cast<int>(tile.rows);
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<int>(vectors), rows, columns, 1.0, in.data(),
-                columns, tile.doubles.first, columns, 0.0, products.data(), rows);
-  } else {
-    for (std::int64_t v = 0; v < vectors; ++v) {
-      const double* vector = in.data() + v * columns_;
-      double* dots = products.data() + v * tile.rows;
-      view_.is_single() ? dot_rows(tile.singles, vector, dots) : dot_rows(tile.doubles, vector, dots);
-    }
+    return;
   }
+  const int columns = static_cast<int>(columns_);
+  const int rows = static_cast<int>(tile.rows);
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<int>(vectors), rows, columns, 1.0, in.data(),
+              columns, tile.doubles.first, columns, 0.0, products.data(), rows);
 }
 
 // products[v][r] = y_r . v becomes the weight with which y_r enters A v.
@@ -281,40 +275,29 @@ void WeightedRows::weigh(std::int64_t first, std::int64_t rows, std::span<double
   }
 }
 
-// out_v += sum_r products[v][r] y_r.
+// out_v += sum_r products[v][r] y_r, many vectors.
 void WeightedRows::accumulate(std::int64_t vectors, std::span<const double> products, const Tile& tile,
                               std::span<double> out) const {
-  if (columns_ == 0 || tile.rows == 0) return;
-  if (vectors > few_vectors) {
-    const int columns = static_cast<int>(columns_);
-    const int rows = static_cast<int>(tile.rows);
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, static_cast<int>(vectors), columns, rows, 1.0,
-                products.data(), rows, tile.doubles.first, columns, 1.0, out.data(), columns);
-    return;
-  }
-  for (std::int64_t v = 0; v < vectors; ++v) {
-    const double* factors = products.data() + v * tile.rows;
-    double* sum = out.data() + v * columns_;
-    view_.is_single() ? add_rows(tile.singles, factors, sum) : add_rows(tile.doubles, factors, sum);
-  }
+  if (columns_ == 0) return;
+  const int columns = static_cast<int>(columns_);
+  const int rows = static_cast<int>(tile.rows);
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, static_cast<int>(vectors), columns, rows, 1.0, products.data(),
+              rows, tile.doubles.first, columns, 1.0, out.data(), columns);
 }
 
-// project of `next` and accumulate of `last`, few vectors, the first of them in one pass over both tiles.
+// project of `next` and accumulate of `last`, few vectors, in one pass over both tiles.
 void WeightedRows::project_and_accumulate(std::int64_t vectors, std::span<const double> in, const Tile& next,
                                           std::span<double> next_products, const Tile& last,
                                           std::span<const double> last_products, std::span<double> out) const {
-  if (columns_ == 0 || last.rows == 0) {
-    project(vectors, in, next, next_products);
-    return;
-  }
-  if (view_.is_single()) {
-    dot_and_add_rows(next.singles, in.data(), next_products.data(), last.singles, last_products.data(), out.data());
+  if (columns_ == 0) {
+    std::fill(next_products.begin(), next_products.end(), 0.0);
+  } else if (view_.is_single()) {
+    dot_and_add_rows(vectors, next.singles, in.data(), next_products.data(), last.singles, last_products.data(),
+                     out.data());
   } else {
-    dot_and_add_rows(next.doubles, in.data(), next_products.data(), last.doubles, last_products.data(), out.data());
+    dot_and_add_rows(vectors, next.doubles, in.data(), next_products.data(), last.doubles, last_products.data(),
+                     out.data());
   }
-  const auto rest = [](auto block, std::int64_t length) { return block.subspan(index(length)); };
-  project(vectors - 1, rest(in, columns_), next, rest(next_products, next.rows));
-  accumulate(vectors - 1, rest(last_products, last.rows), last, rest(out, columns_));
 }
 
 // A tile is accumulated while the one after it is read: memory is never idle.
@@ -335,7 +318,7 @@ void WeightedRows::multiply_few(std::int64_t vectors, std::span<const double> in
     last_products = products;
     std::swap(free, used);
   });
-  accumulate(vectors, last_products, last, out);
+  project_and_accumulate(vectors, in, {}, {}, last, last_products, out);
 }
 
 void WeightedRows::multiply_many(std::int64_t vectors, std::span<const double> in, std::span<double> out,
@@ -505,6 +488,7 @@ SymmetricOperator as_operator(const WeightedRows& rows, double shift) {
   op.factor = RowFactor{shift, rows.support(), [&rows](std::int64_t panel, std::int64_t panels, std::span<double> out) {
                           rows.read(panel, panels, out);
                         }};
+  op.block = few_vectors;
   op.work = rows.work();
   return op;
 }

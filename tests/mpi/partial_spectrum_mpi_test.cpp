@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <string>
 #include <vector>
 
 #include "spectrum/partial_spectrum.hpp"
@@ -90,6 +91,34 @@ TEST(PartialSpectrumMpi, AllMethodsAgreeOnScoreJacobians) {
             EXPECT_FALSE(found.reason.empty());
             EXPECT_EQ(found.verification.performed && !found.verification.passed, false);
           }
+        }
+      }
+    }
+  });
+}
+
+// In dimensions where krylov works with blocks of vectors: a multiplicity of 30, more than a block holds, clusters, a
+// bulk, and fewer rows with weight than the basis has vectors.
+TEST(PartialSpectrumMpi, KrylovInBlocksFindsTheDenseSpectrum) {
+  const NoiseLevel level = NoiseLevel::at_tau(2.0);
+  std::vector<SpectrumCase> cases{test::symmetric_classes(31, 150, 0.5), test::clustered(100)};
+  cases.push_back(test::noised("bulk", dense::random_points(300, 120, 0.2, "bulk"), level));
+  cases.push_back(test::noised("few rows", dense::random_points(12, 100, 0.1, "few rows"), level));
+  cases.push_back(test::noised("one row", dense::random_points(1, 80, 1.0, "one row"), level));
+  cases.push_back(test::noised("classes", test::equal_classes(20, 90, 0.8), NoiseLevel::at_tau(30.0)));
+  on_groups([&](const TaskGroup& group) {
+    for (const SpectrumCase& c : cases) {
+      const auto d = static_cast<std::int64_t>(c.x.size());
+      const std::vector<double> expected = dense_largest_eigenpairs(test::dense_operator(c), d).values;
+      for (const Partition partition : {Partition::component, Partition::dimension}) {
+        const Stage stage(group, c, partition);
+        const SymmetricOperator op = stage.jacobian.covariance();
+        for (const std::int64_t count : {std::int64_t{1}, std::int64_t{5}, std::int64_t{30}, d}) {
+          SCOPED_TRACE(c.name + ", " + std::to_string(count));
+          const SpectrumOptions options{.count = count, .method = SpectrumMethod::krylov, .keep_vectors = true};
+          const PartialSpectrum found = largest_eigenpairs(group, op, options);
+          ASSERT_EQ(found.eigenvalues.size(), static_cast<std::size_t>(count));
+          expect_spectrum(group, op, found, expected);
         }
       }
     }
