@@ -4,7 +4,8 @@
     cmake --build --preset release --target diffphase_bench
     python3 tests/bench/compare_spectra.py [--only operator,eigsh,dense,scale] [--small] [--all] [--scratch FOLDER]
 
-Every time is the shortest of a few. Programs and peers run one after the other, one rank against one BLAS thread; the
+Products are timed several times, of which the shortest counts; spectra, ours and the peers', once. Programs and peers
+run one after the other, one rank against one BLAS thread; the
 peers get the same rows and weights from files. Prints tables of ratios with what the ratio should be, and never fails
 for one: look at the load that is printed with them.
 
@@ -174,12 +175,12 @@ def eigsh(peer: Peer, tolerance: float) -> tuple[float, int, np.ndarray, np.ndar
 
 
 def eigsh_at(peer: Peer, residual: float) -> tuple[float, int, float, np.ndarray]:
-    """The fastest of a few tolerances whose true residual is no better than asked for by more than need be."""
+    """The fastest of a few tolerances at which the true residual is no larger than asked for (else of the tightest)."""
     best = None
     for tolerance in (residual, 3.0 * residual, 10.0 * residual):
         seconds, products, values, vectors = eigsh(peer, tolerance)
         reached = peer.residual(values, vectors)
-        if best is None or reached <= residual:
+        if best is None or (reached <= residual and seconds < best[0]):
             best = (seconds, products, reached, values)
         if reached > residual:
             break
@@ -194,7 +195,7 @@ def compare_eigsh(settings: Settings) -> None:
         peer = None
         for method, verified in (("krylov", False), ("krylov", True), ("automatic", True)):
             line = settings.run("spectrum", "--data", data, "--rows", settings.rows(20000), "--columns",
-                                settings.columns(4096), "--count", COUNT, "--method", method, "--runs", 2,
+                                settings.columns(4096), "--count", COUNT, "--method", method,
                                 *([] if verified else ["--no-verify"]),
                                 *(["--save", settings.scratch] if peer is None else []))
             if peer is None:
