@@ -1,6 +1,7 @@
 #include "ensemble/data_slab.hpp"
 
 #include <fmt/format.h>
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <limits>
@@ -26,7 +27,22 @@ std::int32_t narrow_label(std::int64_t label) {
   return static_cast<std::int32_t>(label);
 }
 
+template <typename T>
+void reserve_in_large_pages(std::vector<T>& values, std::size_t numbers) {
+  values.reserve(numbers);
+#if defined(MADV_HUGEPAGE)
+  // A wish: only whole pages, and it does not matter if the system refuses.
+  constexpr std::uintptr_t page = std::uintptr_t{1} << 16;
+  const auto begin = (reinterpret_cast<std::uintptr_t>(values.data()) + page - 1) / page * page;
+  const auto end = reinterpret_cast<std::uintptr_t>(values.data() + numbers) / page * page;
+  if (end > begin) static_cast<void>(madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE));
+#endif
+}
+
 }  // namespace
+
+void reserve_large_pages(std::vector<double>& values, std::size_t numbers) { reserve_in_large_pages(values, numbers); }
+void reserve_large_pages(std::vector<float>& values, std::size_t numbers) { reserve_in_large_pages(values, numbers); }
 
 int SlabLayout::owner(std::int64_t row) const { return static_cast<int>(row / block % ranks); }
 
@@ -82,7 +98,9 @@ std::span<double> DataSlab::row(std::int64_t local) {
 DataSlab zero_slab(const SlabLayout& layout) {
   DataSlab slab;
   slab.layout = layout;
-  slab.values.resize(static_cast<std::size_t>(layout.local_rows()) * static_cast<std::size_t>(layout.local_columns()));
+  const auto numbers = static_cast<std::size_t>(layout.local_rows()) * static_cast<std::size_t>(layout.local_columns());
+  reserve_large_pages(slab.values, numbers);
+  slab.values.resize(numbers);
   return slab;
 }
 
@@ -92,7 +110,9 @@ TrainingSetDraw::TrainingSetDraw(const Ensemble& ensemble, const SlabLayout& lay
   if (single) {
     slab_.layout = layout;
     single_slab_.layout = layout;
-    single_slab_.values.resize(static_cast<std::size_t>(layout.local_rows() * layout.local_columns()));
+    const auto numbers = static_cast<std::size_t>(layout.local_rows() * layout.local_columns());
+    reserve_large_pages(single_slab_.values, numbers);
+    single_slab_.values.resize(numbers);
   } else {
     slab_ = zero_slab(layout);
   }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
@@ -53,6 +54,11 @@ struct SinglePrecisionSlab {
   SlabLayout layout;
   std::vector<float> values;  ///< local_rows x local_columns, row-major
 };
+
+/// Makes room for the numbers of a slab in large pages, where the system has them: products with many rows side by side
+/// run faster. To be called while `values` is empty; resize it afterwards. Local.
+void reserve_large_pages(std::vector<double>& values, std::size_t numbers);
+void reserve_large_pages(std::vector<float>& values, std::size_t numbers);
 
 /// A slab of zeros without labels. Local.
 [[nodiscard]] DataSlab zero_slab(const SlabLayout& layout);

@@ -21,6 +21,7 @@ SinglePrecisionSlab single_precision_centroids(const GaussianMixture& mixture, c
   }
   const auto columns = static_cast<std::size_t>(layout.local_columns());
   SinglePrecisionSlab out{.layout = layout, .values = {}};
+  reserve_large_pages(out.values, static_cast<std::size_t>(layout.local_rows()) * columns);
   out.values.resize(static_cast<std::size_t>(layout.local_rows()) * columns);
   std::vector<double> row(columns);
   for (std::int64_t local = 0; local < layout.local_rows(); ++local) {

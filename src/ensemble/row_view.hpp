@@ -22,12 +22,12 @@ class RowView {
   RowView(const DataSlab& slab)
       : layout_(&slab.layout), stored_(slab.values.size()), doubles_(slab.values.data()) {}  // NOLINT
   RowView(const SinglePrecisionSlab& slab)
-      : layout_(&slab.layout), stored_(slab.values.size()), singles_(slab.values.data()) {}  // NOLINT
+      : layout_(&slab.layout), stored_(slab.values.size()), single_(true), singles_(slab.values.data()) {}  // NOLINT
 
   [[nodiscard]] const SlabLayout& layout() const { return *layout_; }
   /// Numbers stored on this rank.
   [[nodiscard]] std::size_t stored() const { return stored_; }
-  [[nodiscard]] bool is_single() const { return singles_ != nullptr; }
+  [[nodiscard]] bool is_single() const { return single_; }
 
   /// `count` consecutive local rows from `first`, row-major: in place if stored as doubles, else converted into
   /// `buffer`, which must hold them. Local.
@@ -42,6 +42,7 @@ class RowView {
 
   const SlabLayout* layout_;
   std::size_t stored_;
+  bool single_ = false;  // known also where nothing is stored
   const double* doubles_ = nullptr;
   const float* singles_ = nullptr;
 };

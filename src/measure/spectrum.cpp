@@ -40,7 +40,8 @@ std::int64_t wanted(const TaskParameters& task) { return std::min(integer(task, 
 
 SpectrumMethod method_of(const TaskParameters& task) {
   const std::string& word = task.words.at("method");
-  for (const SpectrumMethod method : {SpectrumMethod::krylov, SpectrumMethod::gram, SpectrumMethod::dense}) {
+  for (const SpectrumMethod method :
+       {SpectrumMethod::krylov, SpectrumMethod::block_krylov, SpectrumMethod::gram, SpectrumMethod::dense}) {
     if (word == name(method)) return method;
   }
   return SpectrumMethod::automatic;
@@ -119,7 +120,7 @@ class ProbeSpectra {
     if (!group_.comm().is_root()) return;
     append_padded(partial);
     const SolverStatus status = status_of(partial);
-    collector_.append("spectrum_method", jacobian.eigenvalues ? 3.0 : static_cast<double>(partial.method) - 1.0);
+    collector_.append("spectrum_method", jacobian.eigenvalues ? 4.0 : static_cast<double>(partial.method) - 1.0);
     collector_.append("spectrum_status", static_cast<double>(status));
     collector_.append("spectrum_iterations", partial.iterations);
     collector_.append("spectrum_products", static_cast<double>(partial.products));
@@ -151,7 +152,8 @@ class ProbeSpectra {
 
   [[nodiscard]] SolverStatus status_of(const PartialSpectrum& partial) const {
     if (!is_resolved(partial)) return SolverStatus::not_converged;
-    if (partial.method != SpectrumMethod::krylov) return SolverStatus::verified;
+    const bool direct = partial.method == SpectrumMethod::gram || partial.method == SpectrumMethod::dense;
+    if (direct) return SolverStatus::verified;
     if (partial.verification.performed && partial.verification.passed) return SolverStatus::verified;
     // A search that ended without an eigenvalue says nothing.
     return std::isnan(partial.verification.largest_outside) || !partial.verification.performed
@@ -332,21 +334,22 @@ std::string law_suffix(const TaskParameters& task) {
 std::vector<MeasureOption> SpectrumMeasure::options() const {
   MeasureOption times = number_option("times", 0.0, 0.0, infinity, "times of the spectra; those of the grid if absent");
   times.list = true;
-  return {integer_option("probes", 4, 1, 1e6, "noised data points per realization"),
-          integer_option("largest", 32, 1, 1e6, "eigenvalues of C to compute, the largest: tangent directions"),
-          times,
-          score_option(),
-          word_option("method", "how eigenvalues are computed", {"automatic", "krylov", "gram", "dense"}),
-          number_option("tolerance", 1e-8, 1e-14, 1e-2, "residual of an eigenpair relative to its eigenvalue"),
-          word_option("verify", "krylov: search for copies that were missed", {"yes", "no"}),
-          word_option("partition", "what the ranks of a group divide: data points or coordinates",
-                      {"component", "dimension"}),
-          integer_option("density_probes", 0, 0, 1e6, "random vectors for the density of all eigenvalues; 0: none"),
-          integer_option("density_steps", 64, 2, 1e4, "Lanczos steps for each of them"),
-          integer_option("density_points", 128, 2, 1e5, "points at which the density is given, up to 1"),
-          number_option("density_from", -0.5, -1e6, 0.99, "smallest eigenvalue of N there"),
-          number_option("count_below", 0.0, 0.0, 1e6, "count the eigenvalues of N below; 0: do not"),
-          integer_option("hutchinson_probes", 0, 0, 1e6, "random vectors for trace, norm and asymmetry; 0: none")};
+  return {
+      integer_option("probes", 4, 1, 1e6, "noised data points per realization"),
+      integer_option("largest", 32, 1, 1e6, "eigenvalues of C to compute, the largest: tangent directions"),
+      times,
+      score_option(),
+      word_option("method", "how eigenvalues are computed", {"automatic", "krylov", "block-krylov", "gram", "dense"}),
+      number_option("tolerance", 1e-8, 1e-14, 1e-2, "residual of an eigenpair relative to its eigenvalue"),
+      word_option("verify", "krylov: search for copies that were missed", {"yes", "no"}),
+      word_option("partition", "what the ranks of a group divide: data points or coordinates",
+                  {"component", "dimension"}),
+      integer_option("density_probes", 0, 0, 1e6, "random vectors for the density of all eigenvalues; 0: none"),
+      integer_option("density_steps", 64, 2, 1e4, "Lanczos steps for each of them"),
+      integer_option("density_points", 128, 2, 1e5, "points at which the density is given, up to 1"),
+      number_option("density_from", -0.5, -1e6, 0.99, "smallest eigenvalue of N there"),
+      number_option("count_below", 0.0, 0.0, 1e6, "count the eigenvalues of N below; 0: do not"),
+      integer_option("hutchinson_probes", 0, 0, 1e6, "random vectors for trace, norm and asymmetry; 0: none")};
 }
 
 std::string SpectrumMeasure::problem(const TaskParameters& task) const {
@@ -383,7 +386,7 @@ std::vector<VariableSpec> SpectrumMeasure::variables(const TaskParameters& task)
                each_probe_and("eigenvalue_index"), ""),
       variable(task, "jacobian_trace", "trace of N", each_probe),
       flags(variable(task, "spectrum_method", "how the eigenvalues were computed", each_probe),
-            {"krylov", "gram", "dense", "closed_form"}),
+            {"krylov", "block_krylov", "gram", "dense", "closed_form"}),
       flags(variable(task, "spectrum_status", "what the solver says of the eigenvalues", each_probe),
             {"verified", "unverified", "copies_missing", "not_converged"}),
       variable(task, "spectrum_iterations", "restarts of the solver", each_probe, ""),

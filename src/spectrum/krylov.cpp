@@ -68,16 +68,9 @@ PetscErrorCode relative_residual(EPS /*eps*/, PetscScalar eigenvalue, PetscScala
   auto& solve = *static_cast<Solve*>(context);
   const KrylovRequest& request = *solve.request;
   solve.largest = std::max(solve.largest, std::abs(eigenvalue));
-  double allowed = residual_bound(request.tolerance, eigenvalue, solve.largest);
-  if (request.above) allowed = std::max(allowed, share_of_gap * (*request.above - eigenvalue));
+  const double allowed = allowed_residual(request, eigenvalue, solve.largest);
   *error = residual == 0.0 ? 0.0 : request.tolerance * residual / allowed;
   return 0;
-}
-
-std::int64_t basis_size(std::int64_t size, const KrylovRequest& request) {
-  const std::int64_t usual = std::max(2 * request.count, request.count + 15);
-  return std::clamp<std::int64_t>(request.basis > 0 ? request.basis : usual, 1,
-                                  std::max<std::int64_t>(1, size - request.deflated_count));
 }
 
 void set_up(EPS eps, Mat matrix, Solve& solve) {
@@ -171,6 +164,17 @@ KrylovResult read_result(const TaskGroup& group, EPS eps, Mat matrix, const Solv
 
 double residual_bound(double tolerance, double eigenvalue, double largest) {
   return tolerance * std::max(std::abs(eigenvalue), smallest_relative * largest);
+}
+
+double allowed_residual(const KrylovRequest& request, double eigenvalue, double largest) {
+  const double allowed = residual_bound(request.tolerance, eigenvalue, largest);
+  return request.above ? std::max(allowed, share_of_gap * (*request.above - eigenvalue)) : allowed;
+}
+
+std::int64_t basis_size(std::int64_t size, const KrylovRequest& request) {
+  const std::int64_t usual = std::max(2 * request.count, request.count + 15);
+  return std::clamp<std::int64_t>(request.basis > 0 ? request.basis : usual, 1,
+                                  std::max<std::int64_t>(1, size - request.deflated_count));
 }
 
 std::int64_t krylov_vectors(std::int64_t size, const KrylovRequest& request) {

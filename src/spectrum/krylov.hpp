@@ -29,6 +29,12 @@ struct KrylovRequest {
   std::optional<double> above{};
 };
 
+/// What a residual must not exceed for the request.
+[[nodiscard]] double allowed_residual(const KrylovRequest& request, double eigenvalue, double largest);
+
+/// Vectors of the basis for the request.
+[[nodiscard]] std::int64_t basis_size(std::int64_t size, const KrylovRequest& request);
+
 struct KrylovResult {
   std::vector<double> eigenvalues;  ///< converged ones, descending; may be more, or fewer, than asked for
   std::vector<double> vectors;      ///< [eigenvalue][local size], orthonormal

@@ -78,8 +78,10 @@ Found take(const SymmetricOperator& op, std::int64_t count, Pairs& pairs, Partia
 
 Found solve(const TaskGroup& group, const SymmetricOperator& op, std::int64_t count, const SpectrumOptions& options,
             PartialSpectrum& result) {
-  if (result.method == SpectrumMethod::krylov) {
-    VerifiedPairs pairs = verified_krylov(group, op, count, options.tolerance, options.verify);
+  const bool blocks = result.method == SpectrumMethod::block_krylov;
+  if (blocks || result.method == SpectrumMethod::krylov) {
+    const KrylovKind kind = blocks ? KrylovKind::block : KrylovKind::single;
+    VerifiedPairs pairs = verified_krylov(group, op, count, options.tolerance, options.verify, kind);
     result.iterations = pairs.iterations;
     result.stop_reason = std::move(pairs.stop_reason);
     result.verification = pairs.verification;
@@ -131,6 +133,8 @@ const char* name(SpectrumMethod method) {
   switch (method) {
     case SpectrumMethod::krylov:
       return "krylov";
+    case SpectrumMethod::block_krylov:
+      return "block-krylov";
     case SpectrumMethod::gram:
       return "gram";
     case SpectrumMethod::dense:
@@ -161,9 +165,10 @@ MethodChoice choose_method(const SymmetricOperator& op, std::int64_t count) {
         SpectrumMethod::dense,
         fmt::format("dense: the whole matrix in {} dimensions is the least work for {} eigenvalues", op.size, count)};
   }
-  return {SpectrumMethod::krylov,
-          fmt::format("krylov: {} eigenvalues in {} dimensions{} are less work by products than by any matrix", count,
-                      op.size, op.factor ? fmt::format(" from {} rows", op.factor->rows) : std::string())};
+  const SpectrumMethod products = op.block > 1 ? SpectrumMethod::block_krylov : SpectrumMethod::krylov;
+  return {products, fmt::format("{}: {} eigenvalues in {} dimensions{} are less work by products than by any matrix",
+                                name(products), count, op.size,
+                                op.factor ? fmt::format(" from {} rows", op.factor->rows) : std::string())};
 }
 
 PartialSpectrum largest_eigenpairs(const TaskGroup& group, const SymmetricOperator& op,

@@ -12,18 +12,20 @@ namespace diffphase {
 
 /// How eigenpairs are computed:
 ///  - krylov: SLEPc's Krylov-Schur method, for any size; nothing but products
+///  - block_krylov: the same from a block of vectors, which share a pass over the data; in fewer than 16 blocks of
+///    dimensions as krylov
 ///  - gram: exact, through the Gram matrix of the rows of which the operator is made (op.factor)
 ///  - dense: exact, the whole matrix
 ///  - automatic: the one with the least work, as far as the sizes tell
-enum class SpectrumMethod { automatic, krylov, gram, dense };
+enum class SpectrumMethod { automatic, krylov, block_krylov, gram, dense };
 
 [[nodiscard]] const char* name(SpectrumMethod method);
 
 struct SpectrumOptions {
   std::int64_t count = 1;  ///< how many; no more than the operator's size are returned
   SpectrumMethod method = SpectrumMethod::automatic;
-  double tolerance = 1e-8;    ///< see residual_bound
-  bool verify = true;         ///< krylov: search orthogonally to what was found for copies that were missed
+  double tolerance = 1e-8;  ///< see residual_bound
+  bool verify = true;       ///< both krylov methods: search orthogonally to what was found for copies that were missed
   bool keep_vectors = false;  ///< return the eigenvectors
 };
 

@@ -1,147 +1,215 @@
 #include "spectrum/row_kernels.hpp"
 
+#include <algorithm>
+
 // The loops below are written once and compiled for several instruction sets; which one runs is decided when
-// the program starts. Sums are reassociated over vector lanes ("omp simd"), nothing else is.
+// the program starts. Sums are reassociated over vector lanes, nothing else is.
 #define DIFFPHASE_INLINE inline __attribute__((always_inline))
 
 namespace diffphase {
 
 namespace {
 
-constexpr std::int64_t line_bytes = 64;
+// Compilers split what is wider than the instruction set's vectors. Loads and stores need no alignment.
+constexpr std::int64_t lanes = 8;
+using Lanes = double __attribute__((vector_size(64)));
+using StoredLanes = double __attribute__((vector_size(64), aligned(8)));
+using SingleLanes = float __attribute__((vector_size(32), aligned(4)));
 
-template <typename T>
-DIFFPHASE_INLINE void dot_loop(const RowBlock<T>& block, const double* v, double* out) {
-  const std::int64_t n = block.columns;
-  std::int64_t r = 0;
-  for (; r + 4 <= block.rows; r += 4) {
-    const T* y0 = block.first + r * n;
-    const T* y1 = y0 + n;
-    const T* y2 = y1 + n;
-    const T* y3 = y2 + n;
-    double s0 = 0.0;
-    double s1 = 0.0;
-    double s2 = 0.0;
-    double s3 = 0.0;
-#pragma omp simd reduction(+ : s0, s1, s2, s3)
-    for (std::int64_t j = 0; j < n; ++j) {
-      s0 += static_cast<double>(y0[j]) * v[j];
-      s1 += static_cast<double>(y1[j]) * v[j];
-      s2 += static_cast<double>(y2[j]) * v[j];
-      s3 += static_cast<double>(y3[j]) * v[j];
-    }
-    out[r] = s0;
-    out[r + 1] = s1;
-    out[r + 2] = s2;
-    out[r + 3] = s3;
-  }
-  for (; r < block.rows; ++r) {
-    const T* y = block.first + r * n;
-    double sum = 0.0;
-#pragma omp simd reduction(+ : sum)
-    for (std::int64_t j = 0; j < n; ++j) sum += static_cast<double>(y[j]) * v[j];
-    out[r] = sum;
-  }
+constexpr std::int64_t group_rows = 4;      // whose sums stay in registers
+constexpr std::int64_t most_groups = 8;     // of a pass
+constexpr std::int64_t strip = 128;         // columns that stay in the first-level cache for all rows of a pass
+constexpr std::int64_t bytes_ahead = 2048;  // of a row, to be fetched
+
+DIFFPHASE_INLINE void load(const double* from, Lanes& to) { to = *reinterpret_cast<const StoredLanes*>(from); }
+DIFFPHASE_INLINE void load(const float* from, Lanes& to) {
+  to = __builtin_convertvector(*reinterpret_cast<const SingleLanes*>(from), Lanes);
 }
+DIFFPHASE_INLINE void store(const Lanes& from, double* to) { *reinterpret_cast<StoredLanes*>(to) = from; }
 
-// The columns [first, last) of four rows.
+// What the kernels of one call share: n columns, and the distance from a row to where it is to be fetched from.
 template <typename T>
-DIFFPHASE_INLINE void add_four(const T* y, std::int64_t n, const double* f, std::int64_t first, std::int64_t last,
-                               double* out) {
-  const T* y0 = y;
-  const T* y1 = y0 + n;
-  const T* y2 = y1 + n;
-  const T* y3 = y2 + n;
-  const double f0 = f[0];
-  const double f1 = f[1];
-  const double f2 = f[2];
-  const double f3 = f[3];
-#pragma omp simd
-  for (std::int64_t j = first; j < last; ++j) {
-    out[j] += (f0 * static_cast<double>(y0[j]) + f1 * static_cast<double>(y1[j])) +
-              (f2 * static_cast<double>(y2[j]) + f3 * static_cast<double>(y3[j]));
-  }
-}
-
-template <typename T>
-DIFFPHASE_INLINE void add_loop(const RowBlock<T>& block, const double* factors, std::int64_t ahead, double* out) {
-  constexpr std::int64_t line = line_bytes / static_cast<std::int64_t>(sizeof(T));
-  constexpr std::int64_t strip = 4 * line;
-  const std::int64_t n = block.columns;
-  std::int64_t r = 0;
-  for (; r + 4 <= block.rows; r += 4) {
-    const T* y = block.first + r * n;
-    std::int64_t j = 0;
-    for (; j + strip <= n; j += strip) {
-      for (std::int64_t row = 0; row < 4; ++row) {
-        for (std::int64_t i = 0; i < strip; i += line) __builtin_prefetch(y + row * n + j + i + ahead, 0, 2);
-      }
-      add_four(y, n, factors + r, j, j + strip, out);
-    }
-    add_four(y, n, factors + r, j, n, out);
-  }
-  for (; r < block.rows; ++r) {
-    const T* y = block.first + r * n;
-    const double f = factors[r];
-#pragma omp simd
-    for (std::int64_t j = 0; j < n; ++j) out[j] += f * static_cast<double>(y[j]);
-  }
-}
-
-template <typename T>
-struct Kernels {
-  void (*dot)(const RowBlock<T>&, const double*, double*);
-  void (*add)(const RowBlock<T>&, const double*, std::int64_t, double*);
+struct Pass {
+  std::int64_t n;
+  const T* next;
+  const double* in;
+  const T* last;
+  double* out;
 };
 
+// Adds four rows' products with V vectors over the columns [first, end) to sums[v][row].
+template <typename T, int V>
+DIFFPHASE_INLINE void dot_strip(const Pass<T>& pass, std::int64_t row, std::int64_t first, std::int64_t end,
+                                Lanes (&kept)[V][group_rows]) {
+  constexpr std::int64_t ahead = bytes_ahead / static_cast<std::int64_t>(sizeof(T));
+  const std::int64_t n = pass.n;
+  const T* y = pass.next + row * n;
+  Lanes sums[V][group_rows];
+  for (int v = 0; v < V; ++v) {
+    for (int r = 0; r < group_rows; ++r) sums[v][r] = kept[v][r];
+  }
+  for (std::int64_t j = first; j < end; j += lanes) {
+    Lanes rows[group_rows];
+#pragma GCC unroll 4
+    for (int r = 0; r < group_rows; ++r) {
+      load(y + r * n + j, rows[r]);
+      __builtin_prefetch(y + r * n + j + ahead, 0, 3);
+    }
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) {
+      Lanes x;
+      load(pass.in + v * n + j, x);
+#pragma GCC unroll 4
+      for (int r = 0; r < group_rows; ++r) sums[v][r] += rows[r] * x;
+    }
+  }
+  for (int v = 0; v < V; ++v) {
+    for (int r = 0; r < group_rows; ++r) kept[v][r] = sums[v][r];
+  }
+}
+
+// Adds four rows, by factors[v][row] with `stride` numbers between vectors, to the columns [first, end) of V vectors.
+template <typename T, int V>
+DIFFPHASE_INLINE void add_strip(const Pass<T>& pass, std::int64_t row, std::int64_t first, std::int64_t end,
+                                const double* factors, std::int64_t stride) {
+  const std::int64_t n = pass.n;
+  const T* z = pass.last + row * n;
+  double f[V][group_rows];
+  for (int v = 0; v < V; ++v) {
+    for (int r = 0; r < group_rows; ++r) f[v][r] = factors[v * stride + row + r];
+  }
+  for (std::int64_t j = first; j < end; j += lanes) {
+    Lanes rows[group_rows];
+#pragma GCC unroll 4
+    for (int r = 0; r < group_rows; ++r) load(z + r * n + j, rows[r]);
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) {
+      Lanes sum;
+      load(pass.out + v * n + j, sum);
+      sum += (f[v][0] * rows[0] + f[v][1] * rows[1]) + (f[v][2] * rows[2] + f[v][3] * rows[3]);
+      store(sum, pass.out + v * n + j);
+    }
+  }
+}
+
+// The columns [first, n) of a row, one by one, or all of a row that is left over from the groups.
+template <typename T>
+DIFFPHASE_INLINE double dot_row(const T* y, std::int64_t first, std::int64_t n, const double* x) {
+  double sum = 0.0;
+#pragma omp simd reduction(+ : sum)
+  for (std::int64_t j = first; j < n; ++j) sum += static_cast<double>(y[j]) * x[j];
+  return sum;
+}
+
+template <typename T>
+DIFFPHASE_INLINE void add_row(const T* z, std::int64_t first, std::int64_t n, double factor, double* out) {
+#pragma omp simd
+  for (std::int64_t j = first; j < n; ++j) out[j] += factor * static_cast<double>(z[j]);
+}
+
+// Up to most_groups groups of rows of each block, from row `row` on: strip by strip, all rows.
+template <typename T, int V>
+DIFFPHASE_INLINE void pass_groups(const Pass<T>& pass, std::int64_t row, std::int64_t dot_groups,
+                                  std::int64_t add_groups, double* dots, std::int64_t dot_stride, const double* factors,
+                                  std::int64_t factor_stride) {
+  Lanes sums[most_groups][V][group_rows] = {};
+  const std::int64_t whole = pass.n / lanes * lanes;
+  for (std::int64_t first = 0; first < whole; first += strip) {
+    const std::int64_t end = std::min(first + strip, whole);
+    for (std::int64_t g = 0; g < std::max(dot_groups, add_groups); ++g) {
+      if (g < dot_groups) dot_strip<T, V>(pass, row + g * group_rows, first, end, sums[g]);
+      if (g < add_groups) add_strip<T, V>(pass, row + g * group_rows, first, end, factors, factor_stride);
+    }
+  }
+  for (int v = 0; v < V; ++v) {
+    for (std::int64_t r = 0; r < dot_groups * group_rows; ++r) {
+      const Lanes& s = sums[r / group_rows][v][r % group_rows];
+      const double sum = ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]));
+      dots[v * dot_stride + row + r] =
+          sum + dot_row(pass.next + (row + r) * pass.n, whole, pass.n, pass.in + v * pass.n);
+    }
+    for (std::int64_t r = row; r < row + add_groups * group_rows; ++r) {
+      add_row(pass.last + r * pass.n, whole, pass.n, factors[v * factor_stride + r], pass.out + v * pass.n);
+    }
+  }
+}
+
+template <typename T, int V>
+DIFFPHASE_INLINE void pass_rows(const RowBlock<T>& next, const double* in, double* dots, const RowBlock<T>& last,
+                                const double* factors, double* out) {
+  const Pass<T> pass{next.rows > 0 ? next.columns : last.columns, next.first, in, last.first, out};
+  const std::int64_t dot_groups = next.rows / group_rows;
+  const std::int64_t add_groups = last.rows / group_rows;
+  for (std::int64_t g = 0; g < std::max(dot_groups, add_groups); g += most_groups) {
+    pass_groups<T, V>(pass, g * group_rows, std::clamp<std::int64_t>(dot_groups - g, 0, most_groups),
+                      std::clamp<std::int64_t>(add_groups - g, 0, most_groups), dots, next.rows, factors, last.rows);
+  }
+  for (int v = 0; v < V; ++v) {
+    for (std::int64_t r = dot_groups * group_rows; r < next.rows; ++r) {
+      dots[v * next.rows + r] = dot_row(next.first + r * pass.n, 0, pass.n, in + v * pass.n);
+    }
+    for (std::int64_t r = add_groups * group_rows; r < last.rows; ++r) {
+      add_row(last.first + r * pass.n, 0, pass.n, factors[v * last.rows + r], out + v * pass.n);
+    }
+  }
+}
+
+template <typename T>
+DIFFPHASE_INLINE void pass_vectors(std::int64_t vectors, const RowBlock<T>& next, const double* in, double* dots,
+                                   const RowBlock<T>& last, const double* factors, double* out) {
+  if (vectors == 1) pass_rows<T, 1>(next, in, dots, last, factors, out);
+  if (vectors == 2) pass_rows<T, 2>(next, in, dots, last, factors, out);
+  if (vectors == 3) pass_rows<T, 3>(next, in, dots, last, factors, out);
+  if (vectors == 4) pass_rows<T, 4>(next, in, dots, last, factors, out);
+}
+
+template <typename T>
+using Kernel = void (*)(std::int64_t, const RowBlock<T>&, const double*, double*, const RowBlock<T>&, const double*,
+                        double*);
+
 // NOLINTBEGIN(bugprone-macro-parentheses): an attribute and part of a name
-#define DIFFPHASE_KERNELS(suffix, attribute)                                                                      \
-  template <typename T>                                                                                           \
-  attribute void dot_##suffix(const RowBlock<T>& block, const double* v, double* out) {                           \
-    dot_loop(block, v, out);                                                                                      \
-  }                                                                                                               \
-  template <typename T>                                                                                           \
-  attribute void add_##suffix(const RowBlock<T>& block, const double* factors, std::int64_t ahead, double* out) { \
-    add_loop(block, factors, ahead, out);                                                                         \
-  }                                                                                                               \
-  template <typename T>                                                                                           \
-  constexpr Kernels<T> kernels_##suffix{dot_##suffix<T>, add_##suffix<T>};
+#define DIFFPHASE_KERNEL(suffix, attribute)                                                                     \
+  template <typename T>                                                                                         \
+  attribute void kernel_##suffix(std::int64_t vectors, const RowBlock<T>& next, const double* in, double* dots, \
+                                 const RowBlock<T>& last, const double* factors, double* out) {                 \
+    pass_vectors(vectors, next, in, dots, last, factors, out);                                                  \
+  }
 // NOLINTEND(bugprone-macro-parentheses)
 
-DIFFPHASE_KERNELS(baseline, )
+DIFFPHASE_KERNEL(baseline, )
 #if defined(__x86_64__)
-DIFFPHASE_KERNELS(avx2, __attribute__((target("avx2,fma"))))
+DIFFPHASE_KERNEL(avx2, __attribute__((target("avx2,fma"))))
 #if defined(__clang__)
-DIFFPHASE_KERNELS(avx512, __attribute__((target("avx512f,avx512dq,avx512vl,fma"), min_vector_width(512))))
+DIFFPHASE_KERNEL(avx512, __attribute__((target("avx512f,avx512dq,avx512vl,fma"), min_vector_width(512))))
 #else
-DIFFPHASE_KERNELS(avx512, __attribute__((target("avx512f,avx512dq,avx512vl,fma,prefer-vector-width=512"))))
+DIFFPHASE_KERNEL(avx512, __attribute__((target("avx512f,avx512dq,avx512vl,fma,prefer-vector-width=512"))))
 #endif
 #endif
 
 template <typename T>
-Kernels<T> widest_kernels() {
+Kernel<T> widest_kernel() {
 #if defined(__x86_64__)
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
-    return kernels_avx512<T>;
+    return kernel_avx512<T>;
   }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return kernels_avx2<T>;
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return kernel_avx2<T>;
 #endif
-  return kernels_baseline<T>;
+  return kernel_baseline<T>;
 }
 
-const Kernels<double> double_kernels = widest_kernels<double>();
-const Kernels<float> float_kernels = widest_kernels<float>();
+const Kernel<double> double_kernel = widest_kernel<double>();
+const Kernel<float> float_kernel = widest_kernel<float>();
 
 }  // namespace
 
-void dot_rows(const RowBlock<double>& block, const double* v, double* out) { double_kernels.dot(block, v, out); }
-void dot_rows(const RowBlock<float>& block, const double* v, double* out) { float_kernels.dot(block, v, out); }
-
-void add_rows(const RowBlock<double>& block, const double* factors, std::int64_t ahead, double* out) {
-  double_kernels.add(block, factors, ahead, out);
+void dot_and_add_rows(std::int64_t vectors, const RowBlock<double>& next, const double* in, double* dots,
+                      const RowBlock<double>& last, const double* factors, double* out) {
+  double_kernel(vectors, next, in, dots, last, factors, out);
 }
-void add_rows(const RowBlock<float>& block, const double* factors, std::int64_t ahead, double* out) {
-  float_kernels.add(block, factors, ahead, out);
+
+void dot_and_add_rows(std::int64_t vectors, const RowBlock<float>& next, const double* in, double* dots,
+                      const RowBlock<float>& last, const double* factors, double* out) {
+  float_kernel(vectors, next, in, dots, last, factors, out);
 }
 
 }  // namespace diffphase

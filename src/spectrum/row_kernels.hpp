@@ -12,13 +12,19 @@ struct RowBlock {
   std::int64_t columns = 0;
 };
 
-/// out[r] := row_r . v, in double. Reads memory at full speed: four rows share one pass over v.
-void dot_rows(const RowBlock<double>& block, const double* v, double* out);
-void dot_rows(const RowBlock<float>& block, const double* v, double* out);
+/// Vectors that dot_and_add_rows takes at once.
+inline constexpr std::int64_t most_row_vectors = 4;
 
-/// out += sum_r factors[r] row_r, in double, for rows that are in cache; fetches meanwhile what is stored `ahead`
-/// numbers after them.
-void add_rows(const RowBlock<double>& block, const double* factors, std::int64_t ahead, double* out);
-void add_rows(const RowBlock<float>& block, const double* factors, std::int64_t ahead, double* out);
+/// For `vectors` <= most_row_vectors vectors v, one after the other in `in` and `out`:
+///
+///   dots[v][r] := next_r . in_v,   out_v += sum_r factors[v][r] last_r,
+///
+/// in double, in one pass over both blocks of rows: `next` comes from memory, at the speed of memory, while `last` is
+/// still in cache. Either block may have no rows; with rows in both, the columns must be as many. Stored are dots and
+/// factors as [vector][row].
+void dot_and_add_rows(std::int64_t vectors, const RowBlock<double>& next, const double* in, double* dots,
+                      const RowBlock<double>& last, const double* factors, double* out);
+void dot_and_add_rows(std::int64_t vectors, const RowBlock<float>& next, const double* in, double* dots,
+                      const RowBlock<float>& last, const double* factors, double* out);
 
 }  // namespace diffphase

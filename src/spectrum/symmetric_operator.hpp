@@ -37,7 +37,8 @@ struct SymmetricOperator {
 
   std::optional<double> trace{};
   std::optional<RowFactor> factor{};
-  double work = 0.0;  ///< multiply-adds, over all ranks, of the product with one vector; 0: unknown
+  std::int64_t block = 1;  ///< vectors whose product takes little more time than that of one
+  double work = 0.0;       ///< multiply-adds, over all ranks, of the product with one vector; 0: unknown
 };
 
 }  // namespace diffphase

@@ -5,6 +5,7 @@
 #include <limits>
 #include <span>
 
+#include "spectrum/block_krylov.hpp"
 #include "spectrum/krylov.hpp"
 
 namespace diffphase {
@@ -15,6 +16,11 @@ namespace {
 std::int64_t basis_for(std::int64_t count) {
   const std::int64_t more = count + std::clamp<std::int64_t>(count / 4, 2, 16);
   return std::max(2 * more, more + 15);
+}
+
+KrylovResult solve(const TaskGroup& group, const SymmetricOperator& op, const KrylovRequest& request, KrylovKind kind) {
+  const bool room = op.block > 1 && op.size - request.deflated_count >= 16 * op.block;
+  return kind == KrylovKind::block && room ? block_krylov_schur(group, op, request) : krylov_schur(group, op, request);
 }
 
 std::int64_t size_of(const VerifiedPairs& pairs) { return static_cast<std::int64_t>(pairs.eigenvalues.size()); }
@@ -35,18 +41,19 @@ double largest_size(const VerifiedPairs& pairs) {
 
 // One search orthogonal to all that was found. True if something was missing, which is now added.
 bool add_missed(const TaskGroup& group, const SymmetricOperator& op, std::int64_t count, double tolerance,
-                VerifiedPairs& pairs) {
+                KrylovKind kind, VerifiedPairs& pairs) {
   Verification& verification = pairs.verification;
   const double smallest = pairs.eigenvalues[static_cast<std::size_t>(count - 1)];
-  const KrylovResult outside = krylov_schur(group, op,
-                                            {.count = 1,
-                                             .tolerance = tolerance,
-                                             .deflated = pairs.vectors,
-                                             .deflated_count = size_of(pairs),
-                                             .largest = largest_size(pairs),
-                                             .basis = 16 + count / 2,
-                                             .start = verification.copies_added + 1,
-                                             .above = smallest});
+  const KrylovResult outside = solve(group, op,
+                                     {.count = 1,
+                                      .tolerance = tolerance,
+                                      .deflated = pairs.vectors,
+                                      .deflated_count = size_of(pairs),
+                                      .largest = largest_size(pairs),
+                                      .basis = 16 + count / 2,
+                                      .start = verification.copies_added + 1,
+                                      .above = smallest},
+                                     kind);
   verification.performed = true;
   verification.products += outside.products;
   pairs.products += outside.products;
@@ -64,9 +71,9 @@ bool add_missed(const TaskGroup& group, const SymmetricOperator& op, std::int64_
 }  // namespace
 
 VerifiedPairs verified_krylov(const TaskGroup& group, const SymmetricOperator& op, std::int64_t count, double tolerance,
-                              bool verify) {
+                              bool verify, KrylovKind kind) {
   const KrylovResult found =
-      krylov_schur(group, op, {.count = count, .tolerance = tolerance, .basis = basis_for(count)});
+      solve(group, op, {.count = count, .tolerance = tolerance, .basis = basis_for(count)}, kind);
   VerifiedPairs pairs;
   pairs.iterations = found.iterations;
   pairs.products = found.products;
@@ -79,7 +86,7 @@ VerifiedPairs verified_krylov(const TaskGroup& group, const SymmetricOperator& o
   });
   pairs.verification.largest_outside = std::numeric_limits<double>::quiet_NaN();
   while (verify && size_of(pairs) >= count && size_of(pairs) < op.size) {
-    if (!add_missed(group, op, count, tolerance, pairs)) break;
+    if (!add_missed(group, op, count, tolerance, kind, pairs)) break;
   }
   // Nothing is left outside of the whole space.
   if (verify && size_of(pairs) >= op.size) pairs.verification.performed = pairs.verification.passed = true;

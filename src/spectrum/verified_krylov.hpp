@@ -28,11 +28,15 @@ struct VerifiedPairs {
   Verification verification;
 };
 
-/// The `count` largest eigenpairs by krylov_schur, in a basis with room for more; then, if `verify`, fresh random
-/// starts orthogonal to all that was found, until one finds nothing above the smallest wanted eigenvalue: what it finds
-/// is added. Of an eigenvalue of multiplicity 31 the first solution loses copies at 1e-8 too. Collective. Memory:
-/// krylov_vectors, and the found vectors.
+/// One vector at a time (krylov_schur), or blocks of them (block_krylov_schur).
+enum class KrylovKind { single, block };
+
+/// The `count` largest eigenpairs in a basis with room for more; then, if `verify`, fresh random starts orthogonal to
+/// all that was found, until one finds nothing above the smallest wanted eigenvalue: what it finds is added. Of an
+/// eigenvalue of multiplicity 31 a solution from one vector loses copies at 1e-8 too. Blocks are for operators that
+/// have a size of them (op.block) and 16 times as many dimensions; otherwise it is one vector. Collective. Memory:
+/// krylov_vectors, a block, and the found vectors.
 [[nodiscard]] VerifiedPairs verified_krylov(const TaskGroup& group, const SymmetricOperator& op, std::int64_t count,
-                                            double tolerance, bool verify);
+                                            double tolerance, bool verify, KrylovKind kind = KrylovKind::single);
 
 }  // namespace diffphase

@@ -16,8 +16,8 @@ namespace diffphase {
 
 namespace {
 
-constexpr std::int64_t few_vectors = 4;                            // up to which memory, not arithmetic, is the limit
-constexpr std::int64_t tile_numbers = std::int64_t{1} << 16;       // few: half a MiB of rows, which both products find
+constexpr std::int64_t few_vectors = most_row_vectors;             // up to which memory, not arithmetic, is the limit
+constexpr std::int64_t tile_numbers = std::int64_t{1} << 15;       // few: 256 KiB of rows, which both products find
 constexpr std::int64_t least_rows = 4;                             // in the processor's own cache
 constexpr std::int64_t least_summed_rows = 16;                     // where each tile is summed over ranks
 constexpr std::int64_t many_rows = 384;                            // more vectors: enough rows for matrix products
@@ -246,23 +246,17 @@ WeightedRows::Tile WeightedRows::tile_of(std::int64_t first, std::int64_t rows, 
   return tile;
 }
 
-// products[v][r] = y_r . in_v over the slab's local columns.
+// products[v][r] = y_r . in_v over the slab's local columns, many vectors.
 void WeightedRows::project(std::int64_t vectors, std::span<const double> in, const Tile& tile,
                            std::span<double> products) const {
   if (columns_ == 0) {
     std::fill(products.begin(), products.end(), 0.0);
-  } else if (vectors > few_vectors) {
-    const int columns = static_cast<int>(columns_);
-    const int rows = static_cast<int>(tile.rows);
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<int>(vectors), rows, columns, 1.0, in.data(),
-                columns, tile.doubles.first, columns, 0.0, products.data(), rows);
-  } else {
-    for (std::int64_t v = 0; v < vectors; ++v) {
-      const double* vector = in.data() + v * columns_;
-      double* dots = products.data() + v * tile.rows;
-      view_.is_single() ? dot_rows(tile.singles, vector, dots) : dot_rows(tile.doubles, vector, dots);
-    }
+    return;
   }
+  const int columns = static_cast<int>(columns_);
+  const int rows = static_cast<int>(tile.rows);
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<int>(vectors), rows, columns, 1.0, in.data(),
+              columns, tile.doubles.first, columns, 0.0, products.data(), rows);
 }
 
 // products[v][r] = y_r . v becomes the weight with which y_r enters A v.
@@ -281,24 +275,62 @@ void WeightedRows::weigh(std::int64_t first, std::int64_t rows, std::span<double
   }
 }
 
-// out_v += sum_r products[v][r] y_r.
+// out_v += sum_r products[v][r] y_r, many vectors.
 void WeightedRows::accumulate(std::int64_t vectors, std::span<const double> products, const Tile& tile,
                               std::span<double> out) const {
   if (columns_ == 0) return;
-  if (vectors > few_vectors) {
-    const int columns = static_cast<int>(columns_);
-    const int rows = static_cast<int>(tile.rows);
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, static_cast<int>(vectors), columns, rows, 1.0,
-                products.data(), rows, tile.doubles.first, columns, 1.0, out.data(), columns);
-    return;
+  const int columns = static_cast<int>(columns_);
+  const int rows = static_cast<int>(tile.rows);
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, static_cast<int>(vectors), columns, rows, 1.0, products.data(),
+              rows, tile.doubles.first, columns, 1.0, out.data(), columns);
+}
+
+// project of `next` and accumulate of `last`, few vectors, in one pass over both tiles.
+void WeightedRows::project_and_accumulate(std::int64_t vectors, std::span<const double> in, const Tile& next,
+                                          std::span<double> next_products, const Tile& last,
+                                          std::span<const double> last_products, std::span<double> out) const {
+  if (columns_ == 0) {
+    std::fill(next_products.begin(), next_products.end(), 0.0);
+  } else if (view_.is_single()) {
+    dot_and_add_rows(vectors, next.singles, in.data(), next_products.data(), last.singles, last_products.data(),
+                     out.data());
+  } else {
+    dot_and_add_rows(vectors, next.doubles, in.data(), next_products.data(), last.doubles, last_products.data(),
+                     out.data());
   }
-  for (std::int64_t v = 0; v < vectors; ++v) {
-    // The first pass over the tile fetches the next one.
-    const std::int64_t ahead = v == 0 ? tile.rows * columns_ : 0;
-    const double* factors = products.data() + v * tile.rows;
-    double* sum = out.data() + v * columns_;
-    view_.is_single() ? add_rows(tile.singles, factors, ahead, sum) : add_rows(tile.doubles, factors, ahead, sum);
-  }
+}
+
+// A tile is accumulated while the one after it is read: memory is never idle.
+void WeightedRows::multiply_few(std::int64_t vectors, std::span<const double> in, std::span<double> out,
+                                std::span<double> buffer, Sums& sums) const {
+  Tile last;
+  std::span<double> last_products;
+  std::span<double> free = buffer.first(buffer.size() / 2);
+  std::span<double> used = buffer.last(buffer.size() / 2);
+  std::vector<double> unused;
+  for_tiles(vectors, tile_rows(vectors), [&](std::int64_t first, std::int64_t rows) {
+    const std::span<double> products = free.first(index(vectors * rows));
+    const Tile next = tile_of(first, rows, unused);
+    project_and_accumulate(vectors, in, next, products, last, last_products, out);
+    if (!by_component()) group_.comm().sum(products);
+    weigh(first, rows, products, sums);
+    last = next;
+    last_products = products;
+    std::swap(free, used);
+  });
+  project_and_accumulate(vectors, in, {}, {}, last, last_products, out);
+}
+
+void WeightedRows::multiply_many(std::int64_t vectors, std::span<const double> in, std::span<double> out,
+                                 std::span<double> buffer, std::vector<double>& converted, Sums& sums) const {
+  for_tiles(vectors, tile_rows(vectors), [&](std::int64_t first, std::int64_t rows) {
+    const std::span<double> products = buffer.first(index(vectors * rows));
+    const Tile stored = tile_of(first, rows, converted);
+    project(vectors, in, stored, products);
+    if (!by_component()) group_.comm().sum(products);
+    weigh(first, rows, products, sums);
+    accumulate(vectors, products, stored, out);
+  });
 }
 
 // out := A in for vectors of the slab's local columns; where rows are split, out is this rank's share of the sum.
@@ -308,7 +340,7 @@ void WeightedRows::multiply(std::int64_t vectors, std::span<const double> in, st
   Sums sums;
   group_.run_guarded([&] {
     static_cast<void>(blas_count(vectors));
-    buffer.resize(index(vectors * tile));
+    buffer.resize(index((vectors > few_vectors ? 1 : 2) * vectors * tile));
     if (view_.is_single() && vectors > few_vectors) converted.resize(index(tile * columns_));
     for (auto* values : {&sums.along_reference, &sums.along_shift, &sums.onto_reference, &sums.onto_shift}) {
       values->resize(index(vectors));
@@ -323,14 +355,11 @@ void WeightedRows::multiply(std::int64_t vectors, std::span<const double> in, st
     group_.comm().sum(sums.along_shift);
   }
   std::fill(out.begin(), out.end(), 0.0);
-  for_tiles(vectors, tile, [&](std::int64_t first, std::int64_t rows) {
-    const std::span<double> products = std::span(buffer).first(index(vectors * rows));
-    const Tile stored = tile_of(first, rows, converted);
-    project(vectors, in, stored, products);
-    if (!by_component()) group_.comm().sum(products);
-    weigh(first, rows, products, sums);
-    accumulate(vectors, products, stored, out);
-  });
+  if (vectors > few_vectors) {
+    multiply_many(vectors, in, out, buffer, converted, sums);
+  } else {
+    multiply_few(vectors, in, out, buffer, sums);
+  }
   for (std::int64_t v = 0; v < vectors; ++v) {
     add_scaled(sums.onto_reference[index(v)], reference_, part(out, v, columns_));
     if (!shift_.empty()) add_scaled(sums.onto_shift[index(v)], shift_, part(out, v, columns_));
@@ -459,6 +488,7 @@ SymmetricOperator as_operator(const WeightedRows& rows, double shift) {
   op.factor = RowFactor{shift, rows.support(), [&rows](std::int64_t panel, std::int64_t panels, std::span<double> out) {
                           rows.read(panel, panels, out);
                         }};
+  op.block = few_vectors;
   op.work = rows.work();
   return op;
 }

@@ -79,6 +79,14 @@ class WeightedRows {
   void accumulate(std::int64_t vectors, std::span<const double> products, const Tile& tile,
                   std::span<double> out) const;
 
+  void project_and_accumulate(std::int64_t vectors, std::span<const double> in, const Tile& next,
+                              std::span<double> next_products, const Tile& last, std::span<const double> last_products,
+                              std::span<double> out) const;
+  void multiply_few(std::int64_t vectors, std::span<const double> in, std::span<double> out, std::span<double> buffer,
+                    Sums& sums) const;
+  void multiply_many(std::int64_t vectors, std::span<const double> in, std::span<double> out, std::span<double> buffer,
+                     std::vector<double>& converted, Sums& sums) const;
+
   [[nodiscard]] std::vector<std::int64_t> own_support() const;
   [[nodiscard]] std::vector<PanelRange> panels_of_ranks(std::int64_t panel, std::int64_t panels) const;
   void pack_panels(std::span<const std::int64_t> rows, const std::vector<PanelRange>& ranges,

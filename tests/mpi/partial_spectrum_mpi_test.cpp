@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
+#include <string>
 #include <vector>
 
 #include "spectrum/partial_spectrum.hpp"
@@ -37,6 +38,7 @@ SymmetricOperator diagonal(const TaskGroup& group, const std::vector<double>& va
   op.apply = [mine](std::int64_t, std::span<const double> in, std::span<double> out) {
     for (std::size_t i = 0; i < out.size(); ++i) out[i] = mine[i % mine.size()] * in[i];
   };
+  op.block = 4;
   return op;
 }
 
@@ -80,7 +82,8 @@ TEST(PartialSpectrumMpi, AllMethodsAgreeOnScoreJacobians) {
         const Stage stage(group, c, partition);
         const SymmetricOperator op = stage.jacobian.covariance();
         for (const SpectrumMethod method :
-             {SpectrumMethod::automatic, SpectrumMethod::krylov, SpectrumMethod::gram, SpectrumMethod::dense}) {
+             {SpectrumMethod::automatic, SpectrumMethod::krylov, SpectrumMethod::block_krylov, SpectrumMethod::gram,
+              SpectrumMethod::dense}) {
           for (const std::int64_t count : {std::int64_t{1}, std::int64_t{4}, d}) {
             SCOPED_TRACE(c.name + ", " + name(method));
             const PartialSpectrum found =
@@ -90,6 +93,34 @@ TEST(PartialSpectrumMpi, AllMethodsAgreeOnScoreJacobians) {
             EXPECT_FALSE(found.reason.empty());
             EXPECT_EQ(found.verification.performed && !found.verification.passed, false);
           }
+        }
+      }
+    }
+  });
+}
+
+// In dimensions where krylov works with blocks of vectors: a multiplicity of 30, more than a block holds, clusters, a
+// bulk, and fewer rows with weight than the basis has vectors.
+TEST(PartialSpectrumMpi, KrylovInBlocksFindsTheDenseSpectrum) {
+  const NoiseLevel level = NoiseLevel::at_tau(2.0);
+  std::vector<SpectrumCase> cases{test::symmetric_classes(31, 150, 0.5), test::clustered(100)};
+  cases.push_back(test::noised("bulk", dense::random_points(300, 120, 0.2, "bulk"), level));
+  cases.push_back(test::noised("few rows", dense::random_points(12, 100, 0.1, "few rows"), level));
+  cases.push_back(test::noised("one row", dense::random_points(1, 80, 1.0, "one row"), level));
+  cases.push_back(test::noised("classes", test::equal_classes(20, 90, 0.8), NoiseLevel::at_tau(30.0)));
+  on_groups([&](const TaskGroup& group) {
+    for (const SpectrumCase& c : cases) {
+      const auto d = static_cast<std::int64_t>(c.x.size());
+      const std::vector<double> expected = dense_largest_eigenpairs(test::dense_operator(c), d).values;
+      for (const Partition partition : {Partition::component, Partition::dimension}) {
+        const Stage stage(group, c, partition);
+        const SymmetricOperator op = stage.jacobian.covariance();
+        for (const std::int64_t count : {std::int64_t{1}, std::int64_t{5}, std::int64_t{30}, d}) {
+          SCOPED_TRACE(c.name + ", " + std::to_string(count));
+          const SpectrumOptions options{.count = count, .method = SpectrumMethod::block_krylov, .keep_vectors = true};
+          const PartialSpectrum found = largest_eigenpairs(group, op, options);
+          ASSERT_EQ(found.eigenvalues.size(), static_cast<std::size_t>(count));
+          expect_spectrum(group, op, found, expected);
         }
       }
     }
@@ -139,7 +170,7 @@ TEST(PartialSpectrumMpi, DegenerateAndClusteredEigenvaluesAtTheDefaultTolerance)
     std::vector<double> values = degenerate_values(1000, 12);
     for (std::size_t i = 0; i < 12; ++i) values[i] += 1e-9 * static_cast<double>(12 - i);
     const SymmetricOperator close = diagonal(group, values);
-    for (const SpectrumMethod method : {SpectrumMethod::krylov, SpectrumMethod::dense}) {
+    for (const SpectrumMethod method : {SpectrumMethod::krylov, SpectrumMethod::block_krylov, SpectrumMethod::dense}) {
       const PartialSpectrum pairs = largest_eigenpairs(group, close, {.count = 14, .method = method});
       EXPECT_TRUE(pairs.all_converged());
       for (std::size_t i = 0; i < 14; ++i) EXPECT_NEAR(pairs.eigenvalues[i], values[i], 1e-8) << name(method);
@@ -154,7 +185,8 @@ TEST(PartialSpectrumMpi, SmallAndIndefinite) {
       const SymmetricOperator op = diagonal(group, values);
       std::vector<double> expected = values;
       std::sort(expected.rbegin(), expected.rend());
-      for (const SpectrumMethod method : {SpectrumMethod::krylov, SpectrumMethod::dense, SpectrumMethod::automatic}) {
+      for (const SpectrumMethod method :
+           {SpectrumMethod::krylov, SpectrumMethod::block_krylov, SpectrumMethod::dense, SpectrumMethod::automatic}) {
         SCOPED_TRACE(name(method));
         const PartialSpectrum found = largest_eigenpairs(group, op, {.count = 10, .method = method});
         ASSERT_EQ(found.eigenvalues.size(), expected.size());
@@ -173,12 +205,14 @@ TEST(PartialSpectrumMpi, DoesNotDependOnTheRanks) {
   const TaskGroup group(world);
   std::vector<double> values(500);
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = 1.0 / static_cast<double>(1 + i);
-  const SpectrumOptions options{.count = 5, .method = SpectrumMethod::krylov};
-  const PartialSpectrum one = largest_eigenpairs(alone, diagonal(alone, values), options);
-  const PartialSpectrum all = largest_eigenpairs(group, diagonal(group, values), options);
-  EXPECT_EQ(one.products, all.products);
-  EXPECT_EQ(one.iterations, all.iterations);
-  for (std::size_t i = 0; i < 5; ++i) EXPECT_NEAR(one.eigenvalues[i], all.eigenvalues[i], 1e-14);
+  for (const SpectrumMethod method : {SpectrumMethod::krylov, SpectrumMethod::block_krylov}) {
+    const SpectrumOptions options{.count = 5, .method = method};
+    const PartialSpectrum one = largest_eigenpairs(alone, diagonal(alone, values), options);
+    const PartialSpectrum all = largest_eigenpairs(group, diagonal(group, values), options);
+    EXPECT_EQ(one.products, all.products);
+    EXPECT_EQ(one.iterations, all.iterations);
+    for (std::size_t i = 0; i < 5; ++i) EXPECT_NEAR(one.eigenvalues[i], all.eigenvalues[i], 1e-14);
+  }
 }
 
 TEST(PartialSpectrumMpi, AFailingProductFailsOnEveryRankAndTheGroupGoesOn) {
@@ -193,7 +227,7 @@ TEST(PartialSpectrumMpi, AFailingProductFailsOnEveryRankAndTheGroupGoesOn) {
     });
     good.apply(vectors, in, out);
   };
-  for (const SpectrumMethod method : {SpectrumMethod::krylov, SpectrumMethod::dense}) {
+  for (const SpectrumMethod method : {SpectrumMethod::krylov, SpectrumMethod::block_krylov, SpectrumMethod::dense}) {
     products = method == SpectrumMethod::dense ? 5 : 0;
     EXPECT_THROW((void)largest_eigenpairs(group, bad, {.count = 3, .method = method}), GroupError);
     EXPECT_TRUE(largest_eigenpairs(group, good, {.count = 3, .method = method}).all_converged());
@@ -202,11 +236,13 @@ TEST(PartialSpectrumMpi, AFailingProductFailsOnEveryRankAndTheGroupGoesOn) {
 
 TEST(PartialSpectrumMpi, AWishToStopIsHeard) {
   const Communicator world = Communicator::world();
-  int polls = 0;
-  const TaskGroup group(world, [&] { return ++polls > 3 && world.is_root(); });
-  EXPECT_THROW((void)largest_eigenpairs(group, diagonal(group, degenerate_values(5000, 1)),
-                                        {.count = 20, .method = SpectrumMethod::krylov, .tolerance = 1e-12}),
-               Stopped);
+  for (const SpectrumMethod method : {SpectrumMethod::krylov, SpectrumMethod::block_krylov}) {
+    int polls = 0;
+    const TaskGroup group(world, [&] { return ++polls > 3 && world.is_root(); });
+    EXPECT_THROW((void)largest_eigenpairs(group, diagonal(group, degenerate_values(5000, 1)),
+                                          {.count = 20, .method = method, .tolerance = 1e-12}),
+                 Stopped);
+  }
 }
 
 TEST(PartialSpectrumMpi, RefusesWhatMakesNoSense) {

@@ -149,6 +149,17 @@ TEST(DataSlab, CentroidMatrixHoldsTheCentroidsAndSuperclasses) {
   }
 }
 
+// Also where a rank has no rows: all ranks must do alike.
+TEST(RowView, KnowsItsPrecisionWithoutRows) {
+  const GaussianMixture mixture = mixture_of(CentroidKind::random);
+  const SlabLayout layout = layout_of(Partition::component, mixture.classes(), mixture.dimension(), 2, 1);
+  ASSERT_EQ(layout.local_rows(), 0);
+  const SinglePrecisionSlab singles = single_precision_centroids(mixture, layout);
+  const DataSlab doubles = centroid_matrix(mixture, layout);
+  EXPECT_TRUE(RowView(singles).is_single());
+  EXPECT_FALSE(RowView(doubles).is_single());
+}
+
 TEST(DataSlab, LayoutsThatDoNotFitTheMixtureAreRefused) {
   const GaussianMixture mixture = mixture_of(CentroidKind::random);
   EXPECT_THROW((void)draw_training_set(mixture, layout_of(Partition::component, 10, 12, 1, 0)), std::logic_error);

@@ -1,0 +1,61 @@
+#include "operator_bench.hpp"
+
+#include <fmt/format.h>
+
+#include <span>
+#include <vector>
+
+#include "machine_rates.hpp"
+#include "spectrum/vector_block.hpp"
+
+namespace diffphase::bench {
+
+namespace {
+
+double apply_time(const TaskGroup& group, const SymmetricOperator& op, std::int64_t vectors, int runs) {
+  const auto local = static_cast<std::size_t>(op.local_size);
+  std::vector<double> in(static_cast<std::size_t>(vectors) * local);
+  std::vector<double> out(in.size());
+  const VectorBlocks blocks(group, op);
+  for (std::int64_t v = 0; v < vectors; ++v) {
+    blocks.random("benchmark", v, std::span(in).subspan(static_cast<std::size_t>(v) * local, local));
+  }
+  op.apply(vectors, in, out);
+  return shortest_time(group.comm(), runs, [&] { op.apply(vectors, in, out); });
+}
+
+}  // namespace
+
+void measure_operator(const TaskGroup& group, const BenchCase& data, const OperatorOptions& options, ReportLine& line) {
+  const RowView rows = data.rows();
+  const Communicator& comm = group.comm();
+  auto bytes = static_cast<double>(rows.stored() * (rows.is_single() ? sizeof(float) : sizeof(double)));
+  comm.sum(std::span(&bytes, 1));
+  const double read = rows.is_single() ? read_time(comm, options.runs, std::span(rows.single_row(0), rows.stored()))
+                                       : read_time(comm, options.runs, std::span(rows.double_row(0), rows.stored()));
+  line.add("bytes", bytes);
+  line.add("read_seconds", read);
+  line.add("read_bandwidth", bytes / read);
+  const ScoreJacobian jacobian = data.jacobian();
+  const SymmetricOperator op = jacobian.covariance();
+  const double single = apply_time(group, op, 1, options.runs);
+  line.add("single_seconds", single);
+  line.add("single_over_read", read / single);
+  line.add("vectors", options.vectors);
+  const double block = apply_time(group, op, options.vectors, options.runs);
+  line.add("block_seconds", block);
+  const SlabLayout& layout = rows.layout();
+  const double work = 2.0 * static_cast<double>(options.vectors * layout.rows) * static_cast<double>(layout.columns);
+  line.add("block_rate", work / block);
+  if (!rows.is_single()) {
+    const double products = product_time(comm, options.runs, options.vectors, layout.local_rows(),
+                                         layout.local_columns(), rows.double_row(0));
+    line.add("dgemm_seconds", products);
+    line.add("block_over_dgemm", products / block);
+  }
+  const double rate = square_product_rate(comm, options.runs);
+  line.add("square_dgemm_rate", rate);
+  line.add("block_over_square_dgemm", work / block / rate);
+}
+
+}  // namespace diffphase::bench

@@ -1,0 +1,284 @@
+#!/usr/bin/env python3
+"""Spectra of score Jacobians beside numpy and scipy, on this machine, in one run.
+
+    cmake --build --preset release --target diffphase_bench
+    python3 tests/bench/compare_spectra.py [--only operator,eigsh,dense,scale] [--small] [--all] [--scratch FOLDER]
+
+Products are timed several times, of which the shortest counts; spectra, ours and the peers', once. Programs and peers
+run one after the other, one rank against one BLAS thread; the
+peers get the same rows and weights from files. Prints tables of ratios with what the ratio should be, and never fails
+for one: look at the load that is printed with them.
+
+    operator  one product with a vector against reading the slab once, with a block of 32 against dgemm
+    eigsh     the 32 largest eigenpairs against scipy.sparse.linalg.eigsh at the same residual
+    dense     the 32 largest eigenvalues against forming the matrix and numpy.linalg.eigvalsh (16384 dimensions: --all;
+              else that time is the one of 8192 times 8)
+    scale     64 eigenpairs of a large training set and of a large mixture on 2 ranks: seconds, memory, residuals
+"""
+
+import argparse
+import dataclasses
+import json
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+
+for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[variable] = "1"  # before numpy is imported
+
+import numpy as np  # noqa: E402
+import scipy  # noqa: E402
+import scipy.sparse.linalg  # noqa: E402
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+COUNT = 32
+MIB = 1048576.0
+
+
+@dataclasses.dataclass
+class Settings:
+    """Where the program is, where files may go, and how large a run is wanted."""
+    program: str
+    scratch: pathlib.Path
+    small: bool
+    everything: bool
+
+    def rows(self, count: int) -> int:
+        return count // 16 if self.small else count
+
+    def columns(self, count: int) -> int:
+        return count // 8 if self.small else count
+
+    def run(self, command: str, *options: object, ranks: int = 1) -> dict:
+        """The line that the program prints."""
+        start = ["mpirun", "-n", str(ranks), "--oversubscribe"] if ranks > 1 else []
+        arguments = [*start, self.program, command, *map(str, options)]
+        done = subprocess.run(arguments, env=environment(), check=False, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise SystemExit(f"{' '.join(arguments)} failed:\n{done.stderr}")
+        return json.loads(done.stdout.splitlines()[-1])
+
+
+def environment() -> dict[str, str]:
+    values = dict(os.environ)
+    if os.geteuid() == 0:
+        values.update(OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
+    return values
+
+
+def load() -> str:
+    return " ".join(f"{value:.2f}" for value in os.getloadavg())
+
+
+def processor() -> str:
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    return next((line.split(": ", 1)[1] for line in lines if line.startswith("model name")), platform.machine())
+
+
+def blas_library() -> str:
+    try:
+        maps = pathlib.Path("/proc/self/maps").read_text().split()
+    except OSError:
+        return "unknown"
+    found = {pathlib.Path(os.path.realpath(word)).name for word in maps if "blas" in word and word.startswith("/")}
+    return ", ".join(sorted(name for name in found if not name.startswith("_"))) or "unknown"
+
+
+def verdict(value: float, bar: float) -> str:
+    return f"{value:8.2f}  {'met' if value >= bar else 'MISSED'} ({bar:g})"
+
+
+def title(text: str) -> None:
+    print(f"\n{text}   [load {load()}]", flush=True)
+
+
+def compare_operator(settings: Settings) -> None:
+    title("Products: share of the read bandwidth (one vector) and of the dgemm rate (block of 32)")
+    print(f"{'rows':>7}{'columns':>9} {'stored':<7}{'partition':<10}{'ranks':>6}{'read GB/s':>11}{'single ms':>11}"
+          f"{'share':>8}{'':14}{'block ms':>10}{'share':>8}{'':14}{'of square':>10}")
+    shapes = [(20000, 4096), (20000, 20000), (1000, 500000)]
+    for rows, columns in shapes:
+        for stored in ("double", "float"):
+            for partition, ranks in (("component", 1), ("component", 2), ("dimension", 2)):
+                line = settings.run("operator", "--data", "flat", "--rows", settings.rows(rows), "--columns",
+                                    settings.columns(columns), "--partition", partition,
+                                    *(["--single"] if stored == "float" else []), ranks=ranks)
+                of_dgemm = line.get("block_over_dgemm", line["block_over_square_dgemm"])
+                print(f"{line['rows']:>7}{line['columns']:>9} {stored:<7}{partition:<10}{ranks:>6}"
+                      f"{1e-9 * line['read_bandwidth']:>11.1f}{1e3 * line['single_seconds']:>11.2f}"
+                      f"{verdict(line['single_over_read'], 0.8)}{1e3 * line['block_seconds']:>10.1f}"
+                      f"{verdict(of_dgemm, 0.8)}{line['block_over_square_dgemm']:>10.2f}", flush=True)
+
+
+@dataclasses.dataclass
+class Peer:
+    """The same operator C = Y^T (diag(p) - p p^T) Y / tau for numpy, from the files of the program."""
+    rows: np.ndarray
+    weights: np.ndarray
+    tau: float
+
+    @staticmethod
+    def load(settings: Settings, line: dict) -> "Peer":
+        rows = np.fromfile(settings.scratch / "rows").reshape(line["rows"], line["columns"])
+        weights = np.fromfile(settings.scratch / "responsibilities")
+        return Peer(rows, weights / weights.sum(), line["tau"])
+
+    def operator(self) -> scipy.sparse.linalg.LinearOperator:
+        rows, weights = self.rows, self.weights
+        count, dimension = rows.shape
+        along = np.empty(count)
+        scaled = weights / self.tau
+
+        def apply(vector: np.ndarray) -> np.ndarray:
+            np.dot(rows, vector.reshape(-1), out=along)
+            np.subtract(along, weights @ along, out=along)
+            np.multiply(along, scaled, out=along)
+            return along @ rows
+
+        return scipy.sparse.linalg.LinearOperator((dimension, dimension), matvec=apply, dtype=float)
+
+    def matrix(self) -> np.ndarray:
+        mean = self.weights @ self.rows
+        centred = self.rows - mean
+        centred *= np.sqrt(self.weights / self.tau)[:, None]
+        return centred.T @ centred
+
+    def residual(self, values: np.ndarray, vectors: np.ndarray) -> float:
+        """Largest |C v - lambda v| / |lambda|."""
+        apply = self.operator()
+        return max(float(np.linalg.norm(apply.matvec(vectors[:, i]) - values[i] * vectors[:, i]) / abs(values[i]))
+                   for i in range(len(values)))
+
+
+def eigsh(peer: Peer, tolerance: float) -> tuple[float, int, np.ndarray, np.ndarray]:
+    """Seconds, products, eigenvalues and vectors."""
+    operator = peer.operator()
+    products = 0
+
+    def counted(vector: np.ndarray) -> np.ndarray:
+        nonlocal products
+        products += 1
+        return operator.matvec(vector)
+
+    wrapped = scipy.sparse.linalg.LinearOperator(operator.shape, matvec=counted, dtype=float)
+    start = time.perf_counter()
+    values, vectors = scipy.sparse.linalg.eigsh(wrapped, k=COUNT, which="LA", tol=tolerance,
+                                                v0=np.random.default_rng(1).standard_normal(operator.shape[0]))
+    return time.perf_counter() - start, products, values[::-1], vectors[:, ::-1]
+
+
+def eigsh_at(peer: Peer, residual: float) -> tuple[float, int, float, np.ndarray]:
+    """The fastest of a few tolerances at which the true residual is no larger than asked for (else of the tightest)."""
+    best = None
+    for tolerance in (residual, 3.0 * residual, 10.0 * residual):
+        seconds, products, values, vectors = eigsh(peer, tolerance)
+        reached = peer.residual(values, vectors)
+        if best is None or (reached <= residual and seconds < best[0]):
+            best = (seconds, products, reached, values)
+        if reached > residual:
+            break
+    return best
+
+
+def compare_eigsh(settings: Settings) -> None:
+    title(f"The {COUNT} largest eigenpairs against scipy.sparse.linalg.eigsh, 1 rank, tolerance 1e-8")
+    print(f"{'data':<10}{'rows':>7}{'columns':>8} {'':<14}{'seconds':>9}{'products':>9}{'residual':>10}"
+          f"{'eigsh s':>9}{'products':>9}{'residual':>10}{'faster':>8}")
+    for data in ("outliers", "power-law", "flat"):
+        peer = None
+        for method, verified in (("krylov", False), ("krylov", True), ("automatic", True)):
+            line = settings.run("spectrum", "--data", data, "--rows", settings.rows(20000), "--columns",
+                                settings.columns(4096), "--count", COUNT, "--method", method,
+                                *([] if verified else ["--no-verify"]),
+                                *(["--save", settings.scratch] if peer is None else []))
+            if peer is None:
+                peer = Peer.load(settings, line)
+                seconds, products, residual, values = eigsh_at(peer, line["worst_relative_residual"])
+            difference = np.max(np.abs(np.array(line["eigenvalues"]) - values)) / values[0]
+            if difference > 1e-8:
+                print(f"eigenvalues differ by {difference:.1e} of the largest", file=sys.stderr)
+            ours = line["set_up_seconds"] + line["solve_seconds"]
+            label = line["method"] + (", verified" if line["verified"] else "")
+            print(f"{data:<10}{line['rows']:>7}{line['columns']:>8} {label:<17}{ours:>6.2f}{line['products']:>9}"
+                  f"{line['worst_relative_residual']:>10.1e}{seconds:>9.2f}{products:>9}{residual:>10.1e}"
+                  f"{verdict(seconds / ours, 2.0)}", flush=True)
+
+
+def dense_seconds(peer: Peer) -> tuple[float, np.ndarray]:
+    start = time.perf_counter()
+    values = np.linalg.eigvalsh(peer.matrix())
+    return time.perf_counter() - start, values[:-COUNT - 1:-1]
+
+
+def compare_dense(settings: Settings) -> None:
+    title(f"The {COUNT} largest eigenvalues against numpy's matrix and eigvalsh, 1 rank")
+    print(f"{'data':<10}{'rows':>7}{'columns':>8} {'method':<8}{'seconds':>9}{'numpy s':>9}{'faster':>9}")
+    for data, bar in (("outliers", 3.0), ("flat", 1.0)):
+        seconds, before = 0.0, 0
+        for columns in (4096, 8192, 16384):
+            scaled = columns == 16384 and not settings.everything
+            line = settings.run("spectrum", "--data", data, "--rows", settings.rows(20000), "--columns",
+                                settings.columns(columns), "--count", COUNT,
+                                *([] if scaled else ["--save", settings.scratch]))
+            if scaled:
+                seconds *= (line["columns"] / before) ** 3
+            else:
+                seconds, values = dense_seconds(Peer.load(settings, line))
+                difference = np.max(np.abs(np.array(line["eigenvalues"]) - values)) / values[0]
+                if difference > 1e-8:
+                    print(f"eigenvalues differ by {difference:.1e} of the largest", file=sys.stderr)
+            before = line["columns"]
+            ours = line["set_up_seconds"] + line["solve_seconds"]
+            print(f"{data:<10}{line['rows']:>7}{line['columns']:>8} {line['method']:<8}{ours:>9.2f}{seconds:>9.1f}"
+                  f"{verdict(seconds / ours, bar)}{'  numpy: scaled by d^3' if scaled else ''}", flush=True)
+
+
+def compare_scale(settings: Settings) -> None:
+    title("The 64 largest eigenpairs at scale, 2 ranks, memory per rank in MiB")
+    print(f"{'data':<10}{'rows':>7}{'columns':>9} {'stored':<7}{'method':<8}{'seconds':>9}{'products':>9}{'residual':>10}"
+          f"{'peak':>8}{'slab':>7}{'basis':>7}{'allowed':>9}  {'verdict'}")
+    cases = [("power-law", 20000, 20000, "double", "krylov"), ("flat", 20000, 20000, "double", "krylov"),
+             ("classes", 1000, 1000000, "float", "automatic"), ("classes", 1000, 1000000, "float", "krylov")]
+    for data, rows, columns, stored, method in cases:
+        line = settings.run("spectrum", "--data", data, "--rows", settings.rows(rows), "--columns",
+                            settings.columns(columns), "--count", min(64, settings.rows(rows) - 2), "--method", method,
+                            *(["--single"] if stored == "float" else []), ranks=2)
+        good = line["peak_mib"] <= line["allowed_mib"] and line["worst_relative_residual"] <= 1e-8
+        print(f"{data:<10}{line['rows']:>7}{line['columns']:>9} {stored:<7}{line['method']:<8}"
+              f"{line['set_up_seconds'] + line['solve_seconds']:>9.1f}{line['products']:>9}"
+              f"{line['worst_relative_residual']:>10.1e}{line['peak_mib']:>8.0f}{line['slab_mib']:>7.0f}"
+              f"{line['basis_mib']:>7.0f}{line['allowed_mib']:>9.0f}  {'met' if good else 'MISSED'}", flush=True)
+
+
+COMPARISONS = {"operator": compare_operator, "eigsh": compare_eigsh, "dense": compare_dense, "scale": compare_scale}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--program", default=str(ROOT / "build/release/drivers/bench/diffphase_bench"))
+    parser.add_argument("--only", default=",".join(COMPARISONS), help="comparisons, separated by commas")
+    parser.add_argument("--small", action="store_true", help="a sixteenth of the rows, an eighth of the columns")
+    parser.add_argument("--all", action="store_true", help="also what takes tens of minutes")
+    parser.add_argument("--scratch", help="folder for up to 3 GB of files (default: the system's)")
+    arguments = parser.parse_args()
+    wanted = arguments.only.split(",")
+    unknown = [name for name in wanted if name not in COMPARISONS]
+    if unknown:
+        parser.error(f"unknown comparison {unknown[0]}")
+    print(f"{processor()}, {os.cpu_count()} processors; Python {platform.python_version()}, numpy {np.__version__}, "
+          f"scipy {scipy.__version__}, BLAS {blas_library()}")
+    with tempfile.TemporaryDirectory(dir=arguments.scratch) as scratch:
+        settings = Settings(arguments.program, pathlib.Path(scratch), arguments.small, arguments.all)
+        for name in wanted:
+            COMPARISONS[name](settings)
+
+
+if __name__ == "__main__":
+    main()
