@@ -269,6 +269,7 @@ std::vector<double> leading(const TaskGroup& group, const TaskParameters& task, 
 
 void append_curves(VariableCollector& collector, const std::string& name, const std::vector<ProbeCurves>& curves) {
   std::vector<MeasuredCurve> averages;
+  averages.reserve(curves.size());
   for (const ProbeCurves& c : curves) averages.push_back(average_curve(c.values, c.probes, c.times));
   for (std::size_t t = 0; t < static_cast<std::size_t>(curves.front().times); ++t) {
     for (const MeasuredCurve& average : averages) {

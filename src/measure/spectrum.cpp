@@ -152,8 +152,8 @@ class ProbeSpectra {
 
   [[nodiscard]] SolverStatus status_of(const PartialSpectrum& partial) const {
     if (!is_resolved(partial)) return SolverStatus::not_converged;
-    const bool direct = partial.method == SpectrumMethod::gram || partial.method == SpectrumMethod::dense;
-    if (direct) return SolverStatus::verified;
+    const bool by_products = partial.method == SpectrumMethod::krylov || partial.method == SpectrumMethod::block_krylov;
+    if (!by_products) return SolverStatus::verified;
     if (partial.verification.performed && partial.verification.passed) return SolverStatus::verified;
     // A search that ended without an eigenvalue says nothing.
     return std::isnan(partial.verification.largest_outside) || !partial.verification.performed

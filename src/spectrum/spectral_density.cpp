@@ -57,8 +57,7 @@ ProbeSpectrum probe_spectrum(ProbeRecurrence probe, int steps, double weight) {
   return spectrum;
 }
 
-std::vector<ProbeRecurrence> run_probes(const TaskGroup& group, BlockLanczos& lanczos, const ProbeVectors& vectors,
-                                        int probes, int block) {
+std::vector<ProbeRecurrence> run_probes(BlockLanczos& lanczos, const ProbeVectors& vectors, int probes, int block) {
   std::vector<ProbeRecurrence> all;
   for (int first = 0; first < probes; first += block) {
     const int count = std::min(block, probes - first);
@@ -184,7 +183,7 @@ SpectralDensity spectral_density(const TaskGroup& group, const SymmetricOperator
   const int block = std::min(settings.block, settings.probes);
   const ProbeVectors vectors(group, op.local_size, stream, settings.law);
   BlockLanczos lanczos(group, op, deflated, steps, block);
-  std::vector<ProbeRecurrence> recurrences = run_probes(group, lanczos, vectors, settings.probes, block);
+  std::vector<ProbeRecurrence> recurrences = run_probes(lanczos, vectors, settings.probes, block);
   const std::vector<double> weights = probe_weights(recurrences, settings.law);
   std::vector<ProbeSpectrum> probes;
   group.run_guarded([&] {

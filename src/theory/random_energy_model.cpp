@@ -112,7 +112,8 @@ double falling_root(const Function& f, double t0) {
   double near = t0;
   double f_near = f(near);
   const double direction = f_near > 0.0 ? 1.0 : -1.0;
-  for (double step = 0.5; step < 1e4; step *= 1.5) {
+  double step = 0.5;
+  for (int tried = 0; tried < 25; ++tried, step *= 1.5) {
     const double far = near + direction * step;
     const double f_far = f(far);
     if ((f_far > 0.0) != (f_near > 0.0)) {
@@ -246,7 +247,7 @@ FixedPointWeights fixed_point_weights(const std::vector<VarianceBlock>& blocks, 
   }
   const TiltedEnergies law(blocks, along, square_length);
   const std::vector<EnergyNode> nodes = energy_nodes(blocks, law, log_samples, tau);
-  const FixedPointWeights none{.participation = nan, .covariance = std::vector<double>(blocks.size(), nan)};
+  FixedPointWeights none{.participation = nan, .covariance = std::vector<double>(blocks.size(), nan)};
   if (nodes.empty()) return none;
   const double others = -std::expm1(-log_samples);  // (n - 1)/n
   const auto log_above = [&](double v) { return std::log(expected_above(nodes, v)); };
@@ -267,8 +268,8 @@ FixedPointWeights fixed_point_weights(const std::vector<VarianceBlock>& blocks, 
   double along_once = 0.0;
   double along_twice = 0.0;
   double along_pairs = 0.0;
-  for (double i = 0.0; i <= fields; i += 1.0) {
-    const double v = low + i * step;
+  for (std::int64_t i = 0; i <= static_cast<std::int64_t>(fields); ++i) {
+    const double v = low + static_cast<double>(i) * step;
     const double above = expected_above(nodes, v);
     const double log_below = log_none_above(nodes, v, above, log_samples);
     if (log_below < -negligible) break;
