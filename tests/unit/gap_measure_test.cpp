@@ -16,7 +16,6 @@
 namespace diffphase {
 namespace {
 
-using test::agrees;
 using test::default_task;
 using test::descending_eigenvalues;
 using test::Estimate;
