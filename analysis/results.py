@@ -288,8 +288,9 @@ class Results:
             yield {axis.name: index for axis, index in zip(self.axes, indices)}
 
     def parameters(self, point: dict[str, int]) -> dict[str, object]:
-        """Values of all parameters that vary, at one point."""
-        return {key: values[point[axis.name]] for axis in self.axes for key, values in axis.parameters.items()}
+        """Values of all parameters that vary, at one point; of those axes that the point has a place on."""
+        return {key: values[point[axis.name]] for axis in self.axes if axis.name in point
+                for key, values in axis.parameters.items()}
 
     def inner_dims(self, name: str) -> tuple[str, ...]:
         """The dimensions that a measure brings of its own, such as `block`: all but sweep axes, realization and time."""

@@ -85,17 +85,23 @@ class ProbeSpectra {
     append("jacobian_trace", static_cast<double>(score.span()) - jacobian.trace + normal);
     const DeflatedSpace deflated = deflated_space(partial, jacobian);
     if (has_density(task_)) append_density(jacobian, deflated, probe);
-    if (has_count(task_)) append_count(jacobian, deflated, probe);
+    if (has_count(task_)) append_count(jacobian, deflated, normal, probe);
     if (has_traces(task_)) append_traces(jacobian, normal, probe);
   }
 
-  /// Notes, each once.
-  [[nodiscard]] std::vector<std::string> notes() const { return {notes_.begin(), notes_.end()}; }
+  /// Why each method was used where it was used first.
+  [[nodiscard]] std::vector<std::string> notes() const {
+    std::vector<std::string> texts;
+    for (const auto& [method, reason] : notes_) texts.push_back(reason);
+    return texts;
+  }
 
  private:
   void append(const std::string& variable, double value) {
     if (group_.comm().is_root()) collector_.append(variable, value);
   }
+
+  [[nodiscard]] bool keeps_vectors() const { return has_density(task_) || has_count(task_); }
 
   [[nodiscard]] PartialSpectrum largest(const ProbedJacobian& jacobian) const {
     const std::int64_t count = std::min(wanted(task_), jacobian.covariance.size);
@@ -112,7 +118,7 @@ class ProbeSpectra {
     options.method = method_of(task_);
     options.tolerance = task_.options.at("tolerance");
     options.verify = task_.words.at("verify") == "yes";
-    options.keep_vectors = has_density(task_) || has_count(task_);
+    options.keep_vectors = keeps_vectors();
     return largest_eigenpairs(group_, jacobian.covariance, options);
   }
 
@@ -124,8 +130,9 @@ class ProbeSpectra {
     collector_.append("spectrum_status", static_cast<double>(status));
     collector_.append("spectrum_iterations", partial.iterations);
     collector_.append("spectrum_products", static_cast<double>(partial.products));
-    notes_.insert(fmt::format("{}: {}{}{}", jacobian.eigenvalues ? "closed form" : name(partial.method), partial.reason,
-                              partial.stop_reason.empty() ? "" : "; stopped: ", partial.stop_reason));
+    const char* method = jacobian.eigenvalues ? "closed form" : name(partial.method);
+    notes_.try_emplace(method, fmt::format("{}{}{}", partial.reason,
+                                           partial.stop_reason.empty() ? "" : "; stopped: ", partial.stop_reason));
     if (status == SolverStatus::not_converged) {
       const auto bad = std::ranges::count(partial.converged, false);
       collector_.warn(fmt::format("spectrum at {}: {} of {} eigenvalues above the tolerance of {:.1e} ({})", where, bad,
@@ -164,7 +171,7 @@ class ProbeSpectra {
   // The leading eigenvalues that converged.
   [[nodiscard]] DeflatedSpace deflated_space(const PartialSpectrum& partial, const ProbedJacobian& jacobian) const {
     DeflatedSpace space;
-    if (partial.vectors.empty()) return space;
+    if (!keeps_vectors() || jacobian.eigenvalues) return space;
     std::size_t good = 0;
     while (good < partial.converged.size() && partial.converged[good]) ++good;
     space.eigenvalues.assign(partial.eigenvalues.begin(),
@@ -197,16 +204,17 @@ class ProbeSpectra {
     }
   }
 
-  void append_count(const ProbedJacobian& jacobian, const DeflatedSpace& deflated, std::int64_t probe) {
+  void append_count(const ProbedJacobian& jacobian, const DeflatedSpace& deflated, double normal, std::int64_t probe) {
     const double level = 1.0 - task_.options.at("count_below");
     const IntervalCount found = count_eigenvalues(group_, jacobian.covariance, level, infinity, stream("count", probe),
                                                   density_settings(task_), deflated);
     if (!group_.comm().is_root()) return;
-    collector_.append("eigenvalue_count", found.count.value);
+    // N is 1 in the normal directions that the score leaves out.
+    collector_.append("eigenvalue_count", found.count.value + (level < 0.0 ? normal : 0.0));
     collector_.append("eigenvalue_count_stderr", found.count.standard_error);
     collector_.append("eigenvalue_count_bias", found.count.bias);
     collector_.append("eigenvalue_count_bound", found.count.bound);
-    notes_.insert(fmt::format("count by {}: {}", found.method, found.reason));
+    notes_.try_emplace("count", fmt::format("count by {}: {}", found.method, found.reason));
   }
 
   void append_traces(const ProbedJacobian& jacobian, double normal, std::int64_t probe) {
@@ -234,7 +242,7 @@ class ProbeSpectra {
   const TaskGroup& group_;
   const TaskParameters& task_;
   VariableCollector& collector_;
-  std::set<std::string> notes_;
+  std::map<std::string, std::string, std::less<>> notes_;
 };
 
 VariableSpec variable(const TaskParameters& task, std::string name, std::string long_name,

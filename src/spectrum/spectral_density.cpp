@@ -17,6 +17,8 @@ namespace diffphase {
 
 namespace {
 
+constexpr double smallest_weight = 1e-12;  // of a node that is more than rounding after the end of a recurrence
+
 double integrate(const Quadrature& quadrature, const std::function<double(double)>& f) {
   double sum = 0.0;
   for (std::size_t i = 0; i < quadrature.nodes.size(); ++i) sum += quadrature.weights[i] * f(quadrature.nodes[i]);
@@ -160,9 +162,14 @@ SmoothedDensity SpectralDensity::smoothed(std::span<const double> grid, double w
 double SpectralDensity::width_of_steps() const {
   double distance = 0.0;
   for (const ProbeSpectrum& p : probes_) {
-    const std::vector<double>& nodes = p.quadrature.nodes;
-    if (nodes.size() > 1 && !p.recurrence.exact)
+    if (p.recurrence.exact) continue;
+    std::vector<double> nodes;
+    for (std::size_t i = 0; i < p.quadrature.nodes.size(); ++i) {
+      if (p.quadrature.weights[i] > smallest_weight) nodes.push_back(p.quadrature.nodes[i]);
+    }
+    if (nodes.size() > 1) {
       distance = std::max(distance, (nodes.back() - nodes.front()) / static_cast<double>(nodes.size() - 1));
+    }
   }
   return 2.0 * distance;
 }

@@ -203,6 +203,21 @@ TEST(SpectralMeasuresMpi, LostDirectionsDoNotDependOnTheRanks) {
   expect_same_as_alone(lost_directions, task);
 }
 
+// Ranks without columns of their own take part in the density and the count.
+TEST(SpectralMeasuresMpi, DensityOfFewerColumnsThanRanks) {
+  TaskParameters task = mixture_task();
+  task.mixture->dimension = 2;
+  task.mixture->classes = 2;
+  task.mixture->centroids = CentroidKind::opposite;
+  task.options["largest"] = 1.0;
+  task.options["density_probes"] = 2.0;
+  task.options["count_below"] = 0.5;
+  for (const char* partition : {"component", "dimension"}) {
+    task.words["partition"] = partition;
+    expect_same_as_alone(spectrum, task);
+  }
+}
+
 // More ranks than columns or coordinates for some.
 TEST(SpectralMeasuresMpi, FactorVariancesDoNotDependOnTheRanks) {
   const Communicator world = Communicator::world();
