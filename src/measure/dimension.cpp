@@ -246,8 +246,6 @@ Cost DimensionMeasure::cost(const TaskParameters& task, const TaskRequest& reque
   const auto columns = static_cast<double>(task.nonzero_columns());
   for (const std::int64_t count : score_counts(task, request)) {
     const auto rows = static_cast<double>(count > 0 ? count : task.mixture ? task.mixture->classes : 0);
-    const double smaller = std::min(rows, columns);
-    cost.flops += probes * times * (2.0 * smaller * rows * columns + 10.0 * smaller * smaller * smaller);
     if (!has_score_matrix(task)) continue;
     const auto scores = static_cast<double>(matrix_rows(task)) * (rows_of(task) == ScoreRows::antithetic ? 2.0 : 1.0);
     cost.flops += probes * times *
@@ -259,7 +257,7 @@ Cost DimensionMeasure::cost(const TaskParameters& task, const TaskRequest& reque
     cost.divided_bytes += 8.0 * static_cast<double>(matrix_rows(task)) * dimension;
     cost.rank_bytes += 24.0 * dimension * dimension;
   }
-  cost.rank_bytes += 64.0 * 1048576.0;
+  cost += eigenpairs_cost(task, request, probes, times, 4 * first_eigenvalues);
   return cost;
 }
 

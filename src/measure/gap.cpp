@@ -438,15 +438,8 @@ Cost GapMeasure::cost(const TaskParameters& task, const TaskRequest& request) co
   const bool exact = score_kind(task) == ScoreKind::exact;
   Cost cost = score_cost(task, request, probes, times);
   if (exact) return cost;
-  const auto columns = static_cast<double>(task.nonzero_columns());
-  for (const std::int64_t count : request.counts) {
-    const double smaller = std::min(static_cast<double>(count), columns);
-    cost.flops +=
-        probes * times * (2.0 * smaller * static_cast<double>(count) * columns + 10.0 * smaller * smaller * smaller);
-  }
-  const auto wanted = static_cast<double>(band_columns(bands_of(task)) + 1);
-  cost.divided_bytes += 8.0 * columns * 6.0 * wanted;
-  cost.rank_bytes += 64.0 * 1048576.0 + 8.0 * (6.0 + 2.0 * static_cast<double>(bands_of(task).size())) * probes * times;
+  cost += eigenpairs_cost(task, request, probes, times, band_columns(bands_of(task)) + 1);
+  cost.rank_bytes += 8.0 * (6.0 + 2.0 * static_cast<double>(bands_of(task).size())) * probes * times;
   return cost;
 }
 

@@ -49,6 +49,15 @@ MeasureOption word_option(std::string name, std::string meaning, std::vector<std
   return {.name = std::move(name), .integer = false, .meaning = std::move(meaning), .words = std::move(words)};
 }
 
+Cost& Cost::operator+=(const Cost& other) {
+  flops += other.flops;
+  exponentials += other.exponentials;
+  normals += other.normals;
+  divided_bytes += other.divided_bytes;
+  rank_bytes += other.rank_bytes;
+  return *this;
+}
+
 std::vector<std::int64_t> counting_up(std::int64_t count) {
   std::vector<std::int64_t> numbers(static_cast<std::size_t>(count));
   std::iota(numbers.begin(), numbers.end(), std::int64_t{0});

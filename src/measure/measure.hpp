@@ -112,6 +112,9 @@ struct Cost {
   double normals = 0.0;        ///< random numbers
   double divided_bytes = 0.0;  ///< memory that is split over the ranks of a group
   double rank_bytes = 0.0;     ///< memory that every rank needs
+
+  /// Of both, one after the other, with everything kept.
+  Cost& operator+=(const Cost& other);
 };
 
 /// One key of a measure's table in the sweep file.

@@ -401,4 +401,39 @@ Cost score_cost(const TaskParameters& task, const TaskRequest& request, double p
   return cost;
 }
 
+Cost eigenpairs_cost(const TaskParameters& task, const TaskRequest& request, double probes, double times,
+                     std::int64_t wanted, SpectrumMethod method) {
+  Cost cost;
+  if (score_kind(task) == ScoreKind::exact && !task.mixture) return cost;
+  const std::int64_t size = task.nonzero_columns();
+  const auto columns = static_cast<double>(size);
+  const auto pairs = static_cast<double>(std::min(wanted, size));
+  for (const std::int64_t count : score_counts(task, request)) {
+    SymmetricOperator op;
+    op.size = size;
+    op.factor = RowFactor{.shift = 0.0, .rows = count > 0 ? count : task.mixture->classes, .read = {}};
+    const auto rows = static_cast<double>(op.factor->rows);
+    op.work = 2.0 * rows * columns;
+    double flops = 0.0;
+    switch (method == SpectrumMethod::automatic ? choose_method(op, wanted).method : method) {
+      case SpectrumMethod::gram:
+        flops = (rows + 4.0 * pairs) * rows * columns + 4.0 * rows * rows * rows;
+        cost.rank_bytes = std::max(cost.rank_bytes, 24.0 * rows * rows + 67108864.0);
+        break;
+      case SpectrumMethod::dense:
+        flops = 4.0 * rows * columns * columns + 4.0 * columns * columns * columns;
+        cost.rank_bytes = std::max(cost.rank_bytes, 24.0 * columns * columns);
+        break;
+      default:
+        // Bases of the solver and of the verification run, what is deflated, the result.
+        flops = (60.0 + 6.0 * pairs) * (4.0 * rows * columns + 4.0 * pairs * columns);
+        cost.divided_bytes = std::max(cost.divided_bytes, 8.0 * columns * 3.0 * std::max(2.5 * pairs, pairs + 20.0));
+    }
+    cost.flops += probes * times * flops;
+  }
+  cost.divided_bytes += 8.0 * columns * 2.0 * pairs;      // eigenvectors, and their products for the residuals
+  cost.rank_bytes += 67108864.0 + 16.0 * columns * 32.0;  // tiles, and blocks of whole vectors
+  return cost;
+}
+
 }  // namespace diffphase

@@ -80,4 +80,9 @@ void visit_scores(const TaskGroup& group, const TaskParameters& task, const Task
 /// What making the task's scores takes: drawing and storing the data, and for each probe and time the responsibilities.
 [[nodiscard]] Cost score_cost(const TaskParameters& task, const TaskRequest& request, double probes, double times);
 
+/// What largest_eigenpairs of `wanted` eigenvalues takes on top at each probe and time: work and memory of the method,
+/// or of the one that `automatic` would take with all rows. Nothing where spectra are known in closed form.
+[[nodiscard]] Cost eigenpairs_cost(const TaskParameters& task, const TaskRequest& request, double probes, double times,
+                                   std::int64_t wanted, SpectrumMethod method = SpectrumMethod::automatic);
+
 }  // namespace diffphase

@@ -414,24 +414,18 @@ Cost SpectrumMeasure::cost(const TaskParameters& task, const TaskRequest& reques
   const auto probes = static_cast<double>(integer(task, "probes"));
   const auto times = static_cast<double>(spectrum_times(task).size());
   Cost cost = score_cost(task, request, probes, times);
-  const auto largest = static_cast<double>(wanted(task));
+  cost += eigenpairs_cost(task, request, probes, times, wanted(task), method_of(task));
   const auto columns = static_cast<double>(task.nonzero_columns());
-  const double block = 32.0;
+  const double density = has_density(task) ? task.options.at("density_probes") * task.options.at("density_steps") : 0.0;
+  const double products = density + task.options.at("hutchinson_probes");
   for (const std::int64_t count : score_counts(task, request)) {
     if (score_kind(task) == ScoreKind::exact && !task.mixture) break;
     const auto rows = static_cast<double>(count > 0 ? count : task.mixture->classes);
-    const double smaller = std::min(rows, columns);
-    const double krylov = (60.0 + 6.0 * largest) * (4.0 * rows * columns + 4.0 * largest * columns);
-    const double direct = 2.0 * smaller * rows * columns + 10.0 * smaller * smaller * smaller;
-    double products = 0.0;
-    if (has_density(task)) products += task.options.at("density_probes") * task.options.at("density_steps");
-    products += task.options.at("hutchinson_probes");
-    cost.flops += probes * times * (std::min(krylov, direct) + products * 4.0 * rows * columns);
+    cost.flops += probes * times * products * 4.0 * rows * columns;
   }
-  // The Krylov basis (SLEPc's, what is deflated, the result) and blocks of whole vectors.
-  const double basis = 3.0 * std::max(2.0 * largest, largest + 15.0);
-  cost.divided_bytes += 8.0 * columns * basis;
-  cost.rank_bytes += 64.0 * 1048576.0 + 16.0 * block * columns;
+  if (has_density(task) || has_count(task)) {
+    cost.divided_bytes += static_cast<double>(density_bytes(task.nonzero_columns(), density_settings(task)));
+  }
   return cost;
 }
 
