@@ -55,31 +55,22 @@ Partition partition_of(const TaskParameters& task) {
   return task.words.at("partition") == "dimension" ? Partition::dimension : Partition::component;
 }
 
-VariableSpec per_sample(std::string name, std::string units, std::string long_name, std::string source,
-                        std::vector<std::string> dims) {
-  return {.name = std::move(name),
-          .units = std::move(units),
-          .long_name = std::move(long_name),
-          .source = std::move(source),
-          .per_sample = true,
-          .dims = std::move(dims)};
-}
-
 const VariableSpec participation_spec =
-    per_sample("participation", "1", "participation ratio, probability that two clones end on one training point",
-               "Biroli et al. 2024, section 2.3; identity E sum w^2", {"time"});
-const VariableSpec entropy_spec = per_sample("weight_entropy", "1", "excess entropy over log n",
-                                             "Biroli et al. 2024, excess entropy density over alpha", {"time"});
-const VariableSpec parent_spec = per_sample("parent_weight", "1", "weight of the probe's own training point",
-                                            "equals participation in expectation (Bayes identity)", {"time"});
-const VariableSpec largest_spec = per_sample("largest_weight", "1", "largest weight of a training point", "", {"time"});
-const VariableSpec time_spec =
-    per_sample("collapse_time", "time", "collapse time, participation = 1/2", "Biroli et al. 2024, section 2.3", {});
+    per_sample_spec("participation", "1", "participation ratio, probability that two clones end on one training point",
+                    "Biroli et al. 2024, section 2.3; identity E sum w^2", {"time"});
+const VariableSpec entropy_spec = per_sample_spec("weight_entropy", "1", "excess entropy over log n",
+                                                  "Biroli et al. 2024, excess entropy density over alpha", {"time"});
+const VariableSpec parent_spec = per_sample_spec("parent_weight", "1", "weight of the probe's own training point",
+                                                 "equals participation in expectation (Bayes identity)", {"time"});
+const VariableSpec largest_spec =
+    per_sample_spec("largest_weight", "1", "largest weight of a training point", "", {"time"});
+const VariableSpec time_spec = per_sample_spec("collapse_time", "time", "collapse time, participation = 1/2",
+                                               "Biroli et al. 2024, section 2.3", {});
 
-const VariableSpec shift_spec = per_sample(
+const VariableSpec shift_spec = per_sample_spec(
     "collapse_time_shift", "time", "finite-size shift of the crossing of 1/2 from collapse_time_theory", "", {});
 const VariableSpec window_spec =
-    per_sample("collapse_window", "1", "width of the collapse on the logarithm of b^2/a^2", "", {});
+    per_sample_spec("collapse_window", "1", "width of the collapse on the logarithm of b^2/a^2", "", {});
 
 // Variances of the data in all directions that have one; orthonormal factors.
 std::vector<VarianceBlock> variances_of(const ManifoldParameters& manifold) {

@@ -270,38 +270,28 @@ void append_loss_times(VariableCollector& collector, const TaskParameters& task,
   }
 }
 
-VariableSpec per_sample(std::string name, std::string units, std::string long_name, std::string source,
-                        std::vector<std::string> dims) {
-  return {.name = std::move(name),
-          .units = std::move(units),
-          .long_name = std::move(long_name),
-          .source = std::move(source),
-          .per_sample = true,
-          .dims = std::move(dims)};
-}
-
 const std::vector<std::string> kind_and_block{"probe_kind", "block"};
 
 VariableSpec fraction_spec() {
-  return per_sample("retained_fraction", "1",
-                    "E[Cov_kk] over s_k tau/(s_k + tau) of a variance block; displaced: along this block",
-                    "Achilli et al. 2024 (arXiv:2410.08727), empirical score", {"time", "probe_kind", "block"});
+  return per_sample_spec("retained_fraction", "1",
+                         "E[Cov_kk] over s_k tau/(s_k + tau) of a variance block; displaced: along this block",
+                         "Achilli et al. 2024 (arXiv:2410.08727), empirical score", {"time", "probe_kind", "block"});
 }
 VariableSpec loss_spec() {
-  return per_sample("loss_time", "time", "largest time at which the retained fraction crosses 1/2",
-                    "Achilli et al. 2024 (arXiv:2410.08727), empirical score", kind_and_block);
+  return per_sample_spec("loss_time", "time", "largest time at which the retained fraction crosses 1/2",
+                         "Achilli et al. 2024 (arXiv:2410.08727), empirical score", kind_and_block);
 }
 VariableSpec shift_spec() {
-  return per_sample("loss_time_shift", "time",
-                    "finite-size shift of the crossing of 1/2 from loss_time_theory; planted probes", "",
-                    kind_and_block);
+  return per_sample_spec("loss_time_shift", "time",
+                         "finite-size shift of the crossing of 1/2 from loss_time_theory; planted probes", "",
+                         kind_and_block);
 }
 VariableSpec open_spec() {
-  return per_sample("open_directions", "1", "directions of blocks whose mean eigenvalue of N is below 1/2", "",
-                    {"time", "probe_kind"});
+  return per_sample_spec("open_directions", "1", "directions of blocks whose mean eigenvalue of N is below 1/2", "",
+                         {"time", "probe_kind"});
 }
 VariableSpec condensation_spec(const char* name, const char* meaning, const char* prediction) {
-  VariableSpec spec = per_sample(name, "time", meaning, Achilli2024::source(prediction), kind_and_block);
+  VariableSpec spec = per_sample_spec(name, "time", meaning, Achilli2024::source(prediction), kind_and_block);
   spec.prediction = true;
   return spec;
 }
@@ -396,9 +386,9 @@ std::vector<VariableSpec> LostDirectionsMeasure::variables(const TaskParameters&
   VariableSpec expected = prediction_spec(fraction_spec(), Achilli2024::source("finite_retained_fraction"));
   expected.tolerance = accuracy_of_fractions;
   add(curve_specs(fraction_spec()));
-  specs.push_back(per_sample("retained_fraction_effective_sets", "1",
-                             "(sum R)^2/sum R^2 over training sets: on how many the mean rests", "",
-                             {"time", "probe_kind", "block"}));
+  specs.push_back(per_sample_spec("retained_fraction_effective_sets", "1",
+                                  "(sum R)^2/sum R^2 over training sets: on how many the mean rests", "",
+                                  {"time", "probe_kind", "block"}));
   specs.push_back(open_spec());
   add(critical_time_specs(loss_spec()));
   add({expected, prediction_spec(fraction_spec(), Achilli2024::source("retained_fraction"), "_theory_asymptotic"),

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 namespace diffphase {
 
@@ -68,6 +69,16 @@ VariableSpec status_spec(const VariableSpec& time) {
 }
 
 }  // namespace
+
+VariableSpec per_sample_spec(std::string name, std::string units, std::string long_name, std::string source,
+                             std::vector<std::string> dims) {
+  return {.name = std::move(name),
+          .units = std::move(units),
+          .long_name = std::move(long_name),
+          .source = std::move(source),
+          .per_sample = true,
+          .dims = std::move(dims)};
+}
 
 std::vector<VariableSpec> critical_time_specs(const VariableSpec& time) {
   VariableSpec error = time;

@@ -49,6 +49,9 @@ class VariableCollector {
   MeasureResult result_;
 };
 
+/// A measured variable that depends on the sample count.
+[[nodiscard]] VariableSpec per_sample_spec(std::string name, std::string units, std::string long_name,
+                                           std::string source, std::vector<std::string> dims);
 /// The three variables that append_time fills.
 [[nodiscard]] std::vector<VariableSpec> critical_time_specs(const VariableSpec& time);
 /// The two variables that append_root fills.

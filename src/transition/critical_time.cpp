@@ -157,16 +157,6 @@ double coarse_grid_shift(double time, std::span<const double> times, std::span<c
   return shift;
 }
 
-/// sqrt((n - 1)/n sum (theta_i - mean)^2).
-double jackknife_error(const std::vector<double>& estimates) {
-  const double n = static_cast<double>(estimates.size());
-  double mean = 0.0;
-  for (const double e : estimates) mean += e / n;
-  double squares = 0.0;
-  for (const double e : estimates) squares += (e - mean) * (e - mean);
-  return std::sqrt((n - 1.0) / n * squares);
-}
-
 }  // namespace
 
 std::string root_status_meanings() { return "found before_grid after_grid not_monotone failed"; }
@@ -184,6 +174,15 @@ MeasuredCurve average_curve(std::span<const double> values, std::int64_t units, 
   }
   for (double& s : curve.standard_error) s = units > 1 ? std::sqrt(s / ((n - 1.0) * n)) : nan;
   return curve;
+}
+
+double jackknife_error(std::span<const double> leave_one_out) {
+  const auto n = static_cast<double>(leave_one_out.size());
+  double mean = 0.0;
+  for (const double estimate : leave_one_out) mean += estimate / n;
+  double squares = 0.0;
+  for (const double estimate : leave_one_out) squares += (estimate - mean) * (estimate - mean);
+  return std::sqrt((n - 1.0) / n * squares);
 }
 
 CriticalTime find_crossing(std::span<const double> times, std::span<const double> curve, double level,

@@ -35,6 +35,10 @@ struct MeasuredCurve {
 /// One unit: standard errors are NaN.
 [[nodiscard]] MeasuredCurve average_curve(std::span<const double> values, std::int64_t units, std::int64_t times);
 
+/// The jackknife's standard error from the n >= 2 estimates theta_i that leave out one unit each: sqrt((n - 1)/n sum
+/// (theta_i - mean)^2).
+[[nodiscard]] double jackknife_error(std::span<const double> leave_one_out);
+
 /// The time at which `curve` crosses `level`, by monotone piecewise-cubic interpolation in log(b^2/a^2)
 /// through the grid values; exact at grid points. status: found where the interpolant crosses exactly once;
 /// before_grid or after_grid where the crossing lies below the first or above the last grid time (told from

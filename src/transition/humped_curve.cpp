@@ -62,15 +62,6 @@ std::optional<Vertex> highest(std::span<const double> nodes, std::span<const dou
   return vertex({nodes[top - step], nodes[top], nodes[top + step]}, {curve[top - step], curve[top], curve[top + step]});
 }
 
-double jackknife_error(std::span<const double> estimates) {
-  const auto n = static_cast<double>(estimates.size());
-  double mean = 0.0;
-  for (const double estimate : estimates) mean += estimate / n;
-  double squares = 0.0;
-  for (const double estimate : estimates) squares += (estimate - mean) * (estimate - mean);
-  return std::sqrt((n - 1.0) / n * squares);
-}
-
 // Errors of place and height from the curves that leave out one unit each.
 void add_errors(CurveMaximum& maximum, std::span<const double> nodes, std::span<const double> values,
                 std::int64_t units, const MeasuredCurve& curve, const NoisingProcess& process) {

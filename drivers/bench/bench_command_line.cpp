@@ -1,0 +1,62 @@
+#include "bench_command_line.hpp"
+
+#include <CLI/CLI.hpp>
+#include <map>
+
+namespace diffphase::bench {
+
+namespace {
+
+void add_case(CLI::App& command, CaseOptions& data) {
+  static const std::map<std::string, Partition> partitions{{"component", Partition::component},
+                                                           {"dimension", Partition::dimension}};
+  command.add_option("--data", data.data, "what the rows are")->check(CLI::IsMember(data_names()));
+  command.add_option("--rows", data.rows, "training points or classes")->check(CLI::Range(1, 1 << 30));
+  command.add_option("--columns", data.columns, "dimensions")->check(CLI::Range(1, 1 << 30));
+  command.add_option("--spread", data.spread, "share of the rows that must carry weight");
+  command.add_flag("--single", data.single, "store the rows as floats");
+  command.add_option("--partition", data.partition, "how the slab is split over the ranks")
+      ->transform(CLI::CheckedTransformer(partitions));
+}
+
+void add_operator(CLI::App& app, BenchOptions& options) {
+  CLI::App* command = app.add_subcommand("operator", "one product with a vector and with a block of them");
+  add_case(*command, options.data);
+  command->add_option("--vectors", options.products.vectors, "vectors of a block");
+  command->add_option("--runs", options.products.runs, "of which the fastest counts");
+}
+
+void add_spectrum(CLI::App& app, BenchOptions& options) {
+  static const std::map<std::string, SpectrumMethod> methods{{"automatic", SpectrumMethod::automatic},
+                                                             {"krylov", SpectrumMethod::krylov},
+                                                             {"block-krylov", SpectrumMethod::block_krylov},
+                                                             {"gram", SpectrumMethod::gram},
+                                                             {"dense", SpectrumMethod::dense}};
+  CLI::App* command = app.add_subcommand("spectrum", "the largest eigenpairs");
+  add_case(*command, options.data);
+  command->add_option("--count", options.spectrum.count, "eigenpairs");
+  command->add_option("--tolerance", options.spectrum.tolerance, "of the residuals, relative");
+  command->add_option("--method", options.spectrum.method, "how")->transform(CLI::CheckedTransformer(methods));
+  command->add_flag("!--no-verify", options.spectrum.verify, "without the search for missed copies");
+  command->add_option("--save", options.save, "folder for the rows and their weights");
+  command->add_option("--runs", options.runs, "of which the fastest counts");
+}
+
+}  // namespace
+
+std::variant<BenchOptions, int> parse_bench_command_line(int argc, char** argv) {
+  BenchOptions options;
+  CLI::App app{"How fast score Jacobians are applied and their spectra found."};
+  app.require_subcommand(1);
+  add_operator(app, options);
+  add_spectrum(app, options);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : 2;
+  }
+  options.spectra = app.got_subcommand("spectrum");
+  return options;
+}
+
+}  // namespace diffphase::bench

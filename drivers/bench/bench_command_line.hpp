@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+#include <variant>
+
+#include "bench_case.hpp"
+#include "operator_bench.hpp"
+#include "spectrum_bench.hpp"
+
+namespace diffphase::bench {
+
+/// What a command line asks for.
+struct BenchOptions {
+  CaseOptions data;
+  OperatorOptions products;
+  SpectrumOptions spectrum{.count = 32};
+  std::string save;      ///< folder for the rows and their weights; empty: none
+  int runs = 1;          ///< of a spectrum
+  bool spectra = false;  ///< the largest eigenpairs, else products
+};
+
+/// The options, or the exit code of a program that has nothing to do: 0 after --help, 2 after a message on standard
+/// error. Local.
+[[nodiscard]] std::variant<BenchOptions, int> parse_bench_command_line(int argc, char** argv);
+
+}  // namespace diffphase::bench
