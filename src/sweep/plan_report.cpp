@@ -7,7 +7,6 @@
 #include <functional>
 #include <limits>
 #include <map>
-#include <set>
 #include <stdexcept>
 #include <utility>
 
@@ -231,49 +230,124 @@ std::string stacked(const std::string& name) {
   return out;
 }
 
-// The predictions that are one number for each point.
-struct Predictions {
-  std::vector<VariableSpec> specs;
-  std::map<std::string, std::vector<double>> values;  // of one cell
-
-  [[nodiscard]] double at(const VariableSpec& spec, const std::vector<std::int64_t>& counts,
-                          std::int64_t samples) const {
-    const auto found = values.find(spec.name);
-    std::size_t place = 0;
-    if (spec.per_sample) {
-      place = static_cast<std::size_t>(std::find(counts.begin(), counts.end(), samples) - counts.begin());
-    }
-    if (found == values.end() || place >= found->second.size()) return std::numeric_limits<double>::quiet_NaN();
-    return found->second[place];
-  }
+// A prediction that is one number for each point, or for each place on dimensions of the measure's own (a block, a kind
+// of probe), in the order of the results.
+struct PredictedNumber {
+  VariableSpec spec;
+  std::vector<std::string> labels;  ///< one for each place, row-major; one empty one without dims
 };
 
-std::vector<VariableSpec> scalar_predictions(const Sweep& sweep) {
-  std::vector<VariableSpec> specs;
-  std::set<std::string> names;
-  for (const MeasureRequest& request : sweep.file.measures) {
-    TaskParameters parameters = sweep.cells.front().parameters;
-    parameters.options = request.options;
-    parameters.words = request.words;
-    for (const VariableSpec& spec : request.measure->variables(parameters)) {
-      if (spec.prediction && spec.dims.empty() && names.insert(spec.name).second) specs.push_back(spec);
-    }
-  }
-  return specs;
+TaskParameters parameters_of(const Sweep& sweep, std::size_t cell, const MeasureRequest& request) {
+  TaskParameters parameters = sweep.cells[cell].parameters;
+  parameters.options = request.options;
+  parameters.words = request.words;
+  parameters.lists = request.lists;
+  return parameters;
 }
 
-Predictions predictions_of(const Sweep& sweep, std::size_t cell, const std::vector<VariableSpec>& specs) {
-  Predictions predictions{specs, {}};
-  for (const MeasureRequest& request : sweep.file.measures) {
-    TaskParameters parameters = sweep.cells[cell].parameters;
-    parameters.options = request.options;
-    parameters.words = request.words;
-    parameters.times.resize(1);  // curves are not shown
-    for (VariableValues& variable : request.measure->predict(parameters)) {
-      predictions.values[variable.name] = std::move(variable.values);
+std::vector<std::string> coordinate_texts(const DimensionSpec& dimension) {
+  std::vector<std::string> texts;
+  std::visit(
+      [&](const auto& values) {
+        for (const auto& value : values) texts.push_back(fmt::format("{}", value));
+      },
+      dimension.coordinate);
+  return texts;
+}
+
+// Curves and spectra are not shown: of the measure's own dimensions those without a unit of time whose lengths are few.
+std::vector<PredictedNumber> predicted_numbers(const Measure& measure, const TaskParameters& parameters) {
+  constexpr std::size_t most_places = 24;
+  const std::vector<DimensionSpec> dimensions = measure.dimensions(parameters);
+  std::vector<PredictedNumber> numbers;
+  for (const VariableSpec& spec : measure.variables(parameters)) {
+    if (!spec.prediction) continue;
+    PredictedNumber number{.spec = spec, .labels = {""}};
+    for (const std::string& dim : spec.dims) {
+      const auto found = std::ranges::find(dimensions, dim, &DimensionSpec::name);
+      if (found == dimensions.end() || found->units == "time") {
+        number.labels.clear();
+        break;
+      }
+      std::vector<std::string> longer;
+      for (const std::string& begin : number.labels) {
+        for (const std::string& text : coordinate_texts(*found)) {
+          longer.push_back(begin.empty() ? text : begin + ',' + text);
+        }
+      }
+      number.labels = std::move(longer);
+    }
+    if (!number.labels.empty() && number.labels.size() <= most_places) numbers.push_back(std::move(number));
+  }
+  return numbers;
+}
+
+// A column of the tables: a variable, and a place on the measure's dimensions.
+struct PredictionColumn {
+  std::string name;
+  std::string label;
+
+  friend auto operator<=>(const PredictionColumn&, const PredictionColumn&) = default;
+};
+
+// Of all cells: a column that only some have is there.
+std::vector<PredictionColumn> prediction_columns(const Sweep& sweep) {
+  std::vector<std::string> names;
+  std::map<std::string, std::vector<std::string>> labels;
+  for (std::size_t cell = 0; cell < sweep.cells.size(); ++cell) {
+    for (const MeasureRequest& request : sweep.file.measures) {
+      for (const PredictedNumber& number : predicted_numbers(*request.measure, parameters_of(sweep, cell, request))) {
+        if (std::ranges::find(names, number.spec.name) == names.end()) names.push_back(number.spec.name);
+        std::vector<std::string>& known = labels[number.spec.name];
+        if (number.labels.size() > known.size()) known = number.labels;
+      }
     }
   }
-  return predictions;
+  std::vector<PredictionColumn> columns;
+  for (const std::string& name : names) {
+    for (const std::string& label : labels[name]) columns.push_back({name, label});
+  }
+  return columns;
+}
+
+// The numbers of one cell: for each of its sample counts, by column; one entry where nothing depends on the count.
+class CellPredictions {
+ public:
+  CellPredictions(const Sweep& sweep, std::size_t cell) : counts_(sweep.cells[cell].parameters.samples) {
+    for (const MeasureRequest& request : sweep.file.measures) {
+      TaskParameters parameters = parameters_of(sweep, cell, request);
+      const std::vector<PredictedNumber> numbers = predicted_numbers(*request.measure, parameters);
+      if (numbers.empty()) continue;
+      parameters.times.resize(1);  // curves are not shown
+      for (const VariableValues& variable : request.measure->predict(parameters)) {
+        const auto number =
+            std::ranges::find_if(numbers, [&](const PredictedNumber& n) { return n.spec.name == variable.name; });
+        if (number != numbers.end()) keep(*number, variable.values);
+      }
+    }
+  }
+
+  [[nodiscard]] double at(const PredictionColumn& column, std::int64_t samples) const {
+    const auto found = values_.find(column);
+    if (found == values_.end()) return std::numeric_limits<double>::quiet_NaN();
+    const std::vector<double>& of_counts = found->second;
+    const auto place = std::ranges::find(counts_, samples) - counts_.begin();
+    return of_counts.size() == 1 ? of_counts.front() : of_counts.at(static_cast<std::size_t>(place));
+  }
+
+ private:
+  void keep(const PredictedNumber& number, const std::vector<double>& values) {
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      values_[{number.spec.name, number.labels[i % number.labels.size()]}].push_back(values[i]);
+    }
+  }
+
+  std::vector<std::int64_t> counts_;
+  std::map<PredictionColumn, std::vector<double>> values_;
+};
+
+std::string heading(const PredictionColumn& column) {
+  return stacked(column.name) + (column.label.empty() ? "" : '\n' + column.label);
 }
 
 std::string number_text(double value) { return std::isnan(value) ? "-" : fmt::format("{:.5g}", value); }
@@ -360,8 +434,8 @@ std::string plan_text(const Sweep& sweep, int ranks, const MachineRates& rates) 
 }
 
 std::string theory_text(const Sweep& sweep) {
-  const std::vector<VariableSpec> specs = sweep.cells.empty() ? std::vector<VariableSpec>{} : scalar_predictions(sweep);
-  if (specs.empty()) return "No predictions are known for the measures of this sweep.\n";
+  const std::vector<PredictionColumn> columns = prediction_columns(sweep);
+  if (columns.empty()) return "No predictions are known for the measures of this sweep.\n";
 
   struct Row {
     std::vector<std::string> cells;
@@ -369,19 +443,18 @@ std::string theory_text(const Sweep& sweep) {
     std::string line;
   };
   std::vector<Row> rows;
-  std::map<std::size_t, Predictions> known;
+  std::map<std::size_t, CellPredictions> known;
   for_shown_points(
       sweep,
       [&](std::size_t p) {
         const GridPoint& point = sweep.points[p];
         auto found = known.find(point.cell);
-        if (found == known.end()) found = known.emplace(point.cell, predictions_of(sweep, point.cell, specs)).first;
+        if (found == known.end()) found = known.try_emplace(point.cell, sweep, point.cell).first;
         Row row;
         row.cells = axis_cells(sweep, point);
         row.cells.insert(row.cells.begin(), std::to_string(p));
-        const auto& counts = sweep.cells[point.cell].parameters.samples;
-        for (const VariableSpec& spec : specs) {
-          row.numbers.push_back(number_text(found->second.at(spec, counts, point.samples)));
+        for (const PredictionColumn& column : columns) {
+          row.numbers.push_back(number_text(found->second.at(column, point.samples)));
         }
         rows.push_back(std::move(row));
       },
@@ -404,10 +477,10 @@ std::string theory_text(const Sweep& sweep) {
   constexpr std::size_t column_width = TextTable::gap + stacked_width;
   const std::size_t together =
       left + column_width < TextTable::max_width ? (TextTable::max_width - left) / column_width : 2;
-  for (std::size_t first = 0; first < specs.size(); first += together) {
-    const std::size_t end = std::min(first + together, specs.size());
+  for (std::size_t first = 0; first < columns.size(); first += together) {
+    const std::size_t end = std::min(first + together, columns.size());
     std::vector<std::string> headings = point_headings;
-    for (std::size_t s = first; s < end; ++s) headings.push_back(stacked(specs[s].name));
+    for (std::size_t s = first; s < end; ++s) headings.push_back(heading(columns[s]));
     TextTable table(headings);
     for (const Row& row : rows) {
       if (!row.line.empty()) {

@@ -253,6 +253,28 @@ TEST(TheoryText, ShowsTheNumbersOfTheMeasureAndADashForNone) {
   EXPECT_THAT(text, Not(HasSubstr("nan")));
 }
 
+// Numbers for each gap, and those that only the second cell has.
+TEST(TheoryText, HasThePlacesOnAMeasuresDimensionsAndThePredictionsOfAllCells) {
+  const std::string text = theory_text(real_sweep(R"(
+name = "gaps"
+[process]
+kind = "variance-exploding"
+time = [0.1, 1.0]
+[ensemble]
+kind = "linear-manifold"
+dimension = 200
+blocks = [{ size = 20, sigma = 1.0 }, { size = 20, sigma = 0.1 }, { size = 20, sigma = 0.01 }]
+factor = ["orthonormal", "gaussian"]
+[measure]
+gap = {}
+)"));
+  expect_narrow(text);
+  // Openings of gaps between variances a and b at the threshold 0.1: the larger root of t^2 - (9 a - 11 b) t + a b.
+  EXPECT_THAT(text, HasSubstr(fmt::format("{:.5g}", 0.5 * (8.89 + std::sqrt(8.89 * 8.89 - 0.04)))));
+  EXPECT_THAT(text, HasSubstr(fmt::format("{:.5g}", 0.005 * (8.89 + std::sqrt(8.89 * 8.89 - 0.04)))));
+  EXPECT_THAT(text, HasSubstr("asymptotic"));
+}
+
 TEST(TheoryText, SaysWhenNothingIsPredicted) {
   EXPECT_THAT(theory_text(sweep_of(example())), HasSubstr("No predictions"));
 }
