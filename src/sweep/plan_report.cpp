@@ -272,7 +272,7 @@ std::vector<PredictedNumber> predicted_numbers(const Measure& measure, const Tas
       std::vector<std::string> longer;
       for (const std::string& begin : number.labels) {
         for (const std::string& text : coordinate_texts(*found)) {
-          longer.push_back(begin.empty() ? text : begin + ',' + text);
+          longer.push_back(begin.empty() ? text : fmt::format("{},{}", begin, text));
         }
       }
       number.labels = std::move(longer);
@@ -287,7 +287,8 @@ struct PredictionColumn {
   std::string name;
   std::string label;
 
-  friend auto operator<=>(const PredictionColumn&, const PredictionColumn&) = default;
+  friend auto operator<=>(const PredictionColumn&,
+                          const PredictionColumn&) = default;  // NOLINT(modernize-use-nullptr): its false alarm
 };
 
 // Of all cells: a column that only some have is there.

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import matplotlib.image
 import numpy as np
+from matplotlib import pyplot as plt
 
 from synthetic_results import ROOT, Sweep, write_results
 
+from analysis.figures import FIGURES as DRAW
 from analysis.page import write_report
 from analysis.results import open_results
 
@@ -29,9 +31,13 @@ class Report(unittest.TestCase):
         self.enterContext(warnings.catch_warnings())
         warnings.simplefilter("error", UserWarning)  # matplotlib's, such as a layout that did not work out
 
-    def report(self, sweep: Sweep) -> Path:
+    def written(self, sweep: Sweep) -> Path:
         folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
         write_results(folder, sweep)
+        return folder
+
+    def report(self, sweep: Sweep) -> Path:
+        folder = self.written(sweep)
         self.message = write_report(open_results(folder))
         return folder / "figures"
 
@@ -42,13 +48,23 @@ class Report(unittest.TestCase):
         self.assertEqual(set(re.findall(r'<img src="([^"/]+)\.png"', page)), names)
         for name in names:
             self.assertIn(f'href="{name}.pdf"', page)
-            self.check_picture(figures / f"{name}.png")
+            self.check_pixels(matplotlib.image.imread(figures / f"{name}.png")[..., :3], name)
             self.assertTrue((figures / f"{name}.pdf").read_bytes().startswith(b"%PDF"))
         return page
 
-    def check_picture(self, file: Path) -> None:
+    def check_drawn(self, sweep: Sweep, names: set[str]) -> None:
+        """The same pictures, not saved, which takes most of the time."""
+        results = open_results(self.written(sweep))
+        drawings = {name: draw(results) for name, draw in DRAW.items()}
+        self.assertEqual({name for name, drawing in drawings.items() if drawing}, names)
+        for name in names:
+            figure = drawings[name].figure
+            figure.canvas.draw()
+            self.check_pixels(np.asarray(figure.canvas.buffer_rgba())[..., :3] / 255, name)
+            plt.close(figure)
+
+    def check_pixels(self, pixels: np.ndarray, file: Path | str) -> None:
         """Drawn on: several colours, ink on more than the frame, nothing cut at the rim."""
-        pixels = matplotlib.image.imread(file)[..., :3]
         self.assertGreater(min(pixels.shape[:2]), 300, file)
         self.assertGreater(float(np.mean(pixels.min(axis=2) < 0.9)), 0.01, file)
         self.assertGreater(len(np.unique((pixels[::2, ::2] * 8).astype(int).reshape(-1, 3), axis=0)), 8, file)
@@ -75,24 +91,24 @@ class Report(unittest.TestCase):
         self.assertIn("no figure class_agreement", page)
 
     def test_one_point_one_realization(self):
-        self.check(self.report(Sweep(realizations=1)), FIGURES)
+        self.check_drawn(Sweep(realizations=1), FIGURES)
 
     def test_only_speciation(self):
         names = ("participation", "weight_entropy", "collapse_time")
         gone = tuple(n + s for n in names for s in ("", "_stderr", "_theory", "_status", "_shift"))
-        self.check(self.report(Sweep(axes={"classes": [2, 4]}, omit=gone)), FIGURES - {"collapse"})
+        self.check_drawn(Sweep(axes={"classes": [2, 4]}, omit=gone), FIGURES - {"collapse"})
 
     def test_points_words_and_zip(self):
         points = [{"dimension": 64, "classes": 2, "samples": 200}, {"dimension": 256, "classes": 8, "samples": 2000}]
-        self.check(self.report(Sweep(axes={"point": points})), FIGURES)
+        self.check_drawn(Sweep(axes={"point": points}), FIGURES)
         zipped = [{"dimension": 64, "samples": 200}, {"dimension": 256, "samples": 2000}]
-        self.check(self.report(Sweep(axes={"zip": zipped, "centroids": ["orthogonal", "simplex"]})), FIGURES)
-        self.check(self.report(Sweep(axes={"centroids": ["orthogonal", "simplex"]})), FIGURES)
+        self.check_drawn(Sweep(axes={"zip": zipped, "centroids": ["orthogonal", "simplex"]}), FIGURES)
+        self.check_drawn(Sweep(axes={"centroids": ["orthogonal", "simplex"]}), FIGURES)
 
     def test_every_clock(self):
         for process in ("variance-exploding", "flow-matching", "ddpm-linear"):
             with self.subTest(process):
-                self.check(self.report(Sweep(axes={"dimension": [64, 256]}, process=process)), FIGURES)
+                self.check_drawn(Sweep(axes={"dimension": [64, 256]}, process=process), FIGURES)
 
     def test_a_figure_that_is_no_longer_there_is_removed(self):
         figures = self.report(Sweep(axes={"dimension": [64, 256]}, clones=True))
