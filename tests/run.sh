@@ -28,7 +28,7 @@ if $install; then bash jobs/install-deps.sh --tests; fi
 PYTHON=$(choose_python)
 export PYTHON OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 set_mpi_environment
-jobs_at_once=$(nproc)
+jobs_at_once=$(env -u OMP_NUM_THREADS nproc) # nproc counts no more than that
 tests_at_once=$((2 * jobs_at_once)) # many wait for processes to start or to end
 mkdir -p build/log
 
