@@ -317,14 +317,12 @@ class Results:
         return self.coordinate(dim, index)
 
     def variance_blocks(self, point: dict[str, int]) -> list[VarianceBlock]:
-        """The blocks of the manifold at this point, the largest sigma first, as the dimension `block` counts them.
-
-        Empty where the file does not say, or counts otherwise: bands of the spectrum join blocks of one sigma.
-        """
+        """The blocks of the manifold at this point as the dimension `block` counts them: those of one sigma are one, the
+        largest sigma first. Empty where the file does not say."""
         text = format_value(self.parameters(point).get("blocks", self.data.attrs.get("blocks", "")))
         found = [VarianceBlock(int(size), float(sigma)) for size, sigma in re.findall(FORMATTED_BLOCK, text)]
-        distinct = len({block.sigma for block in found}) == len(found) and all(block.sigma > 0 for block in found)
-        return sorted(found, key=lambda block: -block.sigma) if distinct else []
+        sigmas = sorted({block.sigma for block in found}, reverse=True)
+        return [VarianceBlock(sum(block.size for block in found if block.sigma == sigma), sigma) for sigma in sigmas]
 
     def missing_reason(self, name: str, point: dict[str, int]) -> str:
         """Why the variable has no number at this point, in words."""

@@ -22,7 +22,7 @@ choose_python() {
 # The cores that Open MPI counts as slots: physical cores, of those that this process may use.
 count_cores() {
   local usable physical=0
-  usable=$(nproc)
+  usable=$(env -u OMP_NUM_THREADS nproc) # nproc counts no more threads than that
   if command -v lscpu >/dev/null; then
     physical=$(lscpu -p=CORE,SOCKET 2>/dev/null | grep -v '^#' | sort -u | wc -l) || physical=0
   fi

@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <functional>
+#include <map>
 #include <numeric>
+#include <utility>
 
 namespace diffphase {
 
@@ -23,6 +26,21 @@ std::int64_t columns_of(std::span<const FactorBlock> blocks) {
 }
 
 }  // namespace
+
+std::vector<VarianceBand> variance_bands(std::span<const FactorBlock> blocks) {
+  std::map<double, VarianceBand, std::greater<>> bands;
+  std::int64_t first = 0;
+  for (const FactorBlock& block : blocks) {
+    VarianceBand& band = bands[block.sigma];
+    band.sigma = block.sigma;
+    band.size += block.size;
+    band.columns.push_back({first, block.size});
+    first += block.size;
+  }
+  std::vector<VarianceBand> ordered;
+  for (auto& [sigma, band] : bands) ordered.push_back(std::move(band));
+  return ordered;
+}
 
 double factor_scale(std::int64_t dimension, std::span<const FactorBlock> blocks, FactorNormalisation normalisation) {
   switch (normalisation) {

@@ -15,6 +15,21 @@ struct FactorBlock {
   friend bool operator==(const FactorBlock&, const FactorBlock&) = default;
 };
 
+struct ColumnRange {
+  std::int64_t first = 0;
+  std::int64_t count = 0;
+};
+
+/// All directions of one standard deviation.
+struct VarianceBand {
+  double sigma = 1.0;
+  std::int64_t size = 0;
+  std::vector<ColumnRange> columns;  ///< of F
+};
+
+/// The blocks with those of equal sigma joined, from the largest sigma: what the dimension `block` of results counts.
+[[nodiscard]] std::vector<VarianceBand> variance_bands(std::span<const FactorBlock> blocks);
+
 enum class FactorKind { orthonormal, gaussian };
 /// Entries of a Gaussian factor have variance sigma^2 / Q: Q = number of columns, dimension, or 1.
 enum class FactorNormalisation { columns, dimension, none };

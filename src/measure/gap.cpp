@@ -23,28 +23,16 @@ constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 std::int64_t probe_count(const TaskParameters& task) { return static_cast<std::int64_t>(task.options.at("probes")); }
 double threshold_of(const TaskParameters& task) { return task.options.at("threshold"); }
 
-// Blocks of one sigma each, from the largest: the bands of the spectrum.
-std::vector<FactorBlock> bands_of(const TaskParameters& task) {
-  std::vector<FactorBlock> blocks = task.manifold->blocks;
-  std::ranges::stable_sort(blocks, std::greater<>(), &FactorBlock::sigma);
-  std::vector<FactorBlock> bands;
-  for (const FactorBlock& block : blocks) {
-    if (!bands.empty() && bands.back().sigma == block.sigma) {
-      bands.back().size += block.size;
-    } else {
-      bands.push_back(block);
-    }
-  }
-  return bands;
-}
+// The bands of the spectrum.
+std::vector<VarianceBand> bands_of(const TaskParameters& task) { return variance_bands(task.manifold->blocks); }
 
 double ambient_variance(const TaskParameters& task) {
   return task.manifold->ambient_noise * task.manifold->ambient_noise;
 }
 
-std::int64_t band_columns(const std::vector<FactorBlock>& bands) {
+std::int64_t band_columns(const std::vector<VarianceBand>& bands) {
   std::int64_t columns = 0;
-  for (const FactorBlock& band : bands) columns += band.size;
+  for (const VarianceBand& band : bands) columns += band.size;
   return columns;
 }
 
@@ -235,7 +223,7 @@ MeasureResult exact_gaps(const TaskGroup& group, const TaskParameters& task) {
 }
 
 // Reads gaps and edges off the largest eigenvalues of C at one probe and time.
-void record(GapCurves& curves, const std::vector<FactorBlock>& bands, std::span<const double> eigenvalues,
+void record(GapCurves& curves, const std::vector<VarianceBand>& bands, std::span<const double> eigenvalues,
             std::int64_t probe, std::size_t time) {
   std::size_t end = 0;
   for (std::size_t b = 0; b < bands.size(); ++b) {
@@ -363,7 +351,7 @@ class MeasuredGaps {
 };
 
 MeasureResult training_set_gaps(const TaskGroup& group, const TaskParameters& task, const TaskRequest& request) {
-  const std::vector<FactorBlock> bands = bands_of(task);
+  const std::vector<VarianceBand> bands = bands_of(task);
   const std::int64_t wanted = std::min(band_columns(bands) + 1, task.dimension());
   const bool keeps = group.comm().is_root();
   std::map<std::int64_t, MeasureResult> by_count;

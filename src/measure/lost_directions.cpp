@@ -30,30 +30,17 @@ const std::vector<std::string> kind_names{"planted", "origin", "displaced"};
 std::int64_t set_count(const TaskParameters& task) { return static_cast<std::int64_t>(task.options.at("sets")); }
 std::int64_t probe_count(const TaskParameters& task) { return static_cast<std::int64_t>(task.options.at("probes")); }
 
-// Directions [first, first + count) of one variance.
-struct Block {
-  std::int64_t first = 0;
-  std::int64_t count = 0;
-  double variance = 0.0;
-};
+// The bands of the manifold, whose directions are coordinates.
+std::vector<VarianceBand> bands_of(const TaskParameters& task) { return variance_bands(task.manifold->blocks); }
 
-// The blocks of the manifold, ambient noise included, from the largest variance.
-std::vector<Block> blocks_of(const TaskParameters& task) {
-  const double ambient = task.manifold->ambient_noise * task.manifold->ambient_noise;
-  std::vector<Block> blocks;
-  std::int64_t first = 0;
-  for (const FactorBlock& block : task.manifold->blocks) {
-    blocks.push_back({first, block.size, block.sigma * block.sigma + ambient});
-    first += block.size;
-  }
-  std::ranges::stable_sort(blocks, std::greater<>(), &Block::variance);
-  return blocks;
+double variance_of(const TaskParameters& task, const VarianceBand& band) {
+  return band.sigma * band.sigma + task.manifold->ambient_noise * task.manifold->ambient_noise;
 }
 
 // Variances of the data, those of the blocks first; then the ambient noise in normal directions.
 std::vector<VarianceBlock> variances_of(const TaskParameters& task) {
   std::vector<VarianceBlock> variances;
-  for (const Block& block : blocks_of(task)) variances.push_back({block.count, block.variance});
+  for (const VarianceBand& band : bands_of(task)) variances.push_back({band.size, variance_of(task, band)});
   const double ambient = task.manifold->ambient_noise * task.manifold->ambient_noise;
   const std::int64_t normal = task.manifold->dimension - task.manifold->columns();
   if (ambient > 0.0 && normal > 0) variances.push_back({normal, ambient});
@@ -64,9 +51,9 @@ std::vector<VarianceBlock> variances_of(const TaskParameters& task) {
 class ProbePoints {
  public:
   ProbePoints(const TaskParameters& task, std::int64_t columns)
-      : blocks_(blocks_of(task)), planted_(probe_count(task)), columns_(columns) {}
+      : bands_(bands_of(task)), planted_(probe_count(task)), columns_(columns) {}
 
-  [[nodiscard]] std::int64_t count() const { return planted_ + 1 + static_cast<std::int64_t>(blocks_.size()); }
+  [[nodiscard]] std::int64_t count() const { return planted_ + 1 + static_cast<std::int64_t>(bands_.size()); }
   [[nodiscard]] std::int64_t planted() const { return planted_; }
   [[nodiscard]] std::int64_t origin() const { return planted_; }
   [[nodiscard]] std::int64_t displaced(std::size_t block) const {
@@ -82,25 +69,36 @@ class ProbePoints {
         x[static_cast<std::size_t>(p * columns_) + j] = start[j] + std::sqrt(tau) * noise[j];
       }
     }
-    for (std::size_t b = 0; b < blocks_.size(); ++b) {
-      x[static_cast<std::size_t>(displaced(b) * columns_ + blocks_[b].first)] = std::sqrt(tau);
+    for (std::size_t b = 0; b < bands_.size(); ++b) {
+      x[static_cast<std::size_t>(displaced(b) * columns_ + bands_[b].columns.front().first)] = std::sqrt(tau);
     }
     return x;
   }
 
  private:
-  std::vector<Block> blocks_;
+  std::vector<VarianceBand> bands_;
   std::int64_t planted_;
   std::int64_t columns_;
 };
 
+// Over the directions of a band.
+double squared_distance(const VarianceBand& band, const double* y, const double* mean) {
+  double squares = 0.0;
+  for (const ColumnRange& range : band.columns) {
+    for (std::int64_t k = range.first; k < range.first + range.count; ++k) {
+      squares += (y[k] - mean[k]) * (y[k] - mean[k]);
+    }
+  }
+  return squares;
+}
+
 // E[Cov_kk] over the directions of each block at each point, [point][block].
 std::vector<double> block_variances(const TaskGroup& group, const PointPosterior& posterior,
-                                    const std::vector<Block>& blocks, double tau, std::int64_t points,
+                                    const std::vector<VarianceBand>& bands, double tau, std::int64_t points,
                                     std::span<const double> x) {
   const NoiseLevel level = NoiseLevel::at_tau(tau);
   const PosteriorMoments moments = posterior.moments(level, points, x);
-  const std::size_t width = blocks.size();
+  const std::size_t width = bands.size();
   std::vector<double> variances(static_cast<std::size_t>(points) * width, 0.0);
   std::vector<double> buffer(static_cast<std::size_t>(posterior.local_columns()));
   posterior.responsibilities(level, points, x, moments.log_evidence, [&](const ResponsibilityTile& tile) {
@@ -111,17 +109,13 @@ std::vector<double> block_variances(const TaskGroup& group, const PointPosterior
           const double weight = tile.values[static_cast<std::size_t>(p * tile.rows + row)];
           if (weight == 0.0) continue;
           const double* mean = moments.mean.data() + p * posterior.local_columns();
-          double squares = 0.0;
-          for (std::int64_t k = blocks[b].first; k < blocks[b].first + blocks[b].count; ++k) {
-            squares += (y[k] - mean[k]) * (y[k] - mean[k]);
-          }
-          variances[static_cast<std::size_t>(p) * width + b] += weight * squares;
+          variances[static_cast<std::size_t>(p) * width + b] += weight * squared_distance(bands[b], y, mean);
         }
       }
     }
   });
   group.comm().sum(variances);
-  for (std::size_t i = 0; i < variances.size(); ++i) variances[i] /= static_cast<double>(blocks[i % width].count);
+  for (std::size_t i = 0; i < variances.size(); ++i) variances[i] /= static_cast<double>(bands[i % width].size);
   return variances;
 }
 
@@ -138,7 +132,7 @@ struct RetainedCurves {
 class OneSet {
  public:
   OneSet(const TaskGroup& group, const TaskParameters& task, std::vector<std::int64_t> counts)
-      : group_(group), task_(task), blocks_(blocks_of(task)), counts_(std::move(counts)) {
+      : group_(group), task_(task), bands_(bands_of(task)), counts_(std::move(counts)) {
     std::ranges::sort(counts_, std::greater<>());
   }
 
@@ -163,11 +157,12 @@ class OneSet {
     for (std::size_t t = 0; t < task_.times.size(); ++t) {
       const double tau = task_.process.noise_to_signal(task_.times[t]);
       const std::vector<double> x = points.at(tau, probes);
-      const std::vector<double> variances = block_variances(group_, posterior, blocks_, tau, points.count(), x);
-      for (std::size_t b = 0; b < blocks_.size(); ++b) {
-        const double full = blocks_[b].variance * tau / (blocks_[b].variance + tau);
+      const std::vector<double> variances = block_variances(group_, posterior, bands_, tau, points.count(), x);
+      for (std::size_t b = 0; b < bands_.size(); ++b) {
+        const double variance = variance_of(task_, bands_[b]);
+        const double full = variance * tau / (variance + tau);
         const auto fraction = [&](std::int64_t point) {
-          return variances[static_cast<std::size_t>(point) * blocks_.size() + b] / full;
+          return variances[static_cast<std::size_t>(point) * bands_.size() + b] / full;
         };
         double planted = 0.0;
         for (std::int64_t p = 0; p < points.planted(); ++p) planted += fraction(p);
@@ -180,7 +175,7 @@ class OneSet {
 
   const TaskGroup& group_;
   const TaskParameters& task_;
-  std::vector<Block> blocks_;
+  std::vector<VarianceBand> bands_;
   std::vector<std::int64_t> counts_;
 };
 
@@ -222,14 +217,15 @@ void append_fractions(VariableCollector& collector, const RetainedCurves& curves
 
 // Directions of blocks whose mean N_kk = 1 - R_k s_k/(s_k + tau) is below 1/2.
 void append_open_directions(VariableCollector& collector, const TaskParameters& task, const RetainedCurves& curves) {
-  const std::vector<Block> blocks = blocks_of(task);
+  const std::vector<VarianceBand> bands = bands_of(task);
   for (std::size_t t = 0; t < task.times.size(); ++t) {
     const double tau = task.process.noise_to_signal(task.times[t]);
     for (const auto& of_kind : curves.fractions) {
       std::int64_t open = 0;
-      for (std::size_t b = 0; b < blocks.size(); ++b) {
+      for (std::size_t b = 0; b < bands.size(); ++b) {
+        const double variance = variance_of(task, bands[b]);
         const double retained = average_curve(of_kind[b].values, of_kind[b].probes, of_kind[b].times).mean[t];
-        if (retained * blocks[b].variance / (blocks[b].variance + tau) > 0.5) open += blocks[b].count;
+        if (retained * variance / (variance + tau) > 0.5) open += bands[b].size;
       }
       collector.append("open_directions", static_cast<double>(open));
     }
@@ -286,6 +282,11 @@ VariableSpec shift_spec() {
                          "finite-size shift of the crossing of 1/2 from loss_time_theory; planted probes", "",
                          kind_and_block);
 }
+VariableSpec tolerance_spec() {
+  return per_sample_spec("loss_time_tolerance", "time",
+                         "accuracy of loss_time_theory: predicted fractions of 1/2 are good to 0.1", "",
+                         kind_and_block);
+}
 VariableSpec open_spec() {
   return per_sample_spec("open_directions", "1", "directions of blocks whose mean eigenvalue of N is below 1/2", "",
                          {"time", "probe_kind"});
@@ -300,13 +301,15 @@ VariableSpec condensation_spec(const char* name, const char* meaning, const char
 class Predictions {
  public:
   Predictions(const TaskParameters& task, std::int64_t count)
-      : task_(task), blocks_(blocks_of(task)), theory_(variances_of(task), std::log(static_cast<double>(count))) {}
+      : task_(task), bands_(bands_of(task)), theory_(variances_of(task), std::log(static_cast<double>(count))) {}
 
   void append(VariableCollector& collector) const {
     for (const double time : task_.times) append_time(collector, task_.process.noise_to_signal(time));
     for (const ProbeKind kind : kinds) {
-      for (std::size_t b = 0; b < blocks_.size(); ++b) {
-        collector.append("loss_time_theory", on_clock(theory_.finite_loss_tau(kind, b)));
+      for (std::size_t b = 0; b < bands_.size(); ++b) {
+        const double expected = theory_.finite_loss_tau(kind, b);
+        collector.append("loss_time_theory", on_clock(expected));
+        collector.append("loss_time_tolerance", tolerance(kind, b, expected));
         collector.append("loss_time_theory_asymptotic", on_clock(theory_.loss_tau(kind, b)));
         collector.append("loss_time_shift", kind == ProbeKind::planted ? collapse_shift() : nan);
         collector.append("condensation_time", on_clock(condensation_tau(kind, b)));
@@ -321,17 +324,28 @@ class Predictions {
   void append_time(VariableCollector& collector, double tau) const {
     for (const ProbeKind kind : kinds) {
       double open = 0.0;
-      for (std::size_t b = 0; b < blocks_.size(); ++b) {
+      for (std::size_t b = 0; b < bands_.size(); ++b) {
         const double finite = theory_.finite_retained_fraction(kind, b, tau, b);
         collector.append("retained_fraction_theory", finite);
         collector.append("retained_fraction_theory_asymptotic", theory_.retained_fraction(kind, b, tau, b));
         if (std::isnan(finite)) open = nan;  // and stays so: which blocks are open is not known
-        if (finite * blocks_[b].variance / (blocks_[b].variance + tau) > 0.5) {
-          open += static_cast<double>(blocks_[b].count);
-        }
+        const double variance = variance_of(task_, bands_[b]);
+        if (finite * variance / (variance + tau) > 0.5) open += static_cast<double>(bands_[b].size);
       }
       collector.append("open_directions_theory", open);
     }
+  }
+
+  // How far a fraction that is off by its accuracy moves the crossing, on the clock.
+  [[nodiscard]] double tolerance(ProbeKind kind, std::size_t block, double tau) const {
+    if (std::isnan(tau)) return nan;
+    constexpr double step = 0.05;
+    const auto fraction = [&](double log_shift) {
+      return theory_.finite_retained_fraction(kind, block, tau * std::exp(log_shift), block);
+    };
+    const double slope = std::abs(fraction(step) - fraction(-step)) / (2.0 * step);
+    const double width = accuracy_of_fractions / slope;
+    return 0.5 * (on_clock(tau * std::exp(width)) - on_clock(tau * std::exp(-width)));
   }
 
   // As of the collapse: planted probes lose all directions with it.
@@ -353,7 +367,7 @@ class Predictions {
   }
 
   const TaskParameters& task_;
-  std::vector<Block> blocks_;
+  std::vector<VarianceBand> bands_;
   Achilli2024 theory_;
 };
 
@@ -376,7 +390,7 @@ std::string LostDirectionsMeasure::problem(const TaskParameters& task) const {
 
 std::vector<DimensionSpec> LostDirectionsMeasure::dimensions(const TaskParameters& task) const {
   return {{"probe_kind", kind_names, "", "where the posterior is looked at"},
-          {"block", counting_up(static_cast<std::int64_t>(task.manifold->blocks.size())), "1",
+          {"block", counting_up(static_cast<std::int64_t>(bands_of(task).size())), "1",
            "variance block of the manifold, the largest sigma first"}};
 }
 
@@ -396,6 +410,7 @@ std::vector<VariableSpec> LostDirectionsMeasure::variables(const TaskParameters&
        prediction_spec(loss_spec(), Achilli2024::source("finite_loss_tau")),
        prediction_spec(loss_spec(), Achilli2024::source("loss_tau"), "_theory_asymptotic"),
        prediction_spec(shift_spec(), Achilli2024::source("collapse_shift"), ""),
+       prediction_spec(tolerance_spec(), Achilli2024::source("finite_loss_tau"), ""),
        condensation_spec("condensation_time",
                          "time at which the posterior condenses at this probe, exact large deviations; planted: "
                          "collapse",
@@ -409,7 +424,7 @@ Cost LostDirectionsMeasure::cost(const TaskParameters& task, const TaskRequest& 
   const auto sets = static_cast<double>(set_count(task));
   const auto times = static_cast<double>(task.times.size());
   const auto columns = static_cast<double>(task.nonzero_columns());
-  const auto points = static_cast<double>(probe_count(task) + 1) + static_cast<double>(task.manifold->blocks.size());
+  const auto points = static_cast<double>(probe_count(task) + 1) + static_cast<double>(bands_of(task).size());
   const std::int64_t largest = *std::ranges::max_element(request.counts);
   Cost cost = draw_cost(task, Partition::component, largest);
   cost.normals *= sets;
@@ -429,7 +444,7 @@ MeasureResult LostDirectionsMeasure::run(const TaskParameters& task, const TaskR
   std::map<std::int64_t, RetainedCurves> curves;
   for (const std::int64_t count : request.counts) {
     curves.emplace(
-        count, RetainedCurves(blocks_of(task).size(), set_count(task), static_cast<std::int64_t>(task.times.size())));
+        count, RetainedCurves(bands_of(task).size(), set_count(task), static_cast<std::int64_t>(task.times.size())));
   }
   if (request.counts.empty()) return {};
   const OneSet one(group, task, request.counts);

@@ -15,6 +15,7 @@
 #include "posterior/component_law.hpp"
 #include "posterior/point_posterior.hpp"
 #include "spectrum/factor_variances.hpp"
+#include "spectrum/row_kernels.hpp"
 #include "spectrum/score_jacobian.hpp"
 #include "theory/noised_hypersphere.hpp"
 
@@ -414,6 +415,7 @@ Cost eigenpairs_cost(const TaskParameters& task, const TaskRequest& request, dou
     op.factor = RowFactor{.shift = 0.0, .rows = count > 0 ? count : task.mixture->classes, .read = {}};
     const auto rows = static_cast<double>(op.factor->rows);
     op.work = 2.0 * rows * columns;
+    op.block = most_row_vectors;
     double flops = 0.0;
     switch (method == SpectrumMethod::automatic ? choose_method(op, wanted).method : method) {
       case SpectrumMethod::gram:

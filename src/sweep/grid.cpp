@@ -387,8 +387,8 @@ void check_measures(const Sweep& sweep) {
       const std::string problem = request.measure->problem(parameters_of(sweep, cell, request, 0));
       if (problem.empty()) continue;
       const std::string& label = sweep.cells[cell].label;
-      throw BadInput(fmt::format("{}: measure.{}{}{}: {}", sweep.cells[cell].where, request.measure->name(),
-                                 label.empty() ? "" : " at ", label, problem));
+      throw BadInput(fmt::format("{}: {}{}", sweep.cells[cell].where, problem,
+                                 label.empty() ? "" : fmt::format(" (at {})", label)));
     }
   }
 }

@@ -55,6 +55,19 @@ double dot(const std::vector<double>& a, const std::vector<double>& b) {
   return std::inner_product(a.begin(), a.end(), b.begin(), 0.0);
 }
 
+TEST(VarianceBands, AreBlocksOfOneSigmaFromTheLargest) {
+  const std::vector<FactorBlock> blocks{{2, 0.5}, {3, 2.0}, {1, 0.5}, {4, 0.1}};
+  const std::vector<VarianceBand> bands = variance_bands(blocks);
+  ASSERT_EQ(bands.size(), 3U);
+  std::vector<std::vector<std::int64_t>> found;
+  for (const VarianceBand& band : bands) {
+    found.push_back({band.size});
+    for (const ColumnRange& range : band.columns) found.back().insert(found.back().end(), {range.first, range.count});
+  }
+  EXPECT_THAT(found, ElementsAre(ElementsAre(3, 2, 3), ElementsAre(3, 0, 2, 5, 1), ElementsAre(4, 6, 4)));
+  EXPECT_EQ(bands[1].sigma, 0.5);
+}
+
 TEST(LinearManifold, ColumnsBelongToBlocksInTheOrderGiven) {
   const LinearManifold manifold = make(basic(FactorKind::orthonormal));
   EXPECT_EQ(manifold.columns(), 7);
