@@ -14,16 +14,16 @@ namespace {
 constexpr std::int64_t lanes = 8;
 using Lanes = double __attribute__((vector_size(64)));
 using StoredLanes = double __attribute__((vector_size(64), aligned(8)));
-using SingleLanes = float __attribute__((vector_size(32), aligned(4)));
 
-constexpr std::int64_t group_rows = 4;      // whose sums stay in registers
-constexpr std::int64_t most_groups = 8;     // of a pass
-constexpr std::int64_t strip = 128;         // columns that stay in the first-level cache for all rows of a pass
-constexpr std::int64_t bytes_ahead = 2048;  // of a row, to be fetched
+constexpr std::int64_t group_rows = 4;     // whose sums stay in registers
+constexpr std::int64_t most_groups = 8;    // of a pass
+constexpr std::int64_t strip = 1024;       // columns that stay in the first-level cache for all rows of a pass
+constexpr std::int64_t bytes_ahead = 256;  // of a row, to be fetched
 
 DIFFPHASE_INLINE void load(const double* from, Lanes& to) { to = *reinterpret_cast<const StoredLanes*>(from); }
+// One by one, which GCC makes one instruction of; __builtin_convertvector it splits into halves.
 DIFFPHASE_INLINE void load(const float* from, Lanes& to) {
-  to = __builtin_convertvector(*reinterpret_cast<const SingleLanes*>(from), Lanes);
+  for (int i = 0; i < lanes; ++i) to[i] = static_cast<double>(from[i]);
 }
 DIFFPHASE_INLINE void store(const Lanes& from, double* to) { *reinterpret_cast<StoredLanes*>(to) = from; }
 
@@ -86,10 +86,45 @@ DIFFPHASE_INLINE void add_strip(const Pass<T>& pass, std::int64_t row, std::int6
     for (int v = 0; v < V; ++v) {
       Lanes sum;
       load(pass.out + v * n + j, sum);
-      sum += (f[v][0] * rows[0] + f[v][1] * rows[1]) + (f[v][2] * rows[2] + f[v][3] * rows[3]);
+#pragma GCC unroll 4
+      for (int r = 0; r < group_rows; ++r) sum += f[v][r] * rows[r];
       store(sum, pass.out + v * n + j);
     }
   }
+}
+
+// Both for one vector, in one loop: additions go on while the rows to come are on their way from memory.
+template <typename T>
+DIFFPHASE_INLINE void dot_and_add_strip(const Pass<T>& pass, std::int64_t row, std::int64_t first, std::int64_t end,
+                                        Lanes (&kept)[1][group_rows], const double* factors) {
+  constexpr std::int64_t ahead = bytes_ahead / static_cast<std::int64_t>(sizeof(T));
+  const std::int64_t n = pass.n;
+  const T* y = pass.next + row * n;
+  const T* z = pass.last + row * n;
+  Lanes sums[group_rows];
+  double f[group_rows];
+  for (int r = 0; r < group_rows; ++r) {
+    sums[r] = kept[0][r];
+    f[r] = factors[row + r];
+  }
+  for (std::int64_t j = first; j < end; j += lanes) {
+    Lanes x;
+    Lanes out;
+    load(pass.in + j, x);
+    load(pass.out + j, out);
+#pragma GCC unroll 4
+    for (int r = 0; r < group_rows; ++r) {
+      Lanes next;
+      Lanes last;
+      __builtin_prefetch(y + r * n + j + ahead, 0, 3);
+      load(y + r * n + j, next);
+      load(z + r * n + j, last);
+      sums[r] += next * x;
+      out += f[r] * last;
+    }
+    store(out, pass.out + j);
+  }
+  for (int r = 0; r < group_rows; ++r) kept[0][r] = sums[r];
 }
 
 // The columns [first, n) of a row, one by one, or all of a row that is left over from the groups.
@@ -117,6 +152,12 @@ DIFFPHASE_INLINE void pass_groups(const Pass<T>& pass, std::int64_t row, std::in
   for (std::int64_t first = 0; first < whole; first += strip) {
     const std::int64_t end = std::min(first + strip, whole);
     for (std::int64_t g = 0; g < std::max(dot_groups, add_groups); ++g) {
+      if constexpr (V == 1) {
+        if (g < dot_groups && g < add_groups) {
+          dot_and_add_strip(pass, row + g * group_rows, first, end, sums[g], factors);
+          continue;
+        }
+      }
       if (g < dot_groups) dot_strip<T, V>(pass, row + g * group_rows, first, end, sums[g]);
       if (g < add_groups) add_strip<T, V>(pass, row + g * group_rows, first, end, factors, factor_stride);
     }
