@@ -38,6 +38,7 @@ std::vector<VarianceBand> variance_bands(std::span<const FactorBlock> blocks) {
     first += block.size;
   }
   std::vector<VarianceBand> ordered;
+  ordered.reserve(bands.size());
   for (auto& [sigma, band] : bands) ordered.push_back(std::move(band));
   return ordered;
 }

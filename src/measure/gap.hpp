@@ -18,6 +18,7 @@ class GapMeasure : public Measure {
   [[nodiscard]] std::string problem(const TaskParameters& task) const override;
   [[nodiscard]] std::vector<VariableSpec> variables(const TaskParameters& task) const override;
   [[nodiscard]] std::vector<DimensionSpec> dimensions(const TaskParameters& task) const override;
+  [[nodiscard]] bool knows_mixed_precision() const override { return true; }
   [[nodiscard]] Cost cost(const TaskParameters& task, const TaskRequest& request) const override;
   [[nodiscard]] MeasureResult run(const TaskParameters& task, const TaskRequest& request,
                                   const TaskGroup& group) const override;

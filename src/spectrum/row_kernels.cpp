@@ -15,8 +15,10 @@ constexpr std::int64_t lanes = 8;
 using Lanes = double __attribute__((vector_size(64)));
 using StoredLanes = double __attribute__((vector_size(64), aligned(8)));
 
-constexpr std::int64_t group_rows = 4;     // whose sums stay in registers
-constexpr std::int64_t most_groups = 8;    // of a pass
+template <typename T>
+constexpr std::int64_t line = 64 / static_cast<std::int64_t>(sizeof(T));  // numbers that are fetched together
+constexpr std::int64_t group_rows = 4;                                    // whose sums stay in registers
+constexpr std::int64_t most_groups = 8;                                   // of a pass
 constexpr std::int64_t strip = 1024;       // columns that stay in the first-level cache for all rows of a pass
 constexpr std::int64_t bytes_ahead = 256;  // of a row, to be fetched
 
@@ -48,19 +50,21 @@ DIFFPHASE_INLINE void dot_strip(const Pass<T>& pass, std::int64_t row, std::int6
   for (int v = 0; v < V; ++v) {
     for (int r = 0; r < group_rows; ++r) sums[v][r] = kept[v][r];
   }
-  for (std::int64_t j = first; j < end; j += lanes) {
-    Lanes rows[group_rows];
+  for (std::int64_t begin = first; begin < end; begin += line<T>) {
 #pragma GCC unroll 4
-    for (int r = 0; r < group_rows; ++r) {
-      load(y + r * n + j, rows[r]);
-      __builtin_prefetch(y + r * n + j + ahead, 0, 3);
-    }
+    for (int r = 0; r < group_rows; ++r) __builtin_prefetch(y + r * n + begin + ahead, 0, 3);
+#pragma GCC unroll 2
+    for (std::int64_t j = begin; j < begin + line<T>; j += lanes) {
+      Lanes rows[group_rows];
 #pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) {
-      Lanes x;
-      load(pass.in + v * n + j, x);
+      for (int r = 0; r < group_rows; ++r) load(y + r * n + j, rows[r]);
 #pragma GCC unroll 4
-      for (int r = 0; r < group_rows; ++r) sums[v][r] += rows[r] * x;
+      for (int v = 0; v < V; ++v) {
+        Lanes x;
+        load(pass.in + v * n + j, x);
+#pragma GCC unroll 4
+        for (int r = 0; r < group_rows; ++r) sums[v][r] += rows[r] * x;
+      }
     }
   }
   for (int v = 0; v < V; ++v) {
@@ -107,22 +111,26 @@ DIFFPHASE_INLINE void dot_and_add_strip(const Pass<T>& pass, std::int64_t row, s
     sums[r] = kept[0][r];
     f[r] = factors[row + r];
   }
-  for (std::int64_t j = first; j < end; j += lanes) {
-    Lanes x;
-    Lanes out;
-    load(pass.in + j, x);
-    load(pass.out + j, out);
+  for (std::int64_t begin = first; begin < end; begin += line<T>) {
 #pragma GCC unroll 4
-    for (int r = 0; r < group_rows; ++r) {
-      Lanes next;
-      Lanes last;
-      __builtin_prefetch(y + r * n + j + ahead, 0, 3);
-      load(y + r * n + j, next);
-      load(z + r * n + j, last);
-      sums[r] += next * x;
-      out += f[r] * last;
+    for (int r = 0; r < group_rows; ++r) __builtin_prefetch(y + r * n + begin + ahead, 0, 3);
+#pragma GCC unroll 2
+    for (std::int64_t j = begin; j < begin + line<T>; j += lanes) {
+      Lanes x;
+      Lanes out;
+      load(pass.in + j, x);
+      load(pass.out + j, out);
+#pragma GCC unroll 4
+      for (int r = 0; r < group_rows; ++r) {
+        Lanes next;
+        Lanes last;
+        load(y + r * n + j, next);
+        load(z + r * n + j, last);
+        sums[r] += next * x;
+        out += f[r] * last;
+      }
+      store(out, pass.out + j);
     }
-    store(out, pass.out + j);
   }
   for (int r = 0; r < group_rows; ++r) kept[0][r] = sums[r];
 }
@@ -148,7 +156,7 @@ DIFFPHASE_INLINE void pass_groups(const Pass<T>& pass, std::int64_t row, std::in
                                   std::int64_t add_groups, double* dots, std::int64_t dot_stride, const double* factors,
                                   std::int64_t factor_stride) {
   Lanes sums[most_groups][V][group_rows] = {};
-  const std::int64_t whole = pass.n / lanes * lanes;
+  const std::int64_t whole = pass.n / line<T> * line<T>;
   for (std::int64_t first = 0; first < whole; first += strip) {
     const std::int64_t end = std::min(first + strip, whole);
     for (std::int64_t g = 0; g < std::max(dot_groups, add_groups); ++g) {

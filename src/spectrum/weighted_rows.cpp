@@ -16,12 +16,12 @@ namespace diffphase {
 
 namespace {
 
-constexpr std::int64_t few_vectors = most_row_vectors;             // up to which memory, not arithmetic, is the limit
-constexpr std::int64_t tile_numbers = std::int64_t{1} << 16;       // few: 512 KiB of rows, which both products find
-constexpr std::int64_t least_rows = 4;                             // in the processor's own cache
-constexpr std::int64_t least_summed_rows = 16;                     // where each tile is summed over ranks
-constexpr std::int64_t many_rows = 384;                            // more vectors: enough rows for matrix products
-constexpr std::int64_t converted_numbers = std::int64_t{1} << 22;  // 32 MiB of singles made doubles
+constexpr std::int64_t few_vectors = most_row_vectors;        // up to which memory, not arithmetic, is the limit
+constexpr std::int64_t tile_numbers = std::int64_t{1} << 16;  // few: 512 KiB of rows, which both products find
+constexpr std::int64_t least_rows = 4;                        // in the processor's own cache
+constexpr std::int64_t many_rows = 384;                       // more vectors: enough rows for matrix products
+constexpr std::int64_t least_converted_rows = 16;
+constexpr std::int64_t converted_numbers = std::int64_t{1} << 22;     // 32 MiB of singles made doubles
 constexpr std::int64_t product_tile_numbers = std::int64_t{1} << 19;  // 4 MiB
 constexpr std::int64_t packet_numbers = std::int64_t{1} << 21;        // 16 MiB of rows on their way to other ranks
 constexpr double operations_per_agreement = 4e9;
@@ -198,9 +198,9 @@ double WeightedRows::work() const {
 std::int64_t WeightedRows::tile_rows(std::int64_t vectors) const {
   const std::int64_t columns = std::max<std::int64_t>(layout_.most_local_columns(), 1);
   const std::int64_t in_cache = tile_numbers / columns;
-  std::int64_t least = by_component() ? least_rows : least_summed_rows;
+  std::int64_t least = least_rows;
   if (vectors > few_vectors) {
-    least = view_.is_single() ? std::clamp(converted_numbers / columns, least_summed_rows, many_rows) : many_rows;
+    least = view_.is_single() ? std::clamp(converted_numbers / columns, least_converted_rows, many_rows) : many_rows;
   }
   const std::int64_t bounded = product_tile_numbers / std::max<std::int64_t>(vectors, 1);
   return std::clamp<std::int64_t>(std::min(std::max(in_cache, least), bounded), 1,

@@ -242,7 +242,7 @@ class BadInput(unittest.TestCase):
                      sweep=edited("dimension = 16", "dimension = [16, 5000]", self.spectral("dimension = {}")))
 
     def test_mixed_precision_of_a_measure_without(self) -> None:
-        for measure in ("collapse", "gap", "dimension", "lost_directions"):
+        for measure in ("collapse", "lost_directions"):
             self.refused('resources.precision = "mixed"', f"measure.{measure}", '"double"',
                          sweep=self.spectral(f"{measure} = {{}}") + '[resources]\nprecision = "mixed"\n')
 

@@ -610,10 +610,9 @@ def dimensions(score, process, times, probes):
 
 
 def lost_directions(kind, point, realization, process, times, n):
-    """Two sets of three planted probes each; blocks from the largest sigma."""
-    firsts = np.cumsum([0] + [block["size"] for block in point["blocks"]])
-    blocks = sorted(((float(b["sigma"]), first, b["size"]) for b, first in zip(point["blocks"], firsts)),
-                    key=lambda block: -block[0])
+    """Two sets of three planted probes each; blocks from the largest sigma, those of one sigma together."""
+    sigmas = np.concatenate([np.full(block["size"], float(block["sigma"])) for block in point["blocks"]])
+    blocks = [(sigma, np.flatnonzero(sigmas == sigma)) for sigma in sorted(set(sigmas), reverse=True)]
     fractions = np.full((2, len(times), 3, 2), math.nan)
     for one in range(2):
         data = ManifoldData(kind, point, 2 * realization + one)
@@ -621,21 +620,21 @@ def lost_directions(kind, point, realization, process, times, n):
         for i, t in enumerate(times):
             tau = process.tau(t)
             planted = [rows[p % n] + math.sqrt(tau) * data.noise[p] for p in range(3)]
-            for b, (sigma, first, size) in enumerate(blocks):
-                def fraction(x, tau=tau, sigma=sigma, part=slice(first, first + size), rows=rows):
+            for b, (sigma, part) in enumerate(blocks):
+                def fraction(x, tau=tau, sigma=sigma, part=part, rows=rows):
                     c = covariance(x, tau, rows, np.zeros(n), np.full(n, 1.0 / n))
                     return np.diag(c)[part].mean() * (sigma**2 + tau) / sigma**2
 
                 aside = np.zeros(data.dimension)
-                aside[first] = math.sqrt(tau)
+                aside[part[0]] = math.sqrt(tau)
                 fractions[one, i, :, b] = [np.mean([fraction(x) for x in planted]),
                                            fraction(np.zeros(data.dimension)), fraction(aside)]
     results = {}
     add_curve(results, "retained_fraction", fractions)
     taus = np.array([process.tau(t) for t in times])[:, None]
     results["open_directions"] = sum(
-        size * (fractions[:, :, :, b].mean(0) * sigma**2 / (sigma**2 + taus) > 0.5)
-        for b, (sigma, _, size) in enumerate(blocks)).astype(float)
+        len(part) * (fractions[:, :, :, b].mean(0) * sigma**2 / (sigma**2 + taus) > 0.5)
+        for b, (sigma, part) in enumerate(blocks)).astype(float)
     return results
 
 
@@ -671,7 +670,7 @@ SWEEPS = [
 ]
 TIMES = 14
 
-# Blocks of different numbers: what has an index of blocks is padded. Two of one sigma are one band and two blocks.
+# Blocks of different numbers: what has an index of blocks is padded. Two of one sigma are one.
 BLOCKS = [[{"size": 3, "sigma": 1.0}], [{"size": 4, "sigma": 0.2}, {"size": 3, "sigma": 1.0}],
           [{"size": 3, "sigma": 1.0}, {"size": 2, "sigma": 1.0}]]
 SPECTRUM = "spectrum = { probes = 3, largest = 8, times = [%s]%s }"

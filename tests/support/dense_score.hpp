@@ -29,6 +29,12 @@ struct DenseComponents {
   }
 };
 
+/// As they are where the data are stored in single precision.
+inline DenseComponents rounded_to_single(DenseComponents points) {
+  for (double& value : points.rows) value = static_cast<double>(static_cast<float>(value));
+  return points;
+}
+
 /// p(c | x) at noise variance tau.
 inline std::vector<long double> dense_responsibilities(const DenseComponents& components, std::span<const double> x,
                                                        double tau) {

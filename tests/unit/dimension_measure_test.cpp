@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "measure/dimension.hpp"
@@ -163,8 +164,10 @@ TEST(DimensionMeasure, OfATrainingSetIsReadOffTheWholeSpectrum) {
       task.samples = {samples};
       task.options["probes"] = 1.0;
       task.options["threshold"] = threshold;
-      for (task.realization = 0; task.realization < 3; ++task.realization) {
-        const DenseComponents points = training_points(task, samples);
+      for (task.realization = 0; task.realization < 4; ++task.realization) {
+        task.mixed_precision = task.realization == 3;
+        DenseComponents points = training_points(task, samples);
+        if (task.mixed_precision) points = test::rounded_to_single(std::move(points));
         const Measured found(measure, task);
         for (std::size_t t = 0; t < task.times.size(); ++t) {
           const double tau = task.times[t];

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "measure/gap.hpp"
@@ -283,11 +284,13 @@ TEST(GapMeasure, OfATrainingSetIsReadOffItsDenseSpectra) {
       TaskParameters task = manifold_task(11, {{.size = 4, .sigma = 0.2}, {.size = 3, .sigma = 1.0}}, factor,
                                           log_spaced(0.01, 20.0, 6), "training");
       task.manifold->ambient_noise = ambient;
+      task.mixed_precision = ambient > 0.0;
       task.samples = {5, 40};
       task.options["probes"] = 3.0;
       const Measured found(measure, task);
       for (std::size_t k = 0; k < 2; ++k) {
-        const test::DenseComponents points = test::training_points(task, task.samples[k]);
+        test::DenseComponents points = test::training_points(task, task.samples[k]);
+        if (task.mixed_precision) points = test::rounded_to_single(std::move(points));
         for (std::size_t t = 0; t < 6; ++t) {
           std::vector<double> gaps;
           std::vector<double> last;

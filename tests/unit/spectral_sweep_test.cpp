@@ -79,7 +79,7 @@ TEST(SpectralSweep, MixedPrecisionIsPartOfTheIdentityAndReachesTheTask) {
 
 TEST(SpectralSweep, MixedPrecisionIsRefusedForMeasuresWithoutIt) {
   const std::string mixed = "[resources]\nprecision = \"mixed\"\n";
-  for (const char* measure : {"speciation = {}", "dimension = {}", "spectrum = {}\nspeciation = {}"}) {
+  for (const char* measure : {"speciation = {}", "spectrum = {}\nspeciation = {}"}) {
     try {
       (void)spectral_sweep(measure, mixed);
       ADD_FAILURE() << "accepted: " << measure;

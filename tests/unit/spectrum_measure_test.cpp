@@ -25,6 +25,7 @@ using test::Measured;
 using test::mixture_task;
 using test::noised;
 using test::noised_point;
+using test::rounded_to_single;
 using test::training_points;
 using test::values_of;
 
@@ -243,18 +244,13 @@ TEST(SpectrumMeasure, PredictsTheLawsOwnEigenvalues) {
 
 // ------------------------------------------------------------------------------------------------------ precision
 
-void round_to_single(std::vector<double>& values) {
-  for (double& value : values) value = static_cast<double>(static_cast<float>(value));
-}
-
 // Exactly the double computation with rounded data; and near the one with the data themselves.
 TEST(SpectrumMeasure, MixedPrecisionRoundsTheDataAndNothingElse) {
   TaskParameters task = task_of(classes_of(CentroidKind::random, 3, 14), {0.5, 5.0, 80.0}, "mixed");
   task.samples = {60};
   const Measured in_double(measure, task);
   task.mixed_precision = true;
-  DenseComponents points = training_points(task, 60);
-  round_to_single(points.rows);
+  const DenseComponents points = rounded_to_single(training_points(task, 60));
   for (const char* partition : {"component", "dimension"}) {
     task.words["partition"] = partition;
     const Measured found(measure, task);
@@ -279,8 +275,7 @@ TEST(SpectrumMeasure, MixedPrecisionRoundsTheDataAndNothingElse) {
 TEST(SpectrumMeasure, MixedPrecisionOfAMixtureRoundsItsCentroids) {
   TaskParameters task = task_of(classes_of(CentroidKind::random, 5, 14), {0.5, 5.0, 80.0}, "mixed classes");
   task.mixed_precision = true;
-  DenseComponents classes = dense_classes(task);
-  round_to_single(classes.rows);
+  const DenseComponents classes = rounded_to_single(dense_classes(task));
   const Measured found(measure, task);
   for (std::size_t t = 0; t < 3; ++t) {
     for (std::size_t probe = 0; probe < 2; ++probe) {
