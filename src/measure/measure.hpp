@@ -147,7 +147,8 @@ class Measure {
   [[nodiscard]] virtual std::string_view name() const = 0;
   [[nodiscard]] virtual std::vector<MeasureOption> options() const = 0;
 
-  /// Why this measure cannot be taken of these data, naming key and value; empty if it can.
+  /// Why this measure cannot be taken of these data, a sentence that begins with the measure's or the option's key
+  /// (measure.NAME...) and names what it needs; empty if it can.
   [[nodiscard]] virtual std::string problem(const TaskParameters& task) const = 0;
 
   /// The variables that exist for this kind of data, predictions included. The same for all points of a sweep

@@ -23,7 +23,7 @@ class FakeMeasure : public Measure {
   [[nodiscard]] std::string_view name() const override { return name_; }
   [[nodiscard]] std::vector<MeasureOption> options() const override { return options_; }
   [[nodiscard]] std::string problem(const TaskParameters& task) const override {
-    return needs_samples_ && task.samples.empty() ? "needs [dataset] samples" : "";
+    return needs_samples_ && task.samples.empty() ? "measure." + name_ + " needs [dataset] samples" : "";
   }
   [[nodiscard]] std::vector<VariableSpec> variables(const TaskParameters&) const override { return {}; }
   [[nodiscard]] Cost cost(const TaskParameters&, const TaskRequest&) const override { return {}; }
