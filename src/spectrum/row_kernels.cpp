@@ -19,8 +19,9 @@ template <typename T>
 constexpr std::int64_t line = 64 / static_cast<std::int64_t>(sizeof(T));  // numbers that are fetched together
 constexpr std::int64_t group_rows = 4;                                    // whose sums stay in registers
 constexpr std::int64_t most_groups = 8;                                   // of a pass
-constexpr std::int64_t strip = 1024;       // columns that stay in the first-level cache for all rows of a pass
-constexpr std::int64_t bytes_ahead = 256;  // of a row, to be fetched
+constexpr std::int64_t strip = 1024;  // columns that stay in the first-level cache for all rows of a pass
+template <typename T>
+constexpr std::int64_t ahead = 4 * line<T>;  // numbers of a row between what is used and what is fetched
 
 DIFFPHASE_INLINE void load(const double* from, Lanes& to) { to = *reinterpret_cast<const StoredLanes*>(from); }
 // One by one, which GCC makes one instruction of; __builtin_convertvector it splits into halves.
@@ -29,7 +30,7 @@ DIFFPHASE_INLINE void load(const float* from, Lanes& to) {
 }
 DIFFPHASE_INLINE void store(const Lanes& from, double* to) { *reinterpret_cast<StoredLanes*>(to) = from; }
 
-// What the kernels of one call share: n columns, and the distance from a row to where it is to be fetched from.
+// What the kernels of one call share: blocks of rows and vectors of n columns.
 template <typename T>
 struct Pass {
   std::int64_t n;
@@ -43,7 +44,6 @@ struct Pass {
 template <typename T, int V>
 DIFFPHASE_INLINE void dot_strip(const Pass<T>& pass, std::int64_t row, std::int64_t first, std::int64_t end,
                                 Lanes (&kept)[V][group_rows]) {
-  constexpr std::int64_t ahead = bytes_ahead / static_cast<std::int64_t>(sizeof(T));
   const std::int64_t n = pass.n;
   const T* y = pass.next + row * n;
   Lanes sums[V][group_rows];
@@ -52,7 +52,7 @@ DIFFPHASE_INLINE void dot_strip(const Pass<T>& pass, std::int64_t row, std::int6
   }
   for (std::int64_t begin = first; begin < end; begin += line<T>) {
 #pragma GCC unroll 4
-    for (int r = 0; r < group_rows; ++r) __builtin_prefetch(y + r * n + begin + ahead, 0, 3);
+    for (int r = 0; r < group_rows; ++r) __builtin_prefetch(y + r * n + begin + ahead<T>, 0, 3);
 #pragma GCC unroll 2
     for (std::int64_t j = begin; j < begin + line<T>; j += lanes) {
       Lanes rows[group_rows];
@@ -101,7 +101,6 @@ DIFFPHASE_INLINE void add_strip(const Pass<T>& pass, std::int64_t row, std::int6
 template <typename T>
 DIFFPHASE_INLINE void dot_and_add_strip(const Pass<T>& pass, std::int64_t row, std::int64_t first, std::int64_t end,
                                         Lanes (&kept)[1][group_rows], const double* factors) {
-  constexpr std::int64_t ahead = bytes_ahead / static_cast<std::int64_t>(sizeof(T));
   const std::int64_t n = pass.n;
   const T* y = pass.next + row * n;
   const T* z = pass.last + row * n;
@@ -113,7 +112,7 @@ DIFFPHASE_INLINE void dot_and_add_strip(const Pass<T>& pass, std::int64_t row, s
   }
   for (std::int64_t begin = first; begin < end; begin += line<T>) {
 #pragma GCC unroll 4
-    for (int r = 0; r < group_rows; ++r) __builtin_prefetch(y + r * n + begin + ahead, 0, 3);
+    for (int r = 0; r < group_rows; ++r) __builtin_prefetch(y + r * n + begin + ahead<T>, 0, 3);
 #pragma GCC unroll 2
     for (std::int64_t j = begin; j < begin + line<T>; j += lanes) {
       Lanes x;
