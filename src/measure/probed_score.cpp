@@ -259,12 +259,12 @@ void visit_mixture(const TaskGroup& group, const TaskParameters& task,
   group.run_guarded([&] {
     mixture = std::make_unique<GaussianMixture>(*task.mixture, task.seed, task.ensemble, task.realization);
     law = ComponentLaw::classes(*mixture);
-    if (rows.single) {
-      rows.singles = single_precision_centroids(*mixture, layout);
-    } else {
-      rows.doubles = centroid_matrix(*mixture, layout);
-    }
   });
+  if (rows.single) {
+    rows.singles = make_single_precision_centroids(group, *mixture, layout);
+  } else {
+    rows.doubles = make_centroids(group, *mixture, layout);
+  }
   const RandomStream noise(task.seed, task.ensemble, task.realization, "noise");
   const auto fetch = [&](std::int64_t probe, std::span<double> start, std::span<double> xi) {
     mixture->sample(probe, layout.first_column(), start);
