@@ -131,41 +131,51 @@ def eigsh(peer: Peer, tolerance: float) -> tuple[float, int, np.ndarray, np.ndar
     return time.perf_counter() - start, products, values[::-1], vectors[:, ::-1]
 
 
-def eigsh_at(peer: Peer, residual: float) -> tuple[float, int, float, np.ndarray]:
-    """The fastest of a few tolerances at which the true residual is no larger than asked for (else of the tightest)."""
-    best = None
-    for tolerance in (residual, 3.0 * residual, 10.0 * residual):
+@dataclasses.dataclass
+class PeerRun:
+    seconds: float
+    products: int
+    residual: float
+    values: np.ndarray
+
+
+def eigsh_runs(peer: Peer) -> list[PeerRun]:
+    """From loose to tight tolerances, each with the residual that it reached."""
+    runs = []
+    for tolerance in (1e-4, 1e-6, 1e-8):
         seconds, products, values, vectors = eigsh(peer, tolerance)
-        reached = peer.residual(values, vectors)
-        if best is None or (reached <= residual and seconds < best[0]):
-            best = (seconds, products, reached, values)
-        if reached > residual:
-            break
-    return best
+        runs.append(PeerRun(seconds, products, peer.residual(values, vectors), values))
+    return runs
+
+
+def fastest_at(runs: list[PeerRun], residual: float) -> PeerRun:
+    """Of those that are as accurate, else the most accurate."""
+    good = [run for run in runs if run.residual <= residual]
+    return min(good, key=lambda run: run.seconds) if good else min(runs, key=lambda run: run.residual)
 
 
 def compare_eigsh(settings: Settings) -> None:
-    title(f"The {COUNT} largest eigenpairs against scipy.sparse.linalg.eigsh, 1 rank, tolerance 1e-8")
-    print(f"{'data':<10}{'rows':>7}{'columns':>8} {'':<14}{'seconds':>9}{'products':>9}{'residual':>10}"
+    title(f"The {COUNT} largest eigenpairs against scipy.sparse.linalg.eigsh at the same residual, 1 rank")
+    print(f"{'data':<10}{'rows':>7}{'columns':>8} {'':<23}{'seconds':>9}{'products':>9}{'residual':>10}"
           f"{'eigsh s':>9}{'products':>9}{'residual':>10}{'faster':>8}")
     for data in ("outliers", "power-law", "flat"):
-        peer = None
-        for method, verified in (("krylov", False), ("krylov", True), ("automatic", True)):
+        runs: list[PeerRun] = []
+        for method, verified in (("krylov", False), ("krylov", True), ("block-krylov", False), ("automatic", True)):
             line = settings.run("spectrum", "--data", data, "--rows", settings.rows(20000), "--columns",
                                 settings.columns(4096), "--count", COUNT, "--method", method,
                                 *([] if verified else ["--no-verify"]),
-                                *(["--save", settings.scratch] if peer is None else []))
-            if peer is None:
-                peer = Peer.load(settings, line)
-                seconds, products, residual, values = eigsh_at(peer, line["worst_relative_residual"])
-            difference = np.max(np.abs(np.array(line["eigenvalues"]) - values)) / values[0]
+                                *([] if runs else ["--save", settings.scratch]))
+            if not runs:
+                runs = eigsh_runs(Peer.load(settings, line))
+            theirs = fastest_at(runs, line["worst_relative_residual"])
+            difference = np.max(np.abs(np.array(line["eigenvalues"]) - theirs.values)) / theirs.values[0]
             if difference > 1e-8:
                 print(f"eigenvalues differ by {difference:.1e} of the largest", file=sys.stderr)
             ours = line["set_up_seconds"] + line["solve_seconds"]
             label = line["method"] + (", verified" if line["verified"] else "")
-            print(f"{data:<10}{line['rows']:>7}{line['columns']:>8} {label:<17}{ours:>6.2f}{line['products']:>9}"
-                  f"{line['worst_relative_residual']:>10.1e}{seconds:>9.2f}{products:>9}{residual:>10.1e}"
-                  f"{verdict(seconds / ours, 2.0)}", flush=True)
+            print(f"{data:<10}{line['rows']:>7}{line['columns']:>8} {label:<23}{ours:>9.2f}{line['products']:>9}"
+                  f"{line['worst_relative_residual']:>10.1e}{theirs.seconds:>9.2f}{theirs.products:>9}"
+                  f"{theirs.residual:>10.1e}{verdict(theirs.seconds / ours, 2.0)}", flush=True)
 
 
 def dense_seconds(peer: Peer) -> tuple[float, np.ndarray]:
@@ -204,16 +214,17 @@ def compare_dense_at(settings: Settings, data: str, columns: int, bar: float, nu
 
 def compare_scale(settings: Settings) -> None:
     title("The 64 largest eigenpairs at scale, 2 ranks, memory per rank in MiB")
-    print(f"{'data':<10}{'rows':>7}{'columns':>9} {'stored':<7}{'method':<8}{'seconds':>9}{'products':>9}{'residual':>10}"
+    print(f"{'data':<10}{'rows':>7}{'columns':>9} {'stored':<7}{'method':<13}{'seconds':>9}{'products':>9}{'residual':>10}"
           f"{'peak':>8}{'slab':>7}{'basis':>7}{'allowed':>9}  {'verdict'}")
-    cases = [("power-law", 20000, 20000, "double", "krylov"), ("flat", 20000, 20000, "double", "krylov"),
-             ("classes", 1000, 1000000, "float", "automatic"), ("classes", 1000, 1000000, "float", "krylov")]
-    for data, rows, columns, stored, method in cases:
+    training_sets = [(data, 20000, 20000, "double", method)
+                     for data in ("power-law", "flat") for method in ("krylov", "automatic")]
+    mixtures = [("classes", 1000, 1000000, "float", method) for method in ("automatic", "krylov", "block-krylov")]
+    for data, rows, columns, stored, method in training_sets + mixtures:
         line = settings.run("spectrum", "--data", data, "--rows", settings.rows(rows), "--columns",
                             settings.columns(columns), "--count", min(64, settings.rows(rows) - 2), "--method", method,
                             *(["--single"] if stored == "float" else []), ranks=2)
         good = line["peak_mib"] <= line["allowed_mib"] and line["worst_relative_residual"] <= 1e-8
-        print(f"{data:<10}{line['rows']:>7}{line['columns']:>9} {stored:<7}{line['method']:<8}"
+        print(f"{data:<10}{line['rows']:>7}{line['columns']:>9} {stored:<7}{line['method']:<13}"
               f"{line['set_up_seconds'] + line['solve_seconds']:>9.1f}{line['products']:>9}"
               f"{line['worst_relative_residual']:>10.1e}{line['peak_mib']:>8.0f}{line['slab_mib']:>7.0f}"
               f"{line['basis_mib']:>7.0f}{line['allowed_mib']:>9.0f}  {'met' if good else 'MISSED'}", flush=True)
