@@ -442,7 +442,8 @@ Cost eigenpairs_cost(const TaskParameters& task, const TaskRequest& request, dou
     op.work = 2.0 * rows * columns;
     op.block = most_row_vectors;
     double flops = 0.0;
-    switch (method == SpectrumMethod::automatic ? choose_method(op, wanted).method : method) {
+    const SpectrumMethod taken = method == SpectrumMethod::automatic ? choose_method(op, wanted).method : method;
+    switch (taken) {
       case SpectrumMethod::gram:
         flops = (rows + 4.0 * pairs) * rows * columns + 4.0 * rows * rows * rows;
         cost.rank_bytes = std::max(cost.rank_bytes, 24.0 * rows * rows + 67108864.0);
@@ -452,7 +453,7 @@ Cost eigenpairs_cost(const TaskParameters& task, const TaskRequest& request, dou
         cost.rank_bytes = std::max(cost.rank_bytes, 24.0 * columns * columns);
         break;
       default:
-        flops = (60.0 + 6.0 * pairs) * (4.0 * rows * columns + 4.0 * pairs * columns);
+        flops = (60.0 + 6.0 * pairs) * (product_penalty(taken) * 4.0 * rows * columns + 4.0 * pairs * columns);
         cost.divided_bytes =
             std::max(cost.divided_bytes,
                      8.0 * columns * static_cast<double>(verified_krylov_vectors(size, std::min(wanted, size))));

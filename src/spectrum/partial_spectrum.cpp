@@ -23,10 +23,7 @@ constexpr std::int64_t most_block = 32;
 constexpr std::int64_t block_numbers = std::int64_t{1} << 23;  // 64 MiB of whole vectors
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
-// Estimated work in multiply-adds of matrix products. One vector at a time costs several times as much: memory is read
-// for each.
-constexpr double single_vector_penalty = 8.0;
-
+// Estimated work in multiply-adds of matrix products.
 double cubed(double n) { return n * n * n; }
 
 // Reduction to tridiagonal form, half of it with single vectors, and a few vectors back.
@@ -36,7 +33,8 @@ double krylov_work(const SymmetricOperator& op, double count) {
   const double products = 60.0 + 6.0 * count;
   const auto size = static_cast<double>(op.size);
   const double product = op.work > 0.0 ? op.work : size * size;
-  return products * (single_vector_penalty * product + 4.0 * 2.0 * count * size);
+  const SpectrumMethod method = op.block > 1 ? SpectrumMethod::block_krylov : SpectrumMethod::krylov;
+  return products * (product_penalty(method) * product + 4.0 * 2.0 * count * size);
 }
 
 double gram_work(const SymmetricOperator& op, double count) {
@@ -143,6 +141,11 @@ const char* name(SpectrumMethod method) {
       break;
   }
   return "automatic";
+}
+
+double product_penalty(SpectrumMethod method) {
+  if (method == SpectrumMethod::krylov) return 8.0;
+  return method == SpectrumMethod::block_krylov ? 3.0 : 1.0;
 }
 
 bool PartialSpectrum::all_converged() const {

@@ -55,6 +55,10 @@ struct MethodChoice {
 inline constexpr std::int64_t largest_gram = 4096;
 inline constexpr std::int64_t largest_dense = 4096;
 
+/// By how much multiply-adds of a method's products take longer than those of matrix products, about: memory is read
+/// for each vector (krylov), or for each block of which some do little (block-krylov). Local.
+[[nodiscard]] double product_penalty(SpectrumMethod method);
+
 /// What `automatic` takes for `count` eigenvalues: the method of least estimated work. Local, the same on every rank.
 [[nodiscard]] MethodChoice choose_method(const SymmetricOperator& op, std::int64_t count);
 
