@@ -239,7 +239,7 @@ class BadInput(unittest.TestCase):
 
     def test_score_matrix_in_many_dimensions(self) -> None:
         self.refused("measure.dimension.score_matrix", "5000 dimensions", '"off"',
-                     sweep=edited("dimension = 16", "dimension = [16, 5000]", self.spectral("dimension = {}")))
+                     sweep=edited("dimension = 16", "dimension = [16, 5000]", self.spectral('dimension = { score_matrix = "centred" }')))
 
     def test_mixed_precision_of_a_measure_without(self) -> None:
         for measure in ("collapse", "lost_directions"):
