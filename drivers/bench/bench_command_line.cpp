@@ -42,20 +42,32 @@ void add_spectrum(CLI::App& app, BenchOptions& options) {
   command->add_option("--runs", options.runs, "of which the fastest counts");
 }
 
+void add_normals(CLI::App& app, BenchOptions& options) {
+  CLI::App* command =
+      app.add_subcommand("normals", "normal random numbers, on every instruction set of this processor");
+  command->add_option("--columns", options.normals.columns, "numbers of one call")->check(CLI::Range(1, 1 << 30));
+  command->add_option("--rows", options.normals.rows, "calls of a run")->check(CLI::Range(1, 1 << 30));
+  command->add_option("--runs", options.normals.runs, "of which the fastest counts");
+}
+
 }  // namespace
 
 std::variant<BenchOptions, int> parse_bench_command_line(int argc, char** argv) {
   BenchOptions options;
-  CLI::App app{"How fast score Jacobians are applied and their spectra found."};
+  CLI::App app{"How fast score Jacobians are applied, their spectra found, and random numbers drawn."};
   app.require_subcommand(1);
   add_operator(app, options);
   add_spectrum(app, options);
+  add_normals(app, options);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  options.spectra = app.got_subcommand("spectrum");
+  using Command = BenchOptions::Command;
+  options.command = app.got_subcommand("spectrum")  ? Command::spectrum
+                    : app.got_subcommand("normals") ? Command::normals
+                                                    : Command::products;
   return options;
 }
 

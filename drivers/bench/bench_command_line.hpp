@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "bench_case.hpp"
+#include "normals_bench.hpp"
 #include "operator_bench.hpp"
 #include "spectrum_bench.hpp"
 
@@ -11,12 +12,15 @@ namespace diffphase::bench {
 
 /// What a command line asks for.
 struct BenchOptions {
+  enum class Command { products, spectrum, normals };
+
+  Command command = Command::products;
   CaseOptions data;
   OperatorOptions products;
   SpectrumOptions spectrum{.count = 32};
-  std::string save;      ///< folder for the rows and their weights; empty: none
-  int runs = 1;          ///< of a spectrum
-  bool spectra = false;  ///< the largest eigenpairs, else products
+  NormalsOptions normals;
+  std::string save;  ///< folder for the rows and their weights; empty: none
+  int runs = 1;      ///< of a spectrum
 };
 
 /// The options, or the exit code of a program that has nothing to do: 0 after --help, 2 after a message on standard

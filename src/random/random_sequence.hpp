@@ -32,6 +32,7 @@ class RandomSequence {
   std::uint64_t normals_drawn_ = 0;
   std::uint64_t uniforms_drawn_ = 0;
   std::array<double, 64> normals_{};
+  std::array<double, 16> uniforms_{};
 };
 
 }  // namespace diffphase
