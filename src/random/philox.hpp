@@ -14,6 +14,14 @@ namespace diffphase {
 class PhiloxRow {
  public:
   using Words = std::array<std::uint64_t, 4>;
+  struct WordPair {
+    std::uint64_t first = 0;
+    std::uint64_t second = 0;
+  };
+
+  static constexpr std::size_t rounds = 10;
+  static constexpr std::uint64_t first_factor = 0xD2E7470EE14C6C93U;
+  static constexpr std::uint64_t second_factor = 0xCA5A826395121157U;
 
   PhiloxRow(const Hash128& key, std::uint64_t row) {
     for (std::size_t round = 0; round < rounds; ++round) {
@@ -38,16 +46,12 @@ class PhiloxRow {
     return c;
   }
 
+  [[nodiscard]] const WordPair& key(std::size_t round) const { return keys_[round]; }
+  /// The row's share of the last two words after round 1.
+  [[nodiscard]] const WordPair& second_round() const { return second_round_; }
+
  private:
   __extension__ using Wide = unsigned __int128;
-  struct WordPair {
-    std::uint64_t first = 0;
-    std::uint64_t second = 0;
-  };
-
-  static constexpr std::size_t rounds = 10;
-  static constexpr std::uint64_t first_factor = 0xD2E7470EE14C6C93U;
-  static constexpr std::uint64_t second_factor = 0xCA5A826395121157U;
   static constexpr std::uint64_t golden_ratio = 0x9E3779B97F4A7C15U;   // (sqrt 5 - 1)/2 in 64 bits
   static constexpr std::uint64_t root_of_three = 0xBB67AE8584CAA73BU;  // sqrt 3 - 1
 
@@ -55,7 +59,7 @@ class PhiloxRow {
   static std::uint64_t low(Wide product) { return static_cast<std::uint64_t>(product); }
 
   std::array<WordPair, rounds> keys_{};
-  WordPair second_round_;  // the row's share of the last two words after round 1
+  WordPair second_round_;
 };
 
 /// floor(word / 2^11) / 2^53: uniform on [0, 1) for a uniform word.

@@ -15,6 +15,7 @@
 
 #include "random/box_muller.hpp"
 #include "random/philox.hpp"
+#include "random/philox_blocks.hpp"
 
 namespace diffphase {
 namespace {
@@ -86,6 +87,26 @@ TEST(NormalKernel, WordsAreThoseOfRandom123) {
   const PhiloxRow::Words zero = PhiloxRow(Hash128{}, 0).block(0);
   EXPECT_EQ(zero,
             (PhiloxRow::Words{0x16554d9eca36314cU, 0xdb20fe9d672d0fdcU, 0xd7e772cee186176bU, 0x7e68b68aec7ba23bU}));
+}
+
+TEST(NormalKernel, BlocksDrawnByVectorsAreThoseDrawnOneByOne) {
+  constexpr std::size_t stride = 50;
+  constexpr std::uint64_t untouched = 77;
+  const PhiloxRow philox(key, 3);
+  for (const InstructionSet set : sets_of_this_processor()) {
+    for (const std::uint64_t first : {std::uint64_t{0}, (std::uint64_t{1} << 32U) - 5, ~std::uint64_t{0} - 20}) {
+      for (const std::size_t count : {0U, 1U, 15U, 16U, 17U, 32U, 50U}) {
+        Words drawn(4 * stride, untouched);
+        block_drawer(set)(philox, first, count, drawn.data(), stride);
+        for (std::size_t b = 0; b < stride; ++b) {
+          const PhiloxRow::Words expected = philox.block(first + b);
+          for (std::size_t i = 0; i < 4; ++i) {
+            ASSERT_EQ(drawn[i * stride + b], b < count ? expected[i] : untouched) << name_of(set) << " " << b;
+          }
+        }
+      }
+    }
+  }
 }
 
 TEST(NormalKernel, NormalsWithinFourUlpOfTheDefinition) {
