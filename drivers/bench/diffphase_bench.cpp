@@ -4,7 +4,7 @@
 // Sample runs (a test executes each of them; measurements are of larger slabs, as 20000 rows and 4096 columns):
 //   $ diffphase_bench operator --rows 300 --columns 128 --data flat --runs 1
 //   $ mpirun -n 2 diffphase_bench spectrum --rows 300 --columns 200 --data power-law --count 8 --method block-krylov
-//   $ diffphase_bench normals --rows 32 --runs 1
+//   $ diffphase_bench normals --rows 32 --runs 2
 //
 // tests/bench/compare_spectra.py and compare_normals.py run it beside its peers and print tables.
 

@@ -9,14 +9,14 @@ namespace diffphase::bench {
 
 struct NormalsOptions {
   std::int64_t columns = 4096;  ///< of a row, which is what one call draws
-  std::int64_t rows = 1024;     ///< of a run
-  int runs = 7;                 ///< of which the fastest counts
+  std::int64_t rows = 128;      ///< of a run
+  int runs = 40;                ///< of which the fastest counts
 };
 
 /// Normal numbers per second, summed over the ranks, that go to one row's memory over and over: of the stream's kernel
 /// for each instruction set of this processor, and of peers: the same numbers from Random123's Philox and the
-/// logarithm, cosine and sine of the C library, std::normal_distribution over std::mt19937_64, and, as what no normals
-/// by Philox on scalar units can pass, the words alone. Collective.
+/// logarithm, cosine and sine of the C library; std::normal_distribution over std::mt19937_64; and Random123's words
+/// alone. Collective.
 void measure_normals(const Communicator& comm, const NormalsOptions& options, ReportLine& line);
 
 }  // namespace diffphase::bench

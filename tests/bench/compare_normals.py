@@ -4,7 +4,7 @@
     cmake --build --preset release --target diffphase_bench
     python3 tests/bench/compare_normals.py [--columns 4096] [--program PROGRAM]
 
-Rows of so many columns go to one array over and over; the fastest of 7 runs counts. numpy's numbers (ziggurat) cannot be
+Rows of so many columns go to one array over and over; the fastest of 40 runs counts. numpy's numbers (ziggurat) cannot be
 computed out of order; ours and Random123's can. Prints a table of rates with what the rate should be, and never fails
 for one: look at the load that is printed with it.
 """
@@ -22,7 +22,7 @@ for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 import numpy as np  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-RUNS = 7
+RUNS = 40
 BAR = 150.0  # million per second with AVX-512
 
 
@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--program", default=str(ROOT / "build/release/drivers/bench/diffphase_bench"))
     arguments = parser.parse_args()
     columns = arguments.columns
-    rows = max(1, (1 << 22) // columns)
+    rows = max(1, (1 << 19) // columns)
     line = ours(arguments.program, columns, rows)
     peers = {f"numpy {np.__version__} {bits.__name__}": numpy_rate(bits, columns, rows)
              for bits in (np.random.PCG64, np.random.SFC64, np.random.Philox)}

@@ -160,8 +160,8 @@ TEST(NormalKernel, BordersOfTheDefinition) {
     const Pair exact = exact_pair(0x8000000000000000U, word);
     const long double radius = exact_pair(0x8000000000000000U, 0).x;
     const UnitVector found = box_muller_direction(word);
-    EXPECT_LE(ulps(found.x, exact.x / radius), 2.5) << word;
-    EXPECT_LE(ulps(found.y, exact.y / radius), 2.5) << word;
+    EXPECT_LE(ulps(found.x, exact.x / radius), 2.0) << word;
+    EXPECT_LE(ulps(found.y, exact.y / radius), 2.0) << word;
   }
   EXPECT_EQ(box_muller_radius(0), 0.0);
   EXPECT_NEAR(box_muller_radius(~std::uint64_t{0}), std::sqrt(106.0 * std::numbers::ln2), 1e-14);
