@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "machine_rates.hpp"
-#include "random/normal_kernel.hpp"
+#include "random/stream_kernel.hpp"
 
 namespace diffphase::bench {
 
@@ -67,6 +67,8 @@ std::vector<Contender> contenders() {
     if (!processor_has(set)) continue;
     all.push_back({fmt::format("{}_normals", name_of(set)),
                    [set](std::uint64_t row, std::span<double> out) { normals_of_row(set, key, row, 0, out); }});
+    all.push_back({fmt::format("{}_uniforms", name_of(set)),
+                   [set](std::uint64_t row, std::span<double> out) { uniforms_of_row(set, key, row, 0, out); }});
   }
   all.push_back({"random123_words", words_row});
   all.push_back({"random123_libm_normals", library_row});

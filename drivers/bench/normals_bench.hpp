@@ -13,10 +13,10 @@ struct NormalsOptions {
   int runs = 40;                ///< of which the fastest counts
 };
 
-/// Normal numbers per second, summed over the ranks, that go to one row's memory over and over: of the stream's kernel
-/// for each instruction set of this processor, and of peers: the same numbers from Random123's Philox and the
-/// logarithm, cosine and sine of the C library; std::normal_distribution over std::mt19937_64; and Random123's words
-/// alone. Collective.
+/// Random numbers per second, summed over the ranks, that go to one row's memory over and over: normal and uniform ones
+/// of the stream's kernel for each instruction set of this processor, and of peers: the same normals from Random123's
+/// Philox and the logarithm, cosine and sine of the C library; std::normal_distribution over std::mt19937_64; and
+/// Random123's words alone. Collective.
 void measure_normals(const Communicator& comm, const NormalsOptions& options, ReportLine& line);
 
 }  // namespace diffphase::bench

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "parallel/instruction_set.hpp"
+#include "random/philox.hpp"
 
 // The Box-Muller transform of two words of 64 bits, of which the upper 53 count:
 //
@@ -24,10 +25,7 @@ namespace diffphase {
   constexpr std::uint64_t fraction_bits = (std::uint64_t{1} << 52U) - 1;
   constexpr std::uint64_t bias = 64;  // keeps exponents positive
 
-  // 1 - u = x, exact: the upper 32 bits of u beside 2^20, the next 21 beside 1/2.
-  const auto upper = std::bit_cast<double>((word >> 32U) | std::bit_cast<std::uint64_t>(0x1p20));
-  const auto lower = std::bit_cast<double>(((word >> 11U) & 0x1fffffU) | std::bit_cast<std::uint64_t>(0.5));
-  const double x = ((0x1p20 + 1.5) - upper) - lower;
+  const double x = 1.0 - unit_interval(word);  // exact
 
   // x = 2^k (1 + f), sqrt(1/2) <= 1 + f < sqrt 2.
   const std::uint64_t shifted =

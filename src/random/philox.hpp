@@ -1,9 +1,11 @@
 #pragma once
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 
+#include "parallel/instruction_set.hpp"
 #include "random/text_hash.hpp"
 
 namespace diffphase {
@@ -62,7 +64,15 @@ class PhiloxRow {
   WordPair second_round_;
 };
 
-/// floor(word / 2^11) / 2^53: uniform on [0, 1) for a uniform word.
-[[nodiscard]] inline double unit_interval(std::uint64_t word) { return static_cast<double>(word >> 11U) * 0x1p-53; }
+/// floor(word / 2^11) / 2^53: uniform on [0, 1) for a uniform word. Exact, by bits and additions, since few vector
+/// units convert integers of 64 bits.
+[[nodiscard]] DIFFPHASE_INLINE double unit_interval(std::uint64_t word) {
+  constexpr double upper_unit = 0x1p20;  // whose last bit is 2^-32
+  constexpr double lower_unit = 0x1p-1;  // whose last bit is 2^-53
+  constexpr std::uint64_t lower_bits = (std::uint64_t{1} << 21U) - 1;
+  const auto upper = std::bit_cast<double>((word >> 32U) | std::bit_cast<std::uint64_t>(upper_unit));
+  const auto lower = std::bit_cast<double>(((word >> 11U) & lower_bits) | std::bit_cast<std::uint64_t>(lower_unit));
+  return (upper - upper_unit) + (lower - lower_unit);
+}
 
 }  // namespace diffphase

@@ -1,10 +1,9 @@
 #include "random/random_stream.hpp"
 
-#include <algorithm>
 #include <string>
 
-#include "random/normal_kernel.hpp"
 #include "random/philox.hpp"
+#include "random/stream_kernel.hpp"
 
 namespace diffphase {
 
@@ -25,16 +24,7 @@ void RandomStream::normals(std::uint64_t row, std::uint64_t first_column, std::s
 }
 
 void RandomStream::uniforms(std::uint64_t row, std::uint64_t first_column, std::span<double> out) const {
-  const PhiloxRow philox(key_, row);
-  std::size_t done = 0;
-  while (done < out.size()) {
-    const std::uint64_t column = first_column + done;
-    const PhiloxRow::Words words = philox.block(column / words_of_block);
-    const std::size_t skipped = column % words_of_block;
-    const std::size_t count = std::min(out.size() - done, words_of_block - skipped);
-    std::transform(words.begin() + skipped, words.begin() + skipped + count, out.begin() + done, unit_interval);
-    done += count;
-  }
+  uniforms_of_row(widest, key_, row, first_column, out);
 }
 
 double RandomStream::uniform(std::uint64_t row, std::uint64_t column) const { return unit_interval(bits(row, column)); }

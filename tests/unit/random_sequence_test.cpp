@@ -76,6 +76,18 @@ TEST(RandomSequence, GammaAsDefined) {
   }
 }
 
+TEST(RandomSequence, GammasAreThoseOneByOne) {
+  RandomSequence together(stream, 12);
+  RandomSequence one_by_one(stream, 12);
+  for (const double shape : {1.0, 700.0}) {
+    std::vector<double> drawn(1000);
+    together.gammas(shape, drawn);
+    for (const double x : drawn) ASSERT_EQ(x, one_by_one.gamma(shape));
+  }
+  EXPECT_EQ(together.normal(), one_by_one.normal());
+  EXPECT_EQ(together.uniform(), one_by_one.uniform());
+}
+
 TEST(RandomSequence, Binomial) {
   for (const std::int64_t n : {1, 16, 17, 1000, 4000000}) {
     for (const double p : {0.1, 0.5, 0.8}) {
