@@ -6,21 +6,21 @@
 #include "bench_case.hpp"
 #include "normals_bench.hpp"
 #include "operator_bench.hpp"
+#include "posterior_bench.hpp"
 #include "spectrum_bench.hpp"
 
 namespace diffphase::bench {
 
 /// What a command line asks for.
 struct BenchOptions {
-  enum class Command { products, spectrum, normals };
-
-  Command command = Command::products;
+  std::string command;  ///< "operator", "spectrum", "posterior" or "normals"
   CaseOptions data;
   OperatorOptions products;
   SpectrumOptions spectrum{.count = 32};
-  NormalsOptions normals;
   std::string save;  ///< folder for the rows and their weights; empty: none
   int runs = 1;      ///< of a spectrum
+  PosteriorOptions posterior;
+  NormalsOptions normals;
 };
 
 /// The options, or the exit code of a program that has nothing to do: 0 after --help, 2 after a message on standard

@@ -79,8 +79,7 @@ inline constexpr std::array<InstructionSet, 3> instruction_sets{InstructionSet::
 
 /// See DIFFPHASE_CHOOSE.
 template <typename Kernels>
-[[nodiscard]] constexpr Kernels choose_kernels(InstructionSet set, const Kernels& baseline, const Kernels& avx2,
-                                               const Kernels& avx512) {
+[[nodiscard]] constexpr Kernels choose_kernels(InstructionSet set, Kernels baseline, Kernels avx2, Kernels avx512) {
   switch (set) {
     case InstructionSet::avx512:
       return avx512;

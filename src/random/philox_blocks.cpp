@@ -95,15 +95,12 @@ DIFFPHASE_AVX512 void draw_avx512(const PhiloxRow& row, std::uint64_t first_bloc
   draw_baseline(row, first_block + done, blocks - done, words + done, stride);
 }
 
-constexpr BlockDrawer drawer_avx2 = draw_baseline;
-constexpr BlockDrawer drawer_avx512 = draw_avx512;
+constexpr BlockDrawer draw_avx2 = draw_baseline;
 
 #endif
 
-constexpr BlockDrawer drawer_baseline = draw_baseline;
-
 }  // namespace
 
-BlockDrawer block_drawer(InstructionSet set) { return DIFFPHASE_CHOOSE(drawer, set); }
+BlockDrawer block_drawer(InstructionSet set) { return DIFFPHASE_CHOOSE(draw, set); }
 
 }  // namespace diffphase
