@@ -4,9 +4,9 @@
     cmake --build --preset release --target diffphase_bench
     python3 tests/bench/compare_normals.py [--columns 4096] [--program PROGRAM]
 
-Rows of so many columns go to one array over and over; the fastest of 40 runs counts. numpy's numbers (ziggurat) cannot be
-computed out of order; ours and Random123's can. Prints a table of rates with what the rate should be, and never fails
-for one: look at the load that is printed with it.
+Rows of so many columns go to one array over and over; the fastest of 40 runs counts. numpy's numbers (ziggurat) cannot
+be computed out of order; ours and Random123's can. Prints a table of rates with what the rate should be, and never
+fails for one: look at the load that is printed with it.
 """
 
 import argparse
