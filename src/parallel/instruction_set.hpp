@@ -17,6 +17,7 @@
 
 /// DEFINE(set, attribute) for every InstructionSet that kernels are compiled for: `set` is its name, `attribute` goes
 /// before a function. DIFFPHASE_CHOOSE(name, set) is one of name_baseline, name_avx2 and name_avx512, of one type.
+// NOLINTBEGIN(bugprone-macro-parentheses): the name of a macro, and parts of names
 #if defined(__x86_64__)
 #if defined(__clang__)
 #define DIFFPHASE_AVX512 __attribute__((target("avx512f,avx512dq,avx512vl,fma"), min_vector_width(512)))
@@ -32,6 +33,7 @@
 #define DIFFPHASE_CHOOSE(name, set) \
   ::diffphase::choose_kernels((set), name##_baseline, name##_baseline, name##_baseline)
 #endif
+// NOLINTEND(bugprone-macro-parentheses)
 
 namespace diffphase {
 

@@ -9,8 +9,11 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <limits>
 #include <numbers>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "random/box_muller.hpp"
@@ -24,7 +27,7 @@ const Hash128 key = hash_text("stream kernel test");
 
 using Words = std::vector<std::uint64_t>;
 
-/// Words of the columns [0, count) of a row, by Random123.
+/// The first `count` words from a block of a row on, by Random123.
 Words library_words(std::uint64_t row, std::uint64_t first_block, std::size_t count) {
   Words words;
   for (std::uint64_t block = first_block; words.size() < count; ++block) {
