@@ -61,6 +61,13 @@ void add_posterior(CLI::App& app, PosteriorOptions& options) {
   command->add_option("--runs", options.runs, "of which the fastest counts");
 }
 
+void add_normals(CLI::App& app, NormalsOptions& options) {
+  CLI::App* command = app.add_subcommand("normals", "random numbers, on every instruction set of this processor");
+  command->add_option("--columns", options.columns, "numbers of one call")->check(CLI::Range(1, 1 << 30));
+  command->add_option("--rows", options.rows, "calls of a run")->check(CLI::Range(1, 1 << 30));
+  command->add_option("--runs", options.runs, "of which the fastest counts");
+}
+
 }  // namespace
 
 std::variant<BenchOptions, int> parse_bench_command_line(int argc, char** argv) {
@@ -70,6 +77,7 @@ std::variant<BenchOptions, int> parse_bench_command_line(int argc, char** argv) 
   add_operator(app, options);
   add_spectrum(app, options);
   add_posterior(app, options.posterior);
+  add_normals(app, options.normals);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -4,6 +4,7 @@
 #include <variant>
 
 #include "bench_case.hpp"
+#include "normals_bench.hpp"
 #include "operator_bench.hpp"
 #include "posterior_bench.hpp"
 #include "spectrum_bench.hpp"
@@ -12,13 +13,14 @@ namespace diffphase::bench {
 
 /// What a command line asks for.
 struct BenchOptions {
-  std::string command;  ///< "operator", "spectrum" or "posterior"
+  std::string command;  ///< "operator", "spectrum", "posterior" or "normals"
   CaseOptions data;
   OperatorOptions products;
   SpectrumOptions spectrum{.count = 32};
   std::string save;  ///< folder for the rows and their weights; empty: none
   int runs = 1;      ///< of a spectrum
   PosteriorOptions posterior;
+  NormalsOptions normals;
 };
 
 /// The options, or the exit code of a program that has nothing to do: 0 after --help, 2 after a message on standard

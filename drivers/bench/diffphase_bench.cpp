@@ -4,8 +4,9 @@
 //   $ diffphase_bench operator --rows 300 --columns 128 --data flat --runs 1
 //   $ mpirun -n 2 diffphase_bench spectrum --rows 300 --columns 200 --data power-law --count 8 --method block-krylov
 //   $ diffphase_bench posterior --rows 600 --columns 64 --probes 65 --times 8 --runs 1
+//   $ diffphase_bench normals --rows 32 --runs 2
 //
-// tests/bench/compare_spectra.py and tests/bench/compare_posterior.py run it beside its peers and print tables.
+// tests/bench/compare_*.py run it beside its peers and print tables.
 
 #include <fmt/format.h>
 
@@ -59,6 +60,8 @@ void run(int argc, char** argv, const BenchOptions& options) {
   describe(world, options, line);
   if (options.command == "posterior") {
     measure_posterior(group, options.posterior, line);
+  } else if (options.command == "normals") {
+    measure_normals(world, options.normals, line);
   } else {
     measure_jacobian(group, options, line);
   }

@@ -5,9 +5,7 @@
 #include <cstring>
 #include <stdexcept>
 
-// The tile below is written once and compiled for several instruction sets; which one runs is decided when the
-// program starts.
-#define DIFFPHASE_INLINE inline __attribute__((always_inline))
+#include "parallel/instruction_set.hpp"
 
 namespace diffphase {
 
@@ -36,21 +34,9 @@ DIFFPHASE_INLINE void multiply_tile_loop(const double* left, const double* tile,
   }
 // NOLINTEND(bugprone-macro-parentheses)
 
-DIFFPHASE_TILE(baseline, )
-#if defined(__x86_64__)
-DIFFPHASE_TILE(avx2, __attribute__((target("avx2,fma"))))
-DIFFPHASE_TILE(avx512, __attribute__((target("avx512f,fma"))))
-#endif
+DIFFPHASE_FOR_EACH_INSTRUCTION_SET(DIFFPHASE_TILE)
 
-decltype(&multiply_tile_baseline) widest_tile() {
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f")) return multiply_tile_avx512;
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return multiply_tile_avx2;
-#endif
-  return multiply_tile_baseline;
-}
-
-const auto multiply_tile = widest_tile();
+const auto multiply_tile = DIFFPHASE_CHOOSE(multiply_tile, widest_instruction_set());
 
 std::int64_t tiles_of(std::int64_t columns) { return (columns + tile_columns - 1) / tile_columns; }
 

@@ -6,9 +6,9 @@
 #include <cmath>
 #include <limits>
 
-// The loops below are written once and compiled for several instruction sets; which one runs is decided when
-// the program starts. Sums are reassociated over vector lanes, nothing else is.
-#define DIFFPHASE_INLINE inline __attribute__((always_inline))
+#include "parallel/instruction_set.hpp"
+
+// Sums are reassociated over vector lanes, nothing else is.
 #if defined(__GNUC__) && !defined(__clang__)
 // Vectors are handed on only between functions that are always inlined.
 #pragma GCC diagnostic ignored "-Wpsabi"
@@ -82,11 +82,13 @@ DIFFPHASE_INLINE Lanes power_of_two_by_table(Lanes u, const Words& low_roots, co
   q = q * r + 6.9314718055994575324e-01;
   return root + root * (q * r);
 }
-constexpr bool table_in_registers = true;
+constexpr bool table_avx512 = true;
 #else
 DIFFPHASE_INLINE Lanes power_of_two_by_table(Lanes u, const Words&, const Words&) { return u; }
-constexpr bool table_in_registers = false;
+constexpr bool table_avx512 = false;
 #endif
+constexpr bool table_avx2 = false;  // it would not fit two registers
+constexpr bool table_baseline = false;
 
 // Time, probe and components of one call, in units in which the exponential is a power of two.
 struct Line {
@@ -206,8 +208,8 @@ struct Kernels {
 };
 
 // NOLINTBEGIN(bugprone-macro-parentheses): an attribute and part of a name
-#define DIFFPHASE_KERNELS(suffix, attribute, table)                                                               \
-  attribute Sums sum_##suffix(const Line& line, bool clamp) { return sum_line<table>(line, clamp); }              \
+#define DIFFPHASE_KERNELS(suffix, attribute)                                                                      \
+  attribute Sums sum_##suffix(const Line& line, bool clamp) { return sum_line<table_##suffix>(line, clamp); }     \
   attribute double largest_##suffix(const Line& line) { return largest_of_line(line); }                           \
   attribute Range centre_##suffix(const double* a, double offset, const double* b, std::int64_t n, double* out) { \
     return centre_line(a, offset, b, n, out);                                                                     \
@@ -218,29 +220,9 @@ struct Kernels {
   constexpr Kernels kernels_##suffix{sum_##suffix, largest_##suffix, centre_##suffix, shift_##suffix};
 // NOLINTEND(bugprone-macro-parentheses)
 
-DIFFPHASE_KERNELS(baseline, , false)
-#if defined(__x86_64__)
-DIFFPHASE_KERNELS(avx2, __attribute__((target("avx2,fma"))), false)
-#if defined(__clang__)
-DIFFPHASE_KERNELS(avx512, __attribute__((target("avx512f,avx512dq,avx512vl,fma"), min_vector_width(512))),
-                  table_in_registers)
-#else
-DIFFPHASE_KERNELS(avx512, __attribute__((target("avx512f,avx512dq,avx512vl,fma,prefer-vector-width=512"))),
-                  table_in_registers)
-#endif
-#endif
+DIFFPHASE_FOR_EACH_INSTRUCTION_SET(DIFFPHASE_KERNELS)
 
-Kernels widest_kernels() {
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
-    return kernels_avx512;
-  }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return kernels_avx2;
-#endif
-  return kernels_baseline;
-}
-
-const Kernels kernels = widest_kernels();
+const Kernels kernels = DIFFPHASE_CHOOSE(kernels, widest_instruction_set());
 
 }  // namespace
 

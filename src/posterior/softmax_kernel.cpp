@@ -1,10 +1,9 @@
 #include "posterior/softmax_kernel.hpp"
 
+#include "parallel/instruction_set.hpp"
 #include "posterior/exponential.hpp"
 
-// The loops below are written once and compiled for several instruction sets; which one runs is decided when
-// the program starts. Sums are reassociated over vector lanes ("omp simd"), nothing else is.
-#define DIFFPHASE_INLINE inline __attribute__((always_inline))
+// Sums are reassociated over vector lanes ("omp simd"), nothing else is.
 
 namespace diffphase {
 
@@ -81,27 +80,9 @@ struct Kernels {
   constexpr Kernels kernels_##suffix{shared_logits_##suffix, general_logits_##suffix, softmax_sums_##suffix};
 // NOLINTEND(bugprone-macro-parentheses)
 
-DIFFPHASE_KERNELS(baseline, )
-#if defined(__x86_64__)
-DIFFPHASE_KERNELS(avx2, __attribute__((target("avx2,fma"))))
-#if defined(__clang__)
-DIFFPHASE_KERNELS(avx512, __attribute__((target("avx512f,avx512dq,avx512vl,fma"), min_vector_width(512))))
-#else
-DIFFPHASE_KERNELS(avx512, __attribute__((target("avx512f,avx512dq,avx512vl,fma,prefer-vector-width=512"))))
-#endif
-#endif
+DIFFPHASE_FOR_EACH_INSTRUCTION_SET(DIFFPHASE_KERNELS)
 
-Kernels widest_kernels() {
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
-    return kernels_avx512;
-  }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return kernels_avx2;
-#endif
-  return kernels_baseline;
-}
-
-const Kernels kernels = widest_kernels();
+const Kernels kernels = DIFFPHASE_CHOOSE(kernels, widest_instruction_set());
 
 }  // namespace
 

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <span>
 
 #include "random/random_stream.hpp"
 
@@ -20,6 +21,8 @@ class RandomSequence {
   [[nodiscard]] double uniform();
   /// Gamma law of unit scale, shape >= 1 (Marsaglia, Tsang 2000).
   [[nodiscard]] double gamma(double shape);
+  /// As many numbers as `out` has, those that gamma(shape) gives one after the other.
+  void gammas(double shape, std::span<double> out);
   /// Length of a vector of `degrees` standard normal numbers; 0 for degrees <= 0.
   [[nodiscard]] double chi(std::int64_t degrees);
   /// Successes among n >= 0 trials of the given probability, exact, in O(log n): the position of a middle
@@ -32,6 +35,7 @@ class RandomSequence {
   std::uint64_t normals_drawn_ = 0;
   std::uint64_t uniforms_drawn_ = 0;
   std::array<double, 64> normals_{};
+  std::array<double, 64> uniforms_{};
 };
 
 }  // namespace diffphase

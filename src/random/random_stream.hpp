@@ -12,9 +12,14 @@ namespace diffphase {
 /// and of its two 64-bit indices (Philox4x64-10, Salmon et al. 2011), so that any rank makes any part, in any
 /// order.
 ///
-/// Philox block (row, column / 4) yields four 64-bit words, for the columns 4 (column / 4) + 0..3; normals
-/// come from Box-Muller on the pairs (0, 1) and (2, 3). Normals, uniforms and bits of one index are the same
-/// words: use one stream for one purpose.
+/// Philox block (row, column / 4) yields four 64-bit words w, for the columns 4 (column / 4) + 0..3, and uniform
+/// numbers u = floor(w / 2^11) / 2^53. Normals come from Box-Muller on the pairs (0, 1) and (2, 3):
+///
+///   sqrt(-2 log(1 - u_0)) (cos 2 pi u_1, sin 2 pi u_1),
+///
+/// within 4 ulp of the exact value, and the same, bit for bit, whichever instruction set computes them, in whatever
+/// parts a row is asked for. Normals, uniforms and bits of one index are the same words: use one stream for one
+/// purpose.
 class RandomStream {
  public:
   /// `purpose` names what the numbers are for ("centroids", "training", "noise", ...); `ensemble` is the hash
@@ -23,6 +28,9 @@ class RandomStream {
 
   /// Standard normal numbers of columns [first_column, first_column + out.size()) of `row`.
   void normals(std::uint64_t row, std::uint64_t first_column, std::span<double> out) const;
+
+  /// Uniform numbers of columns [first_column, first_column + out.size()) of `row`, each that of uniform().
+  void uniforms(std::uint64_t row, std::uint64_t first_column, std::span<double> out) const;
 
   /// Uniform on [0, 1), 53 bits.
   [[nodiscard]] double uniform(std::uint64_t row, std::uint64_t column) const;

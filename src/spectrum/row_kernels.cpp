@@ -2,9 +2,9 @@
 
 #include <algorithm>
 
-// The loops below are written once and compiled for several instruction sets; which one runs is decided when
-// the program starts. Sums are reassociated over vector lanes, nothing else is.
-#define DIFFPHASE_INLINE inline __attribute__((always_inline))
+#include "parallel/instruction_set.hpp"
+
+// Sums are reassociated over vector lanes, nothing else is.
 
 namespace diffphase {
 
@@ -223,49 +223,35 @@ template <typename T>
 using Kernel = void (*)(std::int64_t, const RowBlock<T>&, const double*, double*, const RowBlock<T>&, const double*,
                         double*);
 
+struct Kernels {
+  Kernel<double> doubles;
+  Kernel<float> floats;
+};
+
 // NOLINTBEGIN(bugprone-macro-parentheses): an attribute and part of a name
-#define DIFFPHASE_KERNEL(suffix, attribute)                                                                     \
-  template <typename T>                                                                                         \
-  attribute void kernel_##suffix(std::int64_t vectors, const RowBlock<T>& next, const double* in, double* dots, \
-                                 const RowBlock<T>& last, const double* factors, double* out) {                 \
-    pass_vectors(vectors, next, in, dots, last, factors, out);                                                  \
-  }
+#define DIFFPHASE_KERNELS(set, attribute)                                                                    \
+  template <typename T>                                                                                      \
+  attribute void kernel_##set(std::int64_t vectors, const RowBlock<T>& next, const double* in, double* dots, \
+                              const RowBlock<T>& last, const double* factors, double* out) {                 \
+    pass_vectors(vectors, next, in, dots, last, factors, out);                                               \
+  }                                                                                                          \
+  constexpr Kernels kernels_##set{kernel_##set<double>, kernel_##set<float>};
 // NOLINTEND(bugprone-macro-parentheses)
 
-DIFFPHASE_KERNEL(baseline, )
-#if defined(__x86_64__)
-DIFFPHASE_KERNEL(avx2, __attribute__((target("avx2,fma"))))
-#if defined(__clang__)
-DIFFPHASE_KERNEL(avx512, __attribute__((target("avx512f,avx512dq,avx512vl,fma"), min_vector_width(512))))
-#else
-DIFFPHASE_KERNEL(avx512, __attribute__((target("avx512f,avx512dq,avx512vl,fma,prefer-vector-width=512"))))
-#endif
-#endif
+DIFFPHASE_FOR_EACH_INSTRUCTION_SET(DIFFPHASE_KERNELS)
 
-template <typename T>
-Kernel<T> widest_kernel() {
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
-    return kernel_avx512<T>;
-  }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return kernel_avx2<T>;
-#endif
-  return kernel_baseline<T>;
-}
-
-const Kernel<double> double_kernel = widest_kernel<double>();
-const Kernel<float> float_kernel = widest_kernel<float>();
+const Kernels kernels = DIFFPHASE_CHOOSE(kernels, widest_instruction_set());
 
 }  // namespace
 
 void dot_and_add_rows(std::int64_t vectors, const RowBlock<double>& next, const double* in, double* dots,
                       const RowBlock<double>& last, const double* factors, double* out) {
-  double_kernel(vectors, next, in, dots, last, factors, out);
+  kernels.doubles(vectors, next, in, dots, last, factors, out);
 }
 
 void dot_and_add_rows(std::int64_t vectors, const RowBlock<float>& next, const double* in, double* dots,
                       const RowBlock<float>& last, const double* factors, double* out) {
-  float_kernel(vectors, next, in, dots, last, factors, out);
+  kernels.floats(vectors, next, in, dots, last, factors, out);
 }
 
 }  // namespace diffphase

@@ -53,6 +53,41 @@ TEST(RandomSequence, GammaAndChi) {
   EXPECT_EQ(sequence.chi(-3), 0.0);
 }
 
+/// Marsaglia and Tsang's exact condition on the same numbers, without the squeeze.
+TEST(RandomSequence, GammaAsDefined) {
+  for (const double shape : {1.0, 1.2, 3.0, 500.0}) {
+    constexpr std::uint64_t index = 11;
+    RandomSequence sequence(stream, index);
+    const double d = shape - 1.0 / 3.0;
+    std::uint64_t trial = 0;
+    std::uint64_t uniform = 0;
+    for (int i = 0; i < 5000; ++i) {
+      double accepted = 0.0;
+      for (; accepted == 0.0; ++trial) {
+        std::vector<double> x(1);
+        stream.normals(2 * index, trial, x);
+        const double v = std::pow(1.0 + x[0] / std::sqrt(9.0 * d), 3);
+        if (v <= 0.0) continue;
+        const double u = stream.uniform(2 * index + 1, uniform++);
+        if (std::log1p(-u) < 0.5 * x[0] * x[0] + d - d * v + d * std::log(v)) accepted = d * v;
+      }
+      ASSERT_NEAR(sequence.gamma(shape), accepted, 1e-14 * accepted) << shape;
+    }
+  }
+}
+
+TEST(RandomSequence, GammasAreThoseOneByOne) {
+  RandomSequence together(stream, 12);
+  RandomSequence one_by_one(stream, 12);
+  for (const double shape : {1.0, 700.0}) {
+    std::vector<double> drawn(1000);
+    together.gammas(shape, drawn);
+    for (const double x : drawn) ASSERT_EQ(x, one_by_one.gamma(shape));
+  }
+  EXPECT_EQ(together.normal(), one_by_one.normal());
+  EXPECT_EQ(together.uniform(), one_by_one.uniform());
+}
+
 TEST(RandomSequence, Binomial) {
   for (const std::int64_t n : {1, 16, 17, 1000, 4000000}) {
     for (const double p : {0.1, 0.5, 0.8}) {
