@@ -27,8 +27,10 @@ inline double kolmogorov_p_value(double distance, double effective) {
   return std::clamp(sum, 0.0, 1.0);
 }
 
-/// Two samples of independent values, ties allowed (then on the safe side).
+/// Two samples of independent values, ties allowed (then on the safe side); 0 if there is a NaN.
 inline double two_sample_p_value(std::vector<double> a, std::vector<double> b) {
+  const auto is_nan = [](double value) { return std::isnan(value); };
+  if (std::any_of(a.begin(), a.end(), is_nan) || std::any_of(b.begin(), b.end(), is_nan)) return 0.0;
   std::sort(a.begin(), a.end());
   std::sort(b.begin(), b.end());
   const auto n = static_cast<double>(a.size());

@@ -68,7 +68,7 @@ void expect_moments(std::int64_t dimension) {
   const ClassFrame frame(mixture, 1, key, 0);
   const ProbeBlock probes = own_training_sets(FrameProbes(frame, 1, key, 0).draw(5, 3));
   const StreamedSource source(frame, 1, key, 0);
-  const Products products = products_of(source, probes, 1, 200000);
+  const Products products = products_of(source, probes, 1, 100000);
   const auto d = static_cast<double>(dimension);
   const double sigma2 = 0.49;
   const double mu2 = 0.64 * d;
@@ -106,7 +106,7 @@ TEST(StreamedSource, CorrelatesLengthsWithProducts) {
   const GaussianMixture mixture(parameters, 1, key, 0);
   const ClassFrame frame(mixture, 1, key, 0);
   const ProbeBlock probes = own_training_sets(FrameProbes(frame, 1, key, 0).draw(0, 2));
-  const Products products = products_of(StreamedSource(frame, 1, key, 0), probes, 0, 200000);
+  const Products products = products_of(StreamedSource(frame, 1, key, 0), probes, 0, 100000);
   const double mu = std::sqrt(static_cast<double>(dimension));
   const double sigma2 = 0.36;
   const double mu_start = mu * probes.points[0];
@@ -236,7 +236,7 @@ void expect_same_law(const StreamedCase& c, const Effort& effort) {
 }
 
 TEST(StreamedLaw, IsThatOfStoredTrainingSets) {
-  const Effort effort{.sets = 600, .probes_per_set = 4, .streamed = 4096};
+  const Effort effort{.sets = 400, .probes_per_set = 3, .streamed = 2048};
   expect_same_law(single(3, {20, 200}, {0.02, 0.1, 0.4}), effort);
   expect_same_law(single(16, {30, 300}, {0.2, 0.45, 0.9}), effort);
   expect_same_law(unequal_classes(4, {20, 200}, {0.05, 0.2, 0.6}), effort);
@@ -255,7 +255,7 @@ TEST(FullStreamedLaw, IsThatOfStoredTrainingSetsOfManySizes) {
 
 // The comparison sees mistakes that could be made: each is rejected.
 TEST(StreamedLaw, OfAWrongDrawIsRejected) {
-  const Effort effort{.sets = 600, .probes_per_set = 4, .streamed = 4096};
+  const Effort effort{.sets = 400, .probes_per_set = 3, .streamed = 2048};
   const auto expect_rejected = [&](const StreamedCase& c, const ProbeValues& stored, const StreamedMistake& mistake,
                                    const char* what) {
     const auto comparisons = compare_laws(c, stored, static_cast<std::size_t>(effort.probes_per_set),
