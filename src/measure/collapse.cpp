@@ -97,10 +97,8 @@ Cost streamed_cost(const TaskParameters& task, std::span<const std::int64_t> cou
   return cost;
 }
 
-// A stored matrix is what a partition by coordinates is about.
 bool can_stream(const TaskParameters& task) {
-  return task.mixture && task.mixture->dimension >= StreamedSource::least_dimension &&
-         partition_of(task) == Partition::component && !task.mixed_precision;
+  return task.mixture && task.mixture->dimension >= StreamedSource::least_dimension && !task.mixed_precision;
 }
 
 // Chosen for each count by itself: its numbers must not depend on which other counts are asked for.
@@ -307,10 +305,8 @@ std::vector<MeasureOption> CollapseMeasure::options() const {
 std::string CollapseMeasure::problem(const TaskParameters& task) const {
   if (task.samples.empty()) return "measure.collapse needs [dataset] samples: the size of the training set";
   if (task.representation == Representation::streaming && !can_stream(task)) {
-    return fmt::format(
-        "measure.collapse with ensemble.representation = \"streaming\" needs at least {} dimensions, partition = "
-        "\"component\" and double precision",
-        StreamedSource::least_dimension);
+    return fmt::format("measure.collapse with ensemble.representation = \"streaming\" needs at least {} dimensions",
+                       StreamedSource::least_dimension);
   }
   return {};
 }

@@ -114,19 +114,23 @@ TEST(Representation, MeasuresOfOneTrainingSetRefuseWhatIsNotExplicit) {
   }
 }
 
-TEST(Representation, StreamingNeedsThreeDimensionsAndNoPartitionByThem) {
+TEST(Representation, StreamingNeedsThreeDimensions) {
   TaskParameters task = collapse_task(2, {200}, 4);
   EXPECT_EQ(collapse.problem(task), "");
   task.representation = Representation::streaming;
   EXPECT_THAT(collapse.problem(task), HasSubstr("at least 3 dimensions"));
   task.mixture->dimension = 3;
   EXPECT_EQ(collapse.problem(task), "");
+}
+
+// What is not stored is not divided: the partition changes neither the choice nor the numbers.
+TEST(Representation, StreamedNumbersDoNotDependOnThePartition) {
+  TaskParameters task = collapse_task(8192, {200}, 4);
+  const Measured by_component(collapse, task);
   task.words["partition"] = "dimension";
-  EXPECT_THAT(collapse.problem(task), HasSubstr("partition"));
-  task.representation = Representation::automatic;
-  task.mixture->dimension = 8192;
-  EXPECT_EQ(collapse.problem(task), "");
-  EXPECT_GT(collapse.cost(task, {.counts = {200}}).divided_bytes, 0.0);
+  const Measured by_dimension(collapse, task);
+  EXPECT_EQ(by_dimension.value("collapse_representation"), 1.0);
+  EXPECT_EQ(by_component.values("participation"), by_dimension.values("participation"));
 }
 
 const char* const sweep_text = R"(name = "r"
