@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <span>
 
 #include "measure/probe_curves.hpp"
 #include "measure/probes.hpp"
@@ -101,24 +103,20 @@ bool can_stream(const TaskParameters& task) {
   return task.mixture && task.mixture->dimension >= StreamedSource::least_dimension && !task.mixed_precision;
 }
 
-// Chosen for each count by itself: its numbers must not depend on which other counts are asked for.
-RepresentationChoice choose(const TaskParameters& task, std::int64_t count) {
+// By the work of a further training point, which does not depend on their number: all counts of a task have the same
+// representation, and nested sets stay nested.
+RepresentationChoice choose(const TaskParameters& task) {
   if (!can_stream(task))
     return {.representation = Representation::full, .reason = "explicit: nothing else is possible"};
-  const std::span<const std::int64_t> counts(&count, 1);
-  return choose_representation(task.representation, explicit_cost(task, counts).operations(), Representation::streaming,
-                               streamed_cost(task, counts).operations());
+  const auto operations_per_point = [&](const auto& cost) {
+    constexpr std::array<std::int64_t, 2> counts{1, 2};
+    return cost(task, std::span(counts).last(1)).operations() - cost(task, std::span(counts).first(1)).operations();
+  };
+  return choose_representation(task.representation, operations_per_point(explicit_cost), Representation::streaming,
+                               operations_per_point(streamed_cost));
 }
 
-std::vector<std::int64_t> counts_in(const TaskParameters& task, std::span<const std::int64_t> counts,
-                                    Representation representation) {
-  std::vector<std::int64_t> chosen;
-  for (const std::int64_t count : counts) {
-    if (choose(task, count).representation == representation) chosen.push_back(count);
-  }
-  std::sort(chosen.begin(), chosen.end());
-  return chosen;
-}
+bool streams(const TaskParameters& task) { return choose(task).representation == Representation::streaming; }
 
 const VariableSpec participation_spec =
     per_sample_spec("participation", "1", "participation ratio, probability that two clones end on one training point",
@@ -221,20 +219,21 @@ class CollapseRun {
  public:
   CollapseRun(const TaskParameters& task, const TaskGroup& group, std::span<const std::int64_t> counts)
       : task_(task), group_(group), counts_(counts.begin(), counts.end()), keeps_(group.comm().is_root()) {
+    std::sort(counts_.begin(), counts_.end());
     group.run_guarded([&] {
       if (keeps_) curves_.assign(counts_.size(), {probe_count(task), static_cast<std::int64_t>(task.times.size())});
     });
   }
 
   // Every probe at the rows of one stored training set.
-  void measure_stored(const std::vector<std::int64_t>& counts) {
+  void measure_stored() {
     const std::int64_t probes = probe_count(task_);
-    const DataSlab slab = make_nonzero_training_set(group_, task_, partition_of(task_), counts.back());
+    const DataSlab slab = make_nonzero_training_set(group_, task_, partition_of(task_), counts_.back());
     const StoredSource source(group_, slab);
     const ProbeStarts starts(task_);
     for (std::int64_t first = 0; first < probes; first += ProbeBlock::size) {
       const std::int64_t size = std::min(ProbeBlock::size, probes - first);
-      for (const auto& together : starts.groups(counts, first, size)) {
+      for (const auto& together : starts.groups(counts_, first, size)) {
         const auto row_of = [&](std::int64_t p) { return starts.row(p, together.front()); };
         reduce(source, fetch_probes(group_, slab, starts.noise(), first, size, row_of), first, together);
       }
@@ -242,7 +241,7 @@ class CollapseRun {
   }
 
   // Every probe with a training set of its own.
-  void measure_streamed(const std::vector<std::int64_t>& counts) {
+  void measure_streamed() {
     const std::int64_t probes = probe_count(task_);
     const GaussianMixture mixture(*task_.mixture, task_.seed, task_.ensemble, task_.realization);
     std::optional<ClassFrame> frame;
@@ -253,7 +252,7 @@ class CollapseRun {
       std::optional<ProbeBlock> block;
       group_.run_guarded(
           [&] { block = own_training_sets(starts.draw(first, std::min(ProbeBlock::size, probes - first))); });
-      reduce(source, *block, first, counts);
+      reduce(source, *block, first, counts_);
     }
   }
 
@@ -331,36 +330,29 @@ std::vector<VariableSpec> CollapseMeasure::variables(const TaskParameters& task)
 }
 
 Cost CollapseMeasure::cost(const TaskParameters& task, const TaskRequest& request) const {
-  const auto stored = counts_in(task, request.counts, Representation::full);
-  const auto streamed = counts_in(task, request.counts, Representation::streaming);
-  Cost cost;
-  if (!stored.empty()) cost += explicit_cost(task, stored);
-  if (!streamed.empty()) cost += streamed_cost(task, streamed);
-  return cost;
+  return streams(task) ? streamed_cost(task, request.counts) : explicit_cost(task, request.counts);
 }
 
 MeasureResult CollapseMeasure::run(const TaskParameters& task, const TaskRequest& request,
                                    const TaskGroup& group) const {
   CollapseRun run(task, group, request.counts);
-  const auto stored = counts_in(task, request.counts, Representation::full);
-  const auto streamed = counts_in(task, request.counts, Representation::streaming);
-  if (!stored.empty()) run.measure_stored(stored);
-  if (!streamed.empty()) run.measure_streamed(streamed);
+  if (streams(task)) {
+    run.measure_streamed();
+  } else {
+    run.measure_stored();
+  }
 
   VariableCollector collector;
   group.run_guarded([&] {
     if (!group.comm().is_root()) return;
+    if (task.mixture) collector.note("training set: " + choose(task).reason);
     for (const std::int64_t count : request.counts) {
       const CollapseCurves& c = run.curves_of(count);
       collector.append_curve("participation", c.participation);
       collector.append_curve("weight_entropy", c.entropy);
       collector.append_curve("parent_weight", c.parent_weight);
       collector.append_curve("largest_weight", c.largest_weight);
-      if (task.mixture) {
-        const RepresentationChoice choice = choose(task, count);
-        collector.append("collapse_representation", choice.representation == Representation::streaming ? 1.0 : 0.0);
-        collector.note(fmt::format("n = {}: {}", count, choice.reason));
-      }
+      if (task.mixture) collector.append("collapse_representation", streams(task) ? 1.0 : 0.0);
       if (count < fewest_to_collapse) {
         collector.append_no_time(
             "collapse_time", RootStatus::after_grid,
