@@ -113,6 +113,31 @@ TEST(LengthStream, OfManyDegreesIsGaussianWithItsVarianceAndOfNoneIsZero) {
   EXPECT_THROW(LengthStream(1, hash_text("x"), 0, "x", -1), std::invalid_argument);
 }
 
+// Made by a separate implementation of Philox4x64-10 and of the two methods. A change here is a new numerics_version.
+TEST(LengthStream, FirstNumbersAreTheListedOnes) {
+  struct Listed {
+    std::uint64_t row;
+    std::uint64_t column;
+    std::array<double, 4> numbers;
+  };
+  const std::vector<Listed> listed{
+      {0, 0, {-2.148070679761991, -1.1481497429664906, -0.6638555209810619, 13.593755953113535}},
+      {3, 6, {0.0008313604922583166, 1.065110114422109, -0.8370724799048151, 10.490044028365773}},
+      {1000000, 600, {1.233539063042701, 2.2061055912224394, 0.07826301543681136, 14.87036771640021}}};
+  const Hash128 ensemble = hash_text("ensemble.dimension=16");
+  LengthStream::Numbers numbers;
+  for (const Listed& expected : listed) {
+    LengthStream(1, ensemble, 0, "streamed points", 13).fill(expected.row, expected.column, numbers);
+    for (std::size_t k = 0; k < 3; ++k) EXPECT_NEAR(numbers.normals[k][0], expected.numbers[k], 4e-15);
+    EXPECT_NEAR(numbers.chi_squares[0], expected.numbers[3], 4e-14);
+  }
+  // Of two degrees: proposals that were rejected once, and twice.
+  LengthStream(1, ensemble, 0, "streamed points", 2).fill(0, 0, numbers);
+  EXPECT_NEAR(numbers.chi_squares[29], 1.587644994780481, 1e-14);
+  EXPECT_NEAR(numbers.chi_squares[57], 0.04352711129130939, 1e-14);
+  EXPECT_NEAR(numbers.chi_squares[491], 1.5433355312161239, 1e-14);
+}
+
 TEST(LengthStream, TheFourNumbersOfAPlaceAreUncorrelatedAndPlacesDiffer) {
   const Drawn drawn = draw(8, 400);
   const auto n = static_cast<double>(drawn.chi_squares.size());
