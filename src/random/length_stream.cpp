@@ -5,8 +5,8 @@
 #include <stdexcept>
 #include <string>
 
-#include "random/box_muller.hpp"
 #include "random/instruction_sets.hpp"
+#include "random/normal_pairs.hpp"
 
 namespace diffphase {
 
@@ -22,14 +22,14 @@ struct FourWords {
   const std::uint64_t* fourth;
 };
 
-// The bits that box_muller leaves over in four words, as a number on [0, 1).
+// The bits that normal_pairs leaves over in four words, as a number on [0, 1).
 DIFFPHASE_INLINE double spare_uniform(FourWords words, std::int64_t i) {
-  constexpr unsigned bits = box_muller_spare_bits;
+  constexpr unsigned bits = normal_pairs_spare_bits;
   constexpr std::uint64_t mask = (std::uint64_t{1} << bits) - 1;
   constexpr std::uint64_t two_to_52_bits = 0x4330000000000000ULL;
   const std::uint64_t all = (words.first[i] & mask) << (3 * bits) | (words.second[i] & mask) << (2 * bits) |
                             (words.third[i] & mask) << bits | (words.fourth[i] & mask);
-  return (std::bit_cast<double>(all | two_to_52_bits) - 0x1p52) * 0x1p-48;
+  return (std::bit_cast<double>(all | two_to_52_bits) - 0x1p52) * 0x1p-44;
 }
 
 // Proposals 2 d v, v = (1 + c x)^3, where a bound of the acceptance shows that they are accepted, else `undecided`;
@@ -113,8 +113,8 @@ LengthStream::LengthStream(std::uint64_t seed, const Hash128& ensemble, std::int
 void LengthStream::fill(std::uint64_t row, std::uint64_t first_column, Numbers& out) const {
   auto& words = out.words_;
   blocks_.blocks(row, first_column, {words[0], words[1], words[2], words[3]});
-  box_muller(words[0].data(), words[1].data(), block, out.normals[0].data(), out.normals[1].data());
-  box_muller(words[2].data(), words[3].data(), block, out.normals[2].data(), out.last_normals_.data());
+  normal_pairs(words[0].data(), words[1].data(), block, out.normals[0].data(), out.normals[1].data());
+  normal_pairs(words[2].data(), words[3].data(), block, out.normals[2].data(), out.last_normals_.data());
   const std::vector<double>& x = out.last_normals_;
   if (degrees_ < 2) {
     for (std::size_t i = 0; i < x.size(); ++i) out.chi_squares[i] = degrees_ == 0 ? 0.0 : x[i] * x[i];

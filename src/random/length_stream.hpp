@@ -13,10 +13,10 @@ namespace diffphase {
 /// Four independent numbers in each place of a matrix that nobody stores: three standard normal ones and a chi-square
 /// one, from one Philox block each; any rank makes any part.
 ///
-/// The words of a block become four normal numbers by box_muller. The chi-square number of m >= 2 degrees comes from
-/// the fourth by the method of Marsaglia and Tsang (2000), whose acceptance is decided by the 48 bits that box_muller
+/// The words of a block become four normal numbers by normal_pairs. The chi-square number of m >= 2 degrees comes from
+/// the fourth by the method of Marsaglia and Tsang (2000), whose acceptance is decided by the 44 bits that normal_pairs
 /// leaves over; for m = 1 it is the square of the fourth, for m = 0 it is 0. Exact but for the rounding of that uniform
-/// number to 2^-48. A rejected proposal (a fraction 1/(18 m) of them) is replaced by one from streams of its own.
+/// number to 2^-44. A rejected proposal (a fraction 1/(18 m) of them) is replaced by one from streams of its own.
 class LengthStream {
  public:
   /// `purpose` names the streams, the other arguments are those of RandomStream; degrees >= 0.

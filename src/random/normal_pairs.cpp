@@ -1,4 +1,4 @@
-#include "random/box_muller.hpp"
+#include "random/normal_pairs.hpp"
 
 #include <bit>
 #include <cmath>
@@ -15,9 +15,11 @@ constexpr std::uint64_t mantissa_bits = 0x000fffffffffffffULL;
 constexpr double two_to_52 = 0x1p52;
 constexpr std::uint64_t two_to_52_bits = 0x4330000000000000ULL;
 
-// The upper 52 bits as the mantissa of a number in [1, 2).
-DIFFPHASE_INLINE double from_one_to_two(std::uint64_t word) {
-  return std::bit_cast<double>((word >> box_muller_spare_bits) | one_bits);
+// unit_interval without a conversion of integers: 52 bits as the mantissa of a number in [1, 2), and the last.
+DIFFPHASE_INLINE double unit_from_bits(std::uint64_t word) {
+  const double upper = std::bit_cast<double>((word >> (normal_pairs_spare_bits + 1U)) | one_bits);
+  const bool last = (word >> normal_pairs_spare_bits & 1U) != 0;
+  return upper - (last ? 1.0 - 0x1p-53 : 1.0);
 }
 
 // -2 log x for 0 < x <= 1. x = 2^k (1 + f) with 1 + f between the square roots of 1/2 and 2;
@@ -73,13 +75,13 @@ DIFFPHASE_INLINE double with_sign_of_bit(double value, std::uint64_t bit) {
   return std::bit_cast<double>(std::bit_cast<std::uint64_t>(value) ^ (bit << 63U));
 }
 
-DIFFPHASE_INLINE void box_muller_loop(const std::uint64_t* radius_words, const std::uint64_t* angle_words,
-                                      std::int64_t n, double* cosines, double* sines) {
+DIFFPHASE_INLINE void normal_pairs_loop(const std::uint64_t* radius_words, const std::uint64_t* angle_words,
+                                        std::int64_t n, double* cosines, double* sines) {
   constexpr double round_to_integer = 0x1.8p52;  // adding it leaves the nearest integer in the low mantissa bits
 #pragma omp simd
   for (std::int64_t i = 0; i < n; ++i) {
-    const double radius = std::sqrt(minus_two_log(2.0 - from_one_to_two(radius_words[i])));
-    const double turns = 4.0 * from_one_to_two(angle_words[i]) - 4.0;  // in quarters, exact
+    const double radius = std::sqrt(minus_two_log(1.0 - unit_from_bits(radius_words[i])));
+    const double turns = 4.0 * unit_from_bits(angle_words[i]);  // in quarters, exact
     const double shifted = turns + round_to_integer;
     const double x = (turns - (shifted - round_to_integer)) * (0.5 * std::numbers::pi);
     const auto quarter = std::bit_cast<std::uint64_t>(shifted);
@@ -95,25 +97,25 @@ DIFFPHASE_INLINE void box_muller_loop(const std::uint64_t* radius_words, const s
 
 void baseline(const std::uint64_t* radius_words, const std::uint64_t* angle_words, std::int64_t n, double* cosines,
               double* sines) {
-  box_muller_loop(radius_words, angle_words, n, cosines, sines);
+  normal_pairs_loop(radius_words, angle_words, n, cosines, sines);
 }
 
 DIFFPHASE_AVX2 void avx2(const std::uint64_t* radius_words, const std::uint64_t* angle_words, std::int64_t n,
                          double* cosines, double* sines) {
-  box_muller_loop(radius_words, angle_words, n, cosines, sines);
+  normal_pairs_loop(radius_words, angle_words, n, cosines, sines);
 }
 
 DIFFPHASE_AVX512 void avx512(const std::uint64_t* radius_words, const std::uint64_t* angle_words, std::int64_t n,
                              double* cosines, double* sines) {
-  box_muller_loop(radius_words, angle_words, n, cosines, sines);
+  normal_pairs_loop(radius_words, angle_words, n, cosines, sines);
 }
 
 const auto widest = choose_widest(&baseline, &avx2, &avx512);
 
 }  // namespace
 
-void box_muller(const std::uint64_t* radius_words, const std::uint64_t* angle_words, std::int64_t n, double* cosines,
-                double* sines) {
+void normal_pairs(const std::uint64_t* radius_words, const std::uint64_t* angle_words, std::int64_t n, double* cosines,
+                  double* sines) {
   widest(radius_words, angle_words, n, cosines, sines);
 }
 
