@@ -1,10 +1,11 @@
-// diffphase_bench: how fast score Jacobians are applied and their spectra found, one line of JSON per run.
+// diffphase_bench: how fast the parts are that take the time, one line of JSON per run.
 //
 // Sample runs (a test executes each of them; measurements are of larger slabs, as 20000 rows and 4096 columns):
 //   $ diffphase_bench operator --rows 300 --columns 128 --data flat --runs 1
 //   $ mpirun -n 2 diffphase_bench spectrum --rows 300 --columns 200 --data power-law --count 8 --method block-krylov
+//   $ diffphase_bench posterior --rows 600 --columns 64 --probes 65 --times 8 --runs 1
 //
-// tests/bench/compare_spectra.py runs it beside its peers and prints a table.
+// tests/bench/compare_spectra.py and tests/bench/compare_posterior.py run it beside its peers and print tables.
 
 #include <fmt/format.h>
 
@@ -15,6 +16,7 @@
 #include "bench_command_line.hpp"
 #include "operator_bench.hpp"
 #include "parallel/mpi_environment.hpp"
+#include "posterior_bench.hpp"
 #include "report_line.hpp"
 #include "results/provenance.hpp"
 #include "spectrum_bench.hpp"
@@ -22,31 +24,43 @@
 namespace diffphase::bench {
 namespace {
 
-void describe(const Communicator& world, const BenchOptions& options, const BenchCase& data, ReportLine& line) {
-  line.add("bench", options.spectra ? "spectrum" : "operator");
+void describe(const Communicator& world, const BenchOptions& options, ReportLine& line) {
+  line.add("bench", std::string_view(options.command));
   line.add("version", std::string_view(program_version() + " " + git_revision()));
   line.add("ranks", world.size());
-  line.add("data", std::string_view(options.data.data));
-  line.add("rows", options.data.rows);
-  line.add("columns", options.data.columns);
-  line.add("stored", options.data.single ? "float" : "double");
-  line.add("partition", options.data.partition == Partition::component ? "component" : "dimension");
+}
+
+void describe(const CaseOptions& options, const BenchCase& data, ReportLine& line) {
+  line.add("data", std::string_view(options.data));
+  line.add("rows", options.rows);
+  line.add("columns", options.columns);
+  line.add("stored", options.single ? "float" : "double");
+  line.add("partition", options.partition == Partition::component ? "component" : "dimension");
   line.add("tau", data.tau());
   line.add("effective_rows", data.effective_rows());
+}
+
+void measure_jacobian(const TaskGroup& group, const BenchOptions& options, ReportLine& line) {
+  const BenchCase data(group, options.data);
+  if (!options.save.empty()) group.run_guarded([&] { data.save(options.save); });
+  describe(options.data, data, line);
+  if (options.command == "spectrum") {
+    measure_spectrum(group, data, options.spectrum, options.runs, line);
+  } else {
+    measure_operator(group, data, options.products, line);
+  }
 }
 
 void run(int argc, char** argv, const BenchOptions& options) {
   const MpiEnvironment environment(argc, argv);
   const Communicator world = Communicator::world();
   const TaskGroup group(world);
-  const BenchCase data(group, options.data);
-  if (!options.save.empty()) group.run_guarded([&] { data.save(options.save); });
   ReportLine line;
-  describe(world, options, data, line);
-  if (options.spectra) {
-    measure_spectrum(group, data, options.spectrum, options.runs, line);
+  describe(world, options, line);
+  if (options.command == "posterior") {
+    measure_posterior(group, options.posterior, line);
   } else {
-    measure_operator(group, data, options.products, line);
+    measure_jacobian(group, options, line);
   }
   if (world.is_root()) line.print();
 }
