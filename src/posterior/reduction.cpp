@@ -90,8 +90,9 @@ void Reduction::prepare_general_law(const ProductTile& tile) {
 
 void Reduction::centre(const ProductTile& tile, std::int64_t components, std::int64_t probe) {
   const auto p = static_cast<std::size_t>(probe);
-  products_.fill(tile.half_norm2, 0.5 * probes_.start_norm2[p], tile.start_products + probe * tile.stride,
-                 tile.noise_products + probe * tile.stride, probes_.start_noise[p], components,
+  products_.fill(tile.half_norm2 + probe * tile.half_norm2_stride, 0.5 * probes_.start_norm2[p],
+                 tile.start_products + probe * tile.stride, tile.noise_products + probe * tile.stride,
+                 probes_.start_noise[p], components,
                  probes_.starts_at_parent ? probes_.parents[p] - tile.first : nowhere);
 }
 

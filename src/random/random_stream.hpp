@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -36,6 +37,10 @@ class RandomStream {
   [[nodiscard]] double uniform(std::uint64_t row, std::uint64_t column) const;
 
   [[nodiscard]] std::uint64_t bits(std::uint64_t row, std::uint64_t column) const;
+
+  /// Blocks [first_block, first_block + n) of `row`, one array for each of their four words, all of size n:
+  /// words[w][i] = bits(row, 4 (first_block + i) + w).
+  void blocks(std::uint64_t row, std::uint64_t first_block, const std::array<std::span<std::uint64_t>, 4>& words) const;
 
  private:
   Hash128 key_;

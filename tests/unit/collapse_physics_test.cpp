@@ -99,6 +99,26 @@ void expect_table(const CollapseTable& table, std::int64_t training_sets, double
   }
 }
 
+// Every probe with a training set of its own: the error follows from the probes.
+void expect_streamed_table(const CollapseTable& table, double probes) {
+  TaskParameters task = task_of(single_gaussian(table.dimension), table.samples,
+                                {0.5 * table.tau, table.tau, 2.0 * table.tau, 4.0 * table.tau}, probes, "streamed");
+  task.process = NoisingProcess(ProcessKind::variance_exploding);
+  task.representation = Representation::streaming;
+  const Measured streamed(measure, task);
+  for (std::size_t t = 0; t < task.times.size(); ++t) {
+    EXPECT_TRUE(agrees(streamed.estimate("weight_entropy", t), table.entropy[t], Tail{1.0, probes})) << t;
+    EXPECT_TRUE(agrees(streamed.estimate("participation", t), table.participation[t], Tail{1.0, probes})) << t;
+    EXPECT_TRUE(agrees(streamed.estimate("parent_weight", t), table.participation[t], Tail{1.0, probes})) << t;
+  }
+}
+
+TEST(CollapseTable, IsThatOf1000StreamedPoints) { expect_streamed_table(small, 8192); }
+TEST(FullCollapseTable, IsThatOf20000StreamedPoints) {
+  expect_streamed_table(large, 8192);
+  expect_streamed_table(wide, 8192);
+}
+
 TEST(CollapseTable, IsThatOf1000PointsIn16Dimensions) { expect_table(small, 100, 500); }
 TEST(CollapseTable, IsThatOf4096PointsIn32Dimensions) { expect_table(medium, 40, 512); }
 TEST(FullCollapseTable, IsThatOf20000PointsIn64Dimensions) { expect_table(large, 40, 512); }
@@ -240,6 +260,28 @@ TEST(PublishedExcessEntropy, AgreesWithTheMeasuredEntropyAtEveryTime) {
     chi2 += std::pow(test::standard_score(measured, expected), 2);
   }
   RecordProperty("chi2_per_point", std::to_string(chi2 / 20.0));
+}
+
+// Every probe with a training set of its own; the errors are no larger than the published ones of 250000 probes.
+TEST(FullPublishedExcessEntropy, AgreesWithThatOfStreamedTrainingSets) {
+  const test::PublishedTable table("biroli2024_excess_entropy_d256_n20000.csv");
+  if (!table.present()) GTEST_SKIP() << table.path() << " is not there";
+  const std::vector<double> published = table.column("excess_entropy_over_alpha");
+  const std::vector<double> error = table.column("standard_error");
+  constexpr int probes = 4000;
+  TaskParameters task =
+      task_of(classes_of(CentroidKind::opposite, 2, 256), 20000, table.column("t"), probes, "streamed entropy");
+  task.representation = Representation::streaming;
+  const Measured streamed(measure, task);
+  double chi2 = 0.0;
+  for (std::size_t t = 0; t < published.size(); ++t) {
+    const Estimate measured = streamed.estimate("weight_entropy", t);
+    const Estimate expected{published[t], error[t]};
+    EXPECT_LE(measured.error, error[t]) << "t = " << task.times[t];
+    EXPECT_TRUE(agrees(measured, expected, Tail{1.0, probes})) << "t = " << task.times[t];
+    chi2 += std::pow(test::standard_score(measured, expected), 2);
+  }
+  RecordProperty("chi2_per_point", std::to_string(chi2 / static_cast<double>(published.size())));
 }
 
 // The posterior of a training set at probes that start at each of its points equally often, probe by probe.
