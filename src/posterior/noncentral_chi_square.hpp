@@ -15,8 +15,8 @@ namespace diffphase {
 ///   x = k q + lambda q^2,     w = -r sqrt(S), S = k h + lambda,     u = -r sqrt(B), B = k/2 + lambda q,
 ///   P(D <= x) = Phi(w) + phi(w) (1/w - 1/u - second term),   1/w - 1/u = (S - B)/(r sqrt(S B) (sqrt S + sqrt B))
 ///
-/// Error of the logarithm of the lower tail, however far down: below 1.5e-4 for k = 20, 1e-5 for k = 60, 1e-6 from 400
-/// on; 2e-3 for k = 5, 4e-2 for k = 1. (The first term alone: 8e-3, 3e-3, 4e-4.)
+/// Error of the logarithm of the lower tail, however far down and for any lambda: below 3e-4 for k = 20, 5e-5 for
+/// k = 60, 3e-6 from 400 on; 5e-3 for k = 5, 0.08 for k = 1. (With the first term alone: 8e-3, 3e-3, 4e-4.)
 ///
 /// Immutable, local; a value that costs two numbers.
 class NoncentralChiSquare {
@@ -34,7 +34,7 @@ class NoncentralChiSquare {
   /// log P(D > x); 0 at x <= 0.
   [[nodiscard]] double log_survival(double x) const;
 
-  /// The inverse of log_cdf, to 1e-6 of the logarithm, for log-probabilities below 0 (down to where x itself is no
+  /// The inverse of log_cdf, to 1e-5 of the logarithm, for log-probabilities below 0 (down to where x itself is no
   /// longer a number: 0). Fastest if they ascend. `out` is as long. Throws std::invalid_argument for others.
   void quantiles(std::span<const double> log_probabilities, std::span<double> out) const;
   [[nodiscard]] double quantile(double log_probability) const;

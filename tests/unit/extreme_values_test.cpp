@@ -28,6 +28,7 @@
 #include "theory/achilli2024.hpp"
 #include "theory/biroli2024.hpp"
 #include "theory/random_energy_model.hpp"
+#include "transition/critical_time.hpp"
 
 namespace diffphase {
 namespace {
@@ -212,10 +213,10 @@ struct ExtremeRun {
 
 struct ExtremeTask {
   MixtureParameters mixture;
-  NoisingProcess process;
-  std::vector<double> times;
-  std::vector<double> log_counts;
-  std::string name;
+  NoisingProcess process = NoisingProcess();
+  std::vector<double> times = {};
+  std::vector<double> log_counts = {};
+  std::string name = {};
   std::int64_t realization = 0;
   std::int64_t energies = default_extreme_energies;
 };
@@ -470,7 +471,7 @@ TEST(ExtremeReduction, BadPlans) {
   const ProbeBlock block(1, 3);
   const RandomStream arrivals(1, hash_text("bad"), 0, "arrivals");
   const ExtremePlan good{.times = {1.0},
-                         .process = {},
+                         .process = NoisingProcess(),
                          .log_counts = {5.0},
                          .law = {.sigmas = {1.0}, .weights = {}},
                          .arrivals = arrivals};
