@@ -8,8 +8,6 @@
 #include <limits>
 #include <stdexcept>
 
-#include "ensemble/bessel_ratio.hpp"
-
 namespace diffphase {
 namespace {
 
@@ -47,12 +45,19 @@ NoncentralChiSquare::NoncentralChiSquare(std::int64_t degrees, double noncentral
   }
 }
 
-double NoncentralChiSquare::log_density(double x) const {
-  if (!(x > 0.0)) return -infinity;
+double NoncentralChiSquare::log_density(double x, double log_field_average) const {
   const double half = 0.5 * degrees_;
   const double central = (half - 1.0) * std::log(0.5 * x) - 0.5 * x - M_LN2 - boost::math::lgamma(half);
-  const auto field = sphere_in_field(static_cast<std::int64_t>(degrees_), std::sqrt(noncentrality_ * x));
-  return central + (field.log_average - 0.5 * noncentrality_);
+  return central + (log_field_average - 0.5 * noncentrality_);
+}
+
+double NoncentralChiSquare::log_density(double x) const {
+  return x > 0.0 ? log_density(x, field(x).log_average) : -infinity;
+}
+
+// D is the squared length of a vector around m: at given length its direction is that of a sphere in a field.
+SphereInField NoncentralChiSquare::field(double x) const {
+  return sphere_in_field(static_cast<std::int64_t>(degrees_), std::sqrt(noncentrality_ * x));
 }
 
 double NoncentralChiSquare::log_q(double x) const {
@@ -127,28 +132,30 @@ double NoncentralChiSquare::log_q_below(double log_probability) const {
   return r < 1.0 ? std::max(central, std::log1p(-r)) : central;
 }
 
-// Newton's method: log P is concave in log q, so that from below it never goes too far.
+// Newton's method: log P is concave in log q, so that with the true slope it would never go too far from below.
 void NoncentralChiSquare::quantiles(std::span<const double> log_probabilities, std::span<double> out) const {
   constexpr int most_steps = 200;
-  constexpr double nearly = 1e-3;  // the step after this leaves less than its square
+  constexpr double nearly = 1e-4;  // the step after this leaves what a wrong slope makes of it
   if (log_probabilities.size() != out.size()) throw std::logic_error("quantiles: as many results as probabilities");
   if (out.empty()) return;
-  if (!std::all_of(log_probabilities.begin(), log_probabilities.end(),
-                   [](double l) { return l < 0.0 && l > -infinity; })) {
+  if (!std::ranges::all_of(log_probabilities, [](double level) { return level < 0.0 && level > -infinity; })) {
     throw std::invalid_argument("quantiles need finite log-probabilities below 0");
   }
   double place = log_q_below(log_probabilities.front());
   LowerTail at = lower_tail(place);
   for (std::size_t i = 0; i < out.size(); ++i) {
     const double target = log_probabilities[i];
-    double missing = target - at.log_cdf;
-    for (int step = 0; step < most_steps; ++step) {
-      place += missing / at.slope;
+    const double lowest = log_q_below(target);
+    const auto step = [&](double missing) {
+      place = std::clamp(place + missing / at.slope, lowest, std::max(0.0, place + 1.0));
+    };
+    step(target - at.log_cdf);
+    for (int steps = 0; steps < most_steps; ++steps) {
       at = lower_tail(place);
-      missing = target - at.log_cdf;
+      const double missing = target - at.log_cdf;
+      step(missing);
       if (std::abs(missing) <= nearly * std::min(1.0, -target)) break;
     }
-    place += missing / at.slope;
     at.log_cdf = target;
     const double q = std::exp(place);
     out[i] = q * (degrees_ + noncentrality_ * q);
@@ -171,10 +178,11 @@ NoncentralChiSquare NoncentralChiSquare::tilted(double s) const {
 
 // x f_k = k f_(k+2) + lambda f_(k+4) and P_(k+2)(D > x) = P_k(D > x) + 2 f_(k+2).
 double NoncentralChiSquare::mean_above(double x) const {
-  if (!(x > 0.0)) return mean();
-  const double field = std::sqrt(noncentrality_ * x);
-  const double hazard = std::exp(log_density(x) - log_survival(x));
-  const double next = field * bessel_ratio(static_cast<std::int64_t>(degrees_), field);  // lambda f_(k+2)/f_k
+  constexpr double negligible = -50.0;
+  if (!(x > 0.0) || log_cdf(x) < negligible) return mean();
+  const SphereInField at = field(x);
+  const double hazard = std::exp(log_density(x, at.log_average) - log_survival(x));
+  const double next = std::sqrt(noncentrality_ * x) * at.mean;  // lambda f_(k+2)/f_k
   return std::max(x, mean() + 2.0 * hazard * (x + next));
 }
 

@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <span>
 
+#include "ensemble/bessel_ratio.hpp"
+
 namespace diffphase {
 
 /// The law of D = |z + m|^2 for a vector z of k standard normal numbers and |m|^2 = lambda, noncentral chi-square, in
@@ -66,6 +68,8 @@ class NoncentralChiSquare {
     double slope = 0.0;  // by log q
   };
 
+  [[nodiscard]] SphereInField field(double x) const;
+  [[nodiscard]] double log_density(double x, double log_field_average) const;
   [[nodiscard]] Tilt tilt(double log_q) const;
   [[nodiscard]] SaddlePoint saddle_point(double log_q) const;
   [[nodiscard]] double second_term(const Tilt& tilt) const;
