@@ -12,7 +12,7 @@
 namespace diffphase {
 namespace {
 
-constexpr std::int64_t probes = 7;
+constexpr std::int64_t probes = 5;
 
 ExtremePlan plan_of(const GaussianMixture& mixture) {
   return {.times = {0.1, 0.4, 1.0},
@@ -21,7 +21,7 @@ ExtremePlan plan_of(const GaussianMixture& mixture) {
           .classes = mixture.classes(),
           .law = ComponentLaw::classes(mixture),
           .arrivals = RandomStream(5, hash_text("extreme over ranks"), 0, "arrivals"),
-          .energies = 50};
+          .energies = 20};
 }
 
 std::vector<PosteriorSummary> reduce(const Communicator& comm, Partition partition,

@@ -114,7 +114,7 @@ TEST(ExtremeValues, HaveTheLawOfDrawnPointsAtOneX) {
     std::int64_t dimension, points;
     int sets;
   };
-  for (const auto& [dimension, points, sets] : {Case{20, 10000, 150}, Case{64, 10000, 100}, Case{20, 100, 2000}}) {
+  for (const auto& [dimension, points, sets] : {Case{20, 10000, 80}, Case{64, 10000, 60}, Case{20, 100, 1500}}) {
     const double log_count = std::log(static_cast<double>(points));
     const double collapse = 1.0 / std::expm1(2.0 * log_count / static_cast<double>(dimension));
     const std::array<double, 4> ratios{0.4, 1.0, 2.0, 6.0};
@@ -142,7 +142,7 @@ TEST(ExtremeValues, HaveTheLawOfDrawnPointsAtOneX) {
     for (std::size_t t = 0; t < ratios.size(); ++t) {
       SCOPED_TRACE(testing::Message() << "d " << dimension << " n " << points << " tau/tau_C " << ratios[t]);
       std::vector<Quantities> extreme;
-      for (std::uint64_t row = 0; row < 1500; ++row) {
+      for (std::uint64_t row = 0; row < 1000; ++row) {
         const ClassOfEnergies law = typical_class(dimension, log_count, ratios[t] * collapse);
         extreme.push_back(
             quantities_of(draw_posterior(dimension, law, arrivals, row, default_extreme_energies), log_count));
@@ -176,7 +176,7 @@ TEST(ExtremeValues, AloneAreTheRandomEnergyModel) {
     const double frozen = Achilli2024(blocks, log_points).origin_condensation_tau();
     for (const double ratio : {0.2, 0.5, 0.8, 1.5}) {
       SCOPED_TRACE(testing::Message() << "log n " << log_points << " tau/t_c " << ratio);
-      const Estimate measured = estimate(origin_participations(dimension, log_points, ratio * frozen, 600));
+      const Estimate measured = estimate(origin_participations(dimension, log_points, ratio * frozen, 400));
       const double formula = fixed_point_weights(blocks, log_points, ratio * frozen).participation;
       EXPECT_NEAR(measured.mean, formula, of_the_formula + 4.0 * measured.error);
       EXPECT_NEAR(measured.mean, std::max(0.0, 1.0 - ratio), of_the_limit + 4.0 * measured.error);
@@ -355,8 +355,8 @@ void expect_explicit_law(ExtremeTask task, std::int64_t samples, std::int64_t re
 }
 
 TEST(ExtremeReduction, HasTheLawOfDrawnTrainingSets) {
-  expect_explicit_law({.mixture = single_gaussian(20), .times = {0.1, 0.3, 0.5, 0.9}, .name = "one class"}, 4000, 32);
-  expect_explicit_law({.mixture = two_uneven_classes(32), .times = {0.2, 0.45, 0.7, 1.2}, .name = "two classes"}, 4000,
+  expect_explicit_law({.mixture = single_gaussian(20), .times = {0.1, 0.3, 0.5, 0.9}, .name = "one class"}, 2000, 32);
+  expect_explicit_law({.mixture = two_uneven_classes(32), .times = {0.2, 0.45, 0.7, 1.2}, .name = "two classes"}, 2000,
                       32);
 }
 
@@ -373,9 +373,8 @@ TEST(FullExtremeReduction, HasTheLawOfLargerDrawnTrainingSets) {
 }
 
 TEST(ExtremeReduction, TwiceAsManyEnergiesChangeNothing) {
-  ExtremeTask task{
-      .mixture = single_gaussian(60), .log_counts = {std::log(1e4), std::log(1e6), 60.0}, .name = "energies"};
-  task.times = test::log_spaced(0.05, 2.0, 6);
+  ExtremeTask task{.mixture = single_gaussian(60), .log_counts = {std::log(1e4), 30.0}, .name = "energies"};
+  task.times = test::log_spaced(0.1, 1.5, 5);
   const ExtremeRun once = run(task, 1024);
   task.energies *= 2;
   const ExtremeRun twice = run(task, 1024);
@@ -415,7 +414,7 @@ TEST(ExtremeReduction, ObeysTheBayesIdentitiesForAnyNumberOfPoints) {
   tasks.push_back(
       {.mixture = two_uneven_classes(100), .times = {0.3, 0.7, 1.5}, .log_counts = {8.0, 40.0}, .name = "Bayes"});
   for (const ExtremeTask& task : tasks) {
-    const ExtremeRun result = run(task, 512);
+    const ExtremeRun result = run(task, 300);
     const auto dimension = static_cast<double>(task.mixture.dimension);
     for (std::size_t n = 0; n < task.log_counts.size(); ++n) {
       for (std::size_t t = 0; t < task.times.size(); ++t) {
