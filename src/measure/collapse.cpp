@@ -9,6 +9,8 @@
 
 #include "measure/probe_curves.hpp"
 #include "measure/probes.hpp"
+#include "posterior/frame_probes.hpp"
+#include "posterior/streamed_source.hpp"
 #include "theory/achilli2024.hpp"
 #include "theory/achilli2025.hpp"
 #include "theory/biroli2024.hpp"
@@ -55,6 +57,71 @@ Partition partition_of(const TaskParameters& task) {
   return task.words.at("partition") == "dimension" ? Partition::dimension : Partition::component;
 }
 
+Cost curves_cost(const TaskParameters& task, std::span<const std::int64_t> request) {
+  const auto probes = static_cast<double>(probe_count(task));
+  const auto times = static_cast<double>(task.times.size());
+  const auto counts = static_cast<double>(request.size());
+  return {.rank_bytes = 8.0 * counts * times * (4.0 * probes + 6.0 * ProbeBlock::size)};
+}
+
+Cost explicit_cost(const TaskParameters& task, std::span<const std::int64_t> counts) {
+  const auto probes = static_cast<double>(probe_count(task));
+  const auto times = static_cast<double>(task.times.size());
+  const auto dimension = static_cast<double>(task.nonzero_columns());
+  const std::int64_t largest = *std::max_element(counts.begin(), counts.end());
+  const auto n = static_cast<double>(largest);
+  // Files draw new starting rows for every count: one pass each.
+  const double passes = task.file ? static_cast<double>(counts.size()) : 1.0;
+  Cost cost = curves_cost(task, counts);
+  cost += draw_cost(task, partition_of(task), largest);
+  cost.flops += passes * 4.0 * probes * n * dimension;
+  cost.exponentials += passes * probes * n * times;
+  cost.normals += 2.0 * probes * dimension;
+  cost.divided_bytes += 8.0 * n * dimension;
+  cost.rank_bytes += 8.0 * 2.0 * ProbeBlock::size * (dimension + SlabLayout::block);
+  return cost;
+}
+
+Cost streamed_cost(const TaskParameters& task, std::span<const std::int64_t> counts) {
+  const MixtureParameters& mixture = *task.mixture;
+  const auto probes = static_cast<double>(probe_count(task));
+  const auto n = static_cast<double>(*std::max_element(counts.begin(), counts.end()));
+  const auto classes = static_cast<double>(mixture.classes);
+  const auto columns = static_cast<double>(ClassFrame::columns_of(mixture));
+  const double table = ClassFrame::bytes_of(mixture);
+  Cost cost = curves_cost(task, counts);
+  cost += frame_probes_cost(mixture, probes);
+  cost.exponentials += probes * n * static_cast<double>(task.times.size());
+  cost.normals += probes * n * StreamedSource::numbers_per_point;
+  cost.rank_bytes += table + 8.0 * ProbeBlock::size * (3.0 * SlabLayout::block + 9.0 * classes + 2.0 * columns);
+  return cost;
+}
+
+// A stored matrix is what a partition by coordinates is about.
+bool can_stream(const TaskParameters& task) {
+  return task.mixture && task.mixture->dimension >= StreamedSource::least_dimension &&
+         partition_of(task) == Partition::component && !task.mixed_precision;
+}
+
+// Chosen for each count by itself: its numbers must not depend on which other counts are asked for.
+RepresentationChoice choose(const TaskParameters& task, std::int64_t count) {
+  if (!can_stream(task))
+    return {.representation = Representation::full, .reason = "explicit: nothing else is possible"};
+  const std::span<const std::int64_t> counts(&count, 1);
+  return choose_representation(task.representation, explicit_cost(task, counts).operations(), Representation::streaming,
+                               streamed_cost(task, counts).operations());
+}
+
+std::vector<std::int64_t> counts_in(const TaskParameters& task, std::span<const std::int64_t> counts,
+                                    Representation representation) {
+  std::vector<std::int64_t> chosen;
+  for (const std::int64_t count : counts) {
+    if (choose(task, count).representation == representation) chosen.push_back(count);
+  }
+  std::sort(chosen.begin(), chosen.end());
+  return chosen;
+}
+
 const VariableSpec participation_spec =
     per_sample_spec("participation", "1", "participation ratio, probability that two clones end on one training point",
                     "Biroli et al. 2024, section 2.3; identity E sum w^2", {"time"});
@@ -66,6 +133,13 @@ const VariableSpec largest_spec =
     per_sample_spec("largest_weight", "1", "largest weight of a training point", "", {"time"});
 const VariableSpec time_spec = per_sample_spec("collapse_time", "time", "collapse time, participation = 1/2",
                                                "Biroli et al. 2024, section 2.3", {});
+
+VariableSpec representation_spec() {
+  VariableSpec spec = per_sample_spec("collapse_representation", "1", "how the training set was represented", "", {});
+  spec.kind = VariableSpec::Kind::flags;
+  spec.flag_meanings = {"explicit", "streaming"};
+  return spec;
+}
 
 const VariableSpec shift_spec = per_sample_spec(
     "collapse_time_shift", "time", "finite-size shift of the crossing of 1/2 from collapse_time_theory", "", {});
@@ -144,6 +218,73 @@ std::vector<VariableValues> predict_manifold(const TaskParameters& task) {
   return collector.take().variables;
 }
 
+// The curves of the counts of one task, kept on the root of its group.
+class CollapseRun {
+ public:
+  CollapseRun(const TaskParameters& task, const TaskGroup& group, std::span<const std::int64_t> counts)
+      : task_(task), group_(group), counts_(counts.begin(), counts.end()), keeps_(group.comm().is_root()) {
+    group.run_guarded([&] {
+      if (keeps_) curves_.assign(counts_.size(), {probe_count(task), static_cast<std::int64_t>(task.times.size())});
+    });
+  }
+
+  // Every probe at the rows of one stored training set.
+  void measure_stored(const std::vector<std::int64_t>& counts) {
+    const std::int64_t probes = probe_count(task_);
+    const DataSlab slab = make_nonzero_training_set(group_, task_, partition_of(task_), counts.back());
+    const StoredSource source(group_, slab);
+    const ProbeStarts starts(task_);
+    for (std::int64_t first = 0; first < probes; first += ProbeBlock::size) {
+      const std::int64_t size = std::min(ProbeBlock::size, probes - first);
+      for (const auto& together : starts.groups(counts, first, size)) {
+        const auto row_of = [&](std::int64_t p) { return starts.row(p, together.front()); };
+        reduce(source, fetch_probes(group_, slab, starts.noise(), first, size, row_of), first, together);
+      }
+    }
+  }
+
+  // Every probe with a training set of its own.
+  void measure_streamed(const std::vector<std::int64_t>& counts) {
+    const std::int64_t probes = probe_count(task_);
+    const GaussianMixture mixture(*task_.mixture, task_.seed, task_.ensemble, task_.realization);
+    std::optional<ClassFrame> frame;
+    group_.run_guarded([&] { frame.emplace(mixture, task_.seed, task_.ensemble, task_.realization); });
+    const FrameProbes starts(*frame, task_.seed, task_.ensemble, task_.realization);
+    const StreamedSource source(*frame, task_.seed, task_.ensemble, task_.realization);
+    for (std::int64_t first = 0; first < probes; first += ProbeBlock::size) {
+      std::optional<ProbeBlock> block;
+      group_.run_guarded(
+          [&] { block = own_training_sets(starts.draw(first, std::min(ProbeBlock::size, probes - first))); });
+      reduce(source, *block, first, counts);
+    }
+  }
+
+  [[nodiscard]] const CollapseCurves& curves_of(std::int64_t count) const {
+    return curves_[static_cast<std::size_t>(std::find(counts_.begin(), counts_.end(), count) - counts_.begin())];
+  }
+
+ private:
+  void reduce(const InnerProductSource& source, const ProbeBlock& block, std::int64_t first,
+              const std::vector<std::int64_t>& counts) {
+    const ReductionPlan plan{.times = task_.times, .process = task_.process, .counts = counts, .law = {}};
+    Reduction reduction(plan, source.dimension(), block);
+    source.visit(group_, block, counts.back(), reduction.consumer());
+    reduction.merge_over(group_);
+    if (!keeps_) return;
+    for (std::size_t c = 0; c < counts.size(); ++c) {
+      const auto place = std::find(counts_.begin(), counts_.end(), counts[c]) - counts_.begin();
+      curves_[static_cast<std::size_t>(place)].record(reduction, c, std::log(static_cast<double>(counts[c])), first,
+                                                      block.probes);
+    }
+  }
+
+  const TaskParameters& task_;
+  const TaskGroup& group_;
+  std::vector<std::int64_t> counts_;
+  bool keeps_;
+  std::vector<CollapseCurves> curves_;
+};
+
 }  // namespace
 
 std::vector<MeasureOption> CollapseMeasure::options() const {
@@ -165,6 +306,12 @@ std::vector<MeasureOption> CollapseMeasure::options() const {
 
 std::string CollapseMeasure::problem(const TaskParameters& task) const {
   if (task.samples.empty()) return "measure.collapse needs [dataset] samples: the size of the training set";
+  if (task.representation == Representation::streaming && !can_stream(task)) {
+    return fmt::format(
+        "measure.collapse with ensemble.representation = \"streaming\" needs at least {} dimensions, partition = "
+        "\"component\" and double precision",
+        StreamedSource::least_dimension);
+  }
   return {};
 }
 
@@ -174,6 +321,7 @@ std::vector<VariableSpec> CollapseMeasure::variables(const TaskParameters& task)
   for (const auto& curve : {participation_spec, entropy_spec, parent_spec, largest_spec}) add(curve_specs(curve));
   add(critical_time_specs(time_spec));
   if (task.mixture) {
+    add({representation_spec()});
     const Biroli2024 theory(*task.mixture);
     add({prediction_spec(participation_spec, theory.source("participation")),
          prediction_spec(entropy_spec, theory.source("weight_entropy")),
@@ -187,67 +335,36 @@ std::vector<VariableSpec> CollapseMeasure::variables(const TaskParameters& task)
 }
 
 Cost CollapseMeasure::cost(const TaskParameters& task, const TaskRequest& request) const {
-  const auto probes = static_cast<double>(probe_count(task));
-  const auto times = static_cast<double>(task.times.size());
-  const auto dimension = static_cast<double>(task.nonzero_columns());
-  const std::int64_t largest = *std::max_element(request.counts.begin(), request.counts.end());
-  const auto n = static_cast<double>(largest);
-  const auto counts = static_cast<double>(request.counts.size());
-  // Files draw new starting rows for every count: one pass each.
-  const double passes = task.file ? counts : 1.0;
-  Cost cost = draw_cost(task, partition_of(task), largest);
-  cost.flops += passes * 4.0 * probes * n * dimension;
-  cost.exponentials += passes * probes * n * times;
-  cost.normals += 2.0 * probes * dimension;
-  cost.divided_bytes += 8.0 * n * dimension;
-  cost.rank_bytes += 8.0 * (2.0 * ProbeBlock::size * (dimension + SlabLayout::block) + 4.0 * counts * probes * times +
-                            6.0 * counts * ProbeBlock::size * times);
+  const auto stored = counts_in(task, request.counts, Representation::full);
+  const auto streamed = counts_in(task, request.counts, Representation::streaming);
+  Cost cost;
+  if (!stored.empty()) cost += explicit_cost(task, stored);
+  if (!streamed.empty()) cost += streamed_cost(task, streamed);
   return cost;
 }
 
 MeasureResult CollapseMeasure::run(const TaskParameters& task, const TaskRequest& request,
                                    const TaskGroup& group) const {
-  std::vector<std::int64_t> counts = request.counts;
-  std::sort(counts.begin(), counts.end());
-  const std::int64_t probes = probe_count(task);
-  const DataSlab slab = make_nonzero_training_set(group, task, partition_of(task), counts.back());
-  const StoredSource source(group, slab);
-  const ProbeStarts starts(task);
-  const bool keeps = group.comm().is_root();
-
-  std::vector<CollapseCurves> curves;
-  group.run_guarded([&] {
-    if (keeps) curves.assign(counts.size(), {probes, static_cast<std::int64_t>(task.times.size())});
-  });
-  const auto curves_of = [&](std::int64_t count) -> CollapseCurves& {
-    return curves[static_cast<std::size_t>(std::find(counts.begin(), counts.end(), count) - counts.begin())];
-  };
-
-  for (std::int64_t first = 0; first < probes; first += ProbeBlock::size) {
-    const std::int64_t size = std::min(ProbeBlock::size, probes - first);
-    for (const auto& together : starts.groups(counts, first, size)) {
-      const auto row_of = [&](std::int64_t p) { return starts.row(p, together.front()); };
-      const ProbeBlock block = fetch_probes(group, slab, starts.noise(), first, size, row_of);
-      const ReductionPlan plan{.times = task.times, .process = task.process, .counts = together, .law = {}};
-      Reduction reduction(plan, slab.layout.columns, block);
-      source.visit(group, block, together.back(), reduction.consumer());
-      reduction.merge_over(group);
-      if (!keeps) continue;
-      for (std::size_t c = 0; c < together.size(); ++c) {
-        curves_of(together[c]).record(reduction, c, std::log(static_cast<double>(together[c])), first, size);
-      }
-    }
-  }
+  CollapseRun run(task, group, request.counts);
+  const auto stored = counts_in(task, request.counts, Representation::full);
+  const auto streamed = counts_in(task, request.counts, Representation::streaming);
+  if (!stored.empty()) run.measure_stored(stored);
+  if (!streamed.empty()) run.measure_streamed(streamed);
 
   VariableCollector collector;
   group.run_guarded([&] {
-    if (!keeps) return;
+    if (!group.comm().is_root()) return;
     for (const std::int64_t count : request.counts) {
-      const CollapseCurves& c = curves_of(count);
+      const CollapseCurves& c = run.curves_of(count);
       collector.append_curve("participation", c.participation);
       collector.append_curve("weight_entropy", c.entropy);
       collector.append_curve("parent_weight", c.parent_weight);
       collector.append_curve("largest_weight", c.largest_weight);
+      if (task.mixture) {
+        const RepresentationChoice choice = choose(task, count);
+        collector.append("collapse_representation", choice.representation == Representation::streaming ? 1.0 : 0.0);
+        collector.note(fmt::format("n = {}: {}", count, choice.reason));
+      }
       if (count < fewest_to_collapse) {
         collector.append_no_time(
             "collapse_time", RootStatus::after_grid,
@@ -256,10 +373,11 @@ MeasureResult CollapseMeasure::run(const TaskParameters& task, const TaskRequest
                         count, fewest_to_collapse));
         continue;
       }
-      collector.append_time("collapse_time",
-                            crossing_of_mean(task.times, c.participation.values, probes, collapse_level, task.process,
-                                             /*falling=*/true),
-                            task.times, count);
+      collector.append_time(
+          "collapse_time",
+          crossing_of_mean(task.times, c.participation.values, c.participation.probes, collapse_level, task.process,
+                           /*falling=*/true),
+          task.times, count);
     }
   });
   return collector.take();

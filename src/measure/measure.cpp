@@ -1,5 +1,8 @@
 #include "measure/measure.hpp"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <numeric>
 #include <utility>
@@ -73,6 +76,19 @@ std::unique_ptr<Ensemble> make_ensemble(const TaskParameters& task) {
   }
   if (task.sphere) return std::make_unique<Hypersphere>(*task.sphere, task.seed, task.ensemble, task.realization);
   return nullptr;
+}
+
+std::string Measure::representation_problem(const TaskParameters& task) const {
+  if (knows(task.representation)) return {};
+  std::vector<std::string> known;
+  for (const Representation each :
+       {Representation::automatic, Representation::full, Representation::projected, Representation::streaming}) {
+    if (knows(each)) known.push_back(fmt::format("\"{}\"", representation_name(each)));
+  }
+  return fmt::format(
+      "measure.{} cannot be taken with ensemble.representation = \"{}\", which has neither the coordinates of the data "
+      "nor one training set for all probes: it needs {}",
+      name(), representation_name(task.representation), fmt::join(known, " or "));
 }
 
 const std::vector<const Measure*>& measures() {

@@ -14,6 +14,7 @@
 #include "ensemble/gaussian_mixture.hpp"
 #include "ensemble/hypersphere.hpp"
 #include "ensemble/linear_manifold.hpp"
+#include "measure/representation.hpp"
 #include "parallel/task_group.hpp"
 #include "process/noising_process.hpp"
 #include "random/text_hash.hpp"
@@ -27,11 +28,12 @@ struct TaskParameters {
   std::vector<double> times;  ///< ascending, on the process's clock
 
   // What the data are: exactly one of these.
-  std::optional<MixtureParameters> mixture;    ///< [ensemble] kind = "gaussian-mixture"
-  std::optional<ManifoldParameters> manifold;  ///< [ensemble] kind = "linear-manifold"
-  std::optional<SphereParameters> sphere;      ///< [ensemble] kind = "hypersphere"
-  std::optional<DatasetFile> file;             ///< [ensemble] kind = "file"
-  DatasetSummary file_summary;                 ///< of `file`
+  std::optional<MixtureParameters> mixture;                   ///< [ensemble] kind = "gaussian-mixture"
+  Representation representation = Representation::automatic;  ///< of `mixture`
+  std::optional<ManifoldParameters> manifold;                 ///< [ensemble] kind = "linear-manifold"
+  std::optional<SphereParameters> sphere;                     ///< [ensemble] kind = "hypersphere"
+  std::optional<DatasetFile> file;                            ///< [ensemble] kind = "file"
+  DatasetSummary file_summary;                                ///< of `file`
 
   /// [dataset] samples, ascending; empty where nothing is drawn. For files without `samples`: all rows.
   std::vector<std::int64_t> samples;
@@ -113,6 +115,13 @@ struct Cost {
   double divided_bytes = 0.0;  ///< memory that is split over the ranks of a group
   double rank_bytes = 0.0;     ///< memory that every rank needs
 
+  /// Nominal floating-point operations that one exponential of the reduction and one normal random number stand for.
+  static constexpr double operations_per_exponential = 40.0;
+  static constexpr double operations_per_normal = 200.0;
+  [[nodiscard]] double operations() const {
+    return flops + operations_per_exponential * exponentials + operations_per_normal * normals;
+  }
+
   /// Of both, one after the other, with everything kept.
   Cost& operator+=(const Cost& other);
 };
@@ -157,6 +166,13 @@ class Measure {
 
   /// The dimensions, beside time, that variables() name.
   [[nodiscard]] virtual std::vector<DimensionSpec> dimensions(const TaskParameters& /*task*/) const { return {}; }
+
+  /// Whether the measure can be taken in this representation of a mixture; all know automatic and full.
+  [[nodiscard]] virtual bool knows(Representation representation) const {
+    return representation == Representation::automatic || representation == Representation::full;
+  }
+  /// Why it cannot be taken in the task's representation, a sentence as of problem(); empty if it can.
+  [[nodiscard]] std::string representation_problem(const TaskParameters& task) const;
 
   /// Whether the measure knows data stored in single precision.
   [[nodiscard]] virtual bool knows_mixed_precision() const { return false; }

@@ -41,6 +41,8 @@ class VariableCollector {
   /// NaN.
   void append_root(const std::string& name, double time, RootStatus otherwise);
 
+  /// How something was computed, for the log.
+  void note(std::string text) { result_.notes.push_back(std::move(text)); }
   void warn(std::string warning) { result_.warnings.push_back(std::move(warning)); }
 
   [[nodiscard]] MeasureResult take() { return std::move(result_); }

@@ -4,6 +4,7 @@
 #include <memory>
 #include <string>
 
+#include "ensemble/class_frame.hpp"
 #include "ensemble/row_view.hpp"
 
 namespace diffphase {
@@ -106,6 +107,17 @@ Cost draw_cost(const TaskParameters& task, Partition partition, std::int64_t cou
   if (task.manifold) return draw_cost(*task.manifold, partition, n);
   Cost cost;
   cost.normals = n * static_cast<double>(task.sphere ? task.sphere->span() : task.dimension());
+  return cost;
+}
+
+Cost frame_probes_cost(const MixtureParameters& mixture, double probes) {
+  constexpr double numbers_of_the_rest = 70.0;  // a RandomSequence draws 64 at once
+  const auto columns = static_cast<double>(ClassFrame::columns_of(mixture));
+  const auto classes = static_cast<double>(mixture.classes);
+  const bool has_table = ClassFrame::bytes_of(mixture) > 0.0;
+  Cost cost;
+  cost.normals = probes * (2.0 * columns + numbers_of_the_rest) + (has_table ? 0.5 * classes * columns : 0.0);
+  cost.flops = 4.0 * probes * classes * (has_table ? columns : 1.0);
   return cost;
 }
 

@@ -53,6 +53,9 @@ class ProbeStarts {
 /// of a group makes for itself once: under the component partition each has the whole factor of a linear manifold.
 [[nodiscard]] Cost draw_cost(const TaskParameters& task, Partition partition, std::int64_t count);
 
+/// What drawing probes in the frame of a mixture's classes takes (FrameProbes).
+[[nodiscard]] Cost frame_probes_cost(const MixtureParameters& mixture, double probes);
+
 /// The rank's part of the task's training set, rows [0, count) and the rest of the last block of rows where
 /// the data have them: products of whole blocks do not depend on `count`. Collective.
 [[nodiscard]] DataSlab make_training_set(const TaskGroup& group, const TaskParameters& task, Partition partition,

@@ -6,9 +6,12 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <optional>
 
 #include "measure/probe_curves.hpp"
 #include "measure/probes.hpp"
+#include "posterior/frame_probes.hpp"
+#include "posterior/projected_source.hpp"
 #include "spectrum/centre_stability.hpp"
 #include "spectrum/covariance.hpp"
 #include "theory/biroli2024.hpp"
@@ -34,8 +37,14 @@ bool has_superclasses(const TaskParameters& task) {
 
 bool has_classes(const TaskParameters& task) { return task.mixture || !task.file_summary.class_sizes.empty(); }
 
-// The training set exists, so the spectral time is that of its covariance, for every sample count.
-bool draws_training_set(const TaskParameters& task) { return !task.samples.empty(); }
+// Asked for; then there are no coordinates of any training set.
+bool is_reduced(const TaskParameters& task) {
+  return task.representation == Representation::projected || task.representation == Representation::streaming;
+}
+
+// The spectral time is that of a training set's covariance, for every sample count.
+bool has_samples(const TaskParameters& task) { return !task.samples.empty(); }
+bool draws_training_set(const TaskParameters& task) { return has_samples(task) && !is_reduced(task); }
 
 VariableSpec curve_spec(const std::string& name, const std::string& long_name, bool per_sample) {
   return {.name = name,
@@ -103,7 +112,7 @@ double tolerance_at(const NoisingProcess& process, double time) {
 
 // The covariance is that of a training set where one is drawn, whose large-size law is the ensemble's.
 std::vector<VariableSpec> spectral_prediction_specs(const TaskParameters& task, const Biroli2024& theory) {
-  const bool drawn = draws_training_set(task);
+  const bool drawn = has_samples(task);
   return {prediction_spec(eigenvalue_spec(drawn),
                           drawn ? SpikedCovariance::source() : theory.source("covariance_eigenvalue")),
           prediction_spec(spectral_spec(drawn),
@@ -133,7 +142,7 @@ std::vector<VariableSpec> prediction_specs(const TaskParameters& task) {
 
 void predict_spectral_time(const TaskParameters& task, const Biroli2024& theory, VariableCollector& collector) {
   const double ensemble_time = theory.speciation_time_spectral(task.process);
-  if (!draws_training_set(task)) {
+  if (!has_samples(task)) {
     collector.append("covariance_eigenvalue_theory", theory.covariance_eigenvalue());
     collector.append("speciation_time_spectral_theory", ensemble_time);
     collector.append("speciation_time_spectral_theory_asymptotic",
@@ -155,6 +164,48 @@ double spectral_time(const NoisingProcess& process, double eigenvalue) {
 
 // The rescaled agreement of two equal classes at c = 1 between its limits `at_infinity` and 1.
 double level_above(double at_infinity) { return at_infinity + speciation_level * (1.0 - at_infinity); }
+
+VariableSpec representation_spec() {
+  VariableSpec spec =
+      number_spec("speciation_representation", "1", "how probes and classes were represented", "", false);
+  spec.kind = VariableSpec::Kind::flags;
+  spec.flag_meanings = {"explicit", "projected"};
+  return spec;
+}
+
+// Of the class agreement.
+Cost explicit_cost(const TaskParameters& task) {
+  const auto probes = static_cast<double>(probe_count(task));
+  const auto dimension = static_cast<double>(task.dimension());
+  const auto classes = static_cast<double>(task.mixture->classes);
+  return {.flops = 4.0 * probes * classes * dimension,
+          .exponentials = probes * classes * static_cast<double>(task.times.size()),
+          .normals = 2.0 * probes * dimension,
+          .divided_bytes = 8.0 * classes * dimension,
+          .rank_bytes = 8.0 * 2.0 * ProbeBlock::size * (dimension + SlabLayout::block)};
+}
+
+Cost projected_cost(const TaskParameters& task) {
+  const MixtureParameters& mixture = *task.mixture;
+  const auto probes = static_cast<double>(probe_count(task));
+  const auto columns = static_cast<double>(ClassFrame::columns_of(mixture));
+  Cost cost = frame_probes_cost(mixture, probes);
+  cost.exponentials = probes * static_cast<double>(mixture.classes) * static_cast<double>(task.times.size());
+  cost.rank_bytes = ClassFrame::bytes_of(mixture) + 8.0 * 2.0 * ProbeBlock::size * (columns + SlabLayout::block);
+  return cost;
+}
+
+// Random centroids have other coordinates in their frame than those that the instabilities of the centre and other
+// measures know: taken only where asked for.
+RepresentationChoice choose(const TaskParameters& task) {
+  if (task.representation == Representation::automatic && approximates_centroids(task)) {
+    return {.representation = Representation::full, .reason = "explicit: random centroids are those of all measures"};
+  }
+  const Representation asked =
+      task.representation == Representation::streaming ? Representation::projected : task.representation;
+  return choose_representation(asked, explicit_cost(task).operations(), Representation::projected,
+                               projected_cost(task).operations());
+}
 
 double sum_of_squares(const std::vector<double>& weights) {
   return std::inner_product(weights.begin(), weights.end(), weights.begin(), 0.0);
@@ -183,33 +234,23 @@ class MixtureSpeciation {
       : task_(task),
         group_(group),
         mixture_(*task.mixture, task.seed, task.ensemble, task.realization),
+        choice_(choose(task)),
         agreement_(group.comm().is_root() ? probe_count(task) : 0, static_cast<std::int64_t>(task.times.size())),
-        superclass_agreement_(has_superclasses(task) ? agreement_ : ProbeCurves(0, 0)) {}
+        superclass_agreement_(has_superclasses(task) ? agreement_ : ProbeCurves(0, 0)),
+        plan_{.times = task.times,
+              .process = task.process,
+              .counts = {mixture_.classes()},
+              .law = ComponentLaw::classes(mixture_),
+              .label_groups = mixture_.superclasses()} {
+    if (!projected()) return;
+    group.run_guarded([&] { frame_.emplace(mixture_, task.seed, task.ensemble, task.realization); });
+  }
 
   void measure_agreement() {
-    const SlabLayout layout{.partition = Partition::dimension,
-                            .rows = mixture_.classes(),
-                            .columns = mixture_.dimension(),
-                            .ranks = group_.comm().size(),
-                            .rank = group_.comm().rank()};
-    DataSlab centroids;
-    group_.run_guarded([&] { centroids = centroid_matrix(mixture_, layout); });
-    const StoredSource source(group_, centroids);
-    const ReductionPlan plan{.times = task_.times,
-                             .process = task_.process,
-                             .counts = {mixture_.classes()},
-                             .law = ComponentLaw::classes(mixture_),
-                             .label_groups = mixture_.superclasses()};
-    const ProbeStarts starts(task_);
-    const std::int64_t probes = probe_count(task_);
-    for (std::int64_t first = 0; first < probes; first += ProbeBlock::size) {
-      const ProbeBlock block =
-          draw_probes(group_, mixture_, starts.noise(), layout, first, std::min(ProbeBlock::size, probes - first),
-                      [](std::int64_t p) { return p; });
-      Reduction reduction(plan, mixture_.dimension(), block);
-      source.visit(group_, block, mixture_.classes(), reduction.consumer());
-      reduction.merge_over(group_);
-      if (group_.comm().is_root()) record(reduction, first, block.probes);
+    if (projected()) {
+      measure_projected();
+    } else {
+      measure_explicit();
     }
   }
 
@@ -221,6 +262,11 @@ class MixtureSpeciation {
       if (has_superclasses(task_)) {
         superclass_weights[static_cast<std::size_t>(mixture_.superclass(c))] += mixture_.weight(c);
       }
+    }
+    collector.append("speciation_representation", projected() ? 1.0 : 0.0);
+    collector.note("class agreement: " + choice_.reason);
+    if (has_samples(task_) && is_reduced(task_)) {
+      collector.note(fmt::format("{}: no covariance of a training set", representation_name(task_.representation)));
     }
     collect_level(collector, "class_agreement", "speciation_time", agreement_, sum_of_squares(weights));
     if (has_superclasses(task_)) {
@@ -236,7 +282,7 @@ class MixtureSpeciation {
     double eigenvalue = nan;
     const bool feasible = mixture_.classes() <= CentreStability::max_classes;
     if (feasible) {
-      const CentreStability centre(group_, mixture_);
+      const CentreStability centre = projected() ? CentreStability(group_, *frame_) : CentreStability(group_, mixture_);
       group_.run_guarded([&] {
         if (mixture_.classes() > 1) {
           drift = task_.process.time_at(centre_instability(centre, 0.5));
@@ -257,13 +303,52 @@ class MixtureSpeciation {
     }
     collector.append_root("drift_instability_time", drift, otherwise);
     collector.append_root("curvature_instability_time", curvature, otherwise);
-    if (!draws_training_set(task_)) {
+    if (!has_samples(task_)) {
       collector.append("covariance_eigenvalue", eigenvalue);
       collector.append_root("speciation_time_spectral", spectral_time(task_.process, eigenvalue), otherwise);
     }
   }
 
  private:
+  [[nodiscard]] bool projected() const { return choice_.representation == Representation::projected; }
+
+  void measure_explicit() {
+    const SlabLayout layout{.partition = Partition::dimension,
+                            .rows = mixture_.classes(),
+                            .columns = mixture_.dimension(),
+                            .ranks = group_.comm().size(),
+                            .rank = group_.comm().rank()};
+    DataSlab centroids;
+    group_.run_guarded([&] { centroids = centroid_matrix(mixture_, layout); });
+    const StoredSource source(group_, centroids);
+    const ProbeStarts starts(task_);
+    const std::int64_t probes = probe_count(task_);
+    for (std::int64_t first = 0; first < probes; first += ProbeBlock::size) {
+      reduce(source,
+             draw_probes(group_, mixture_, starts.noise(), layout, first, std::min(ProbeBlock::size, probes - first),
+                         [](std::int64_t p) { return p; }),
+             first);
+    }
+  }
+
+  void measure_projected() {
+    const ProjectedSource source(*frame_);
+    const FrameProbes starts(*frame_, task_.seed, task_.ensemble, task_.realization);
+    const std::int64_t probes = probe_count(task_);
+    for (std::int64_t first = 0; first < probes; first += ProbeBlock::size) {
+      std::optional<ProbeBlock> block;
+      group_.run_guarded([&] { block = starts.draw(first, std::min(ProbeBlock::size, probes - first)); });
+      reduce(source, *block, first);
+    }
+  }
+
+  void reduce(const InnerProductSource& source, const ProbeBlock& block, std::int64_t first) {
+    Reduction reduction(plan_, mixture_.dimension(), block);
+    source.visit(group_, block, mixture_.classes(), reduction.consumer());
+    reduction.merge_over(group_);
+    if (group_.comm().is_root()) record(reduction, first, block.probes);
+  }
+
   void record(const Reduction& reduction, std::int64_t first, std::int64_t probes) {
     for (std::int64_t p = 0; p < probes; ++p) {
       for (std::size_t t = 0; t < task_.times.size(); ++t) {
@@ -282,8 +367,11 @@ class MixtureSpeciation {
   const TaskParameters& task_;
   const TaskGroup& group_;
   GaussianMixture mixture_;
+  RepresentationChoice choice_;
+  std::optional<ClassFrame> frame_;  // where projected
   ProbeCurves agreement_;
   ProbeCurves superclass_agreement_;
+  ReductionPlan plan_;
 };
 
 // phi from the labels of a file: responsibilities of its rows, summed by label.
@@ -375,10 +463,12 @@ std::vector<VariableSpec> SpeciationMeasure::variables(const TaskParameters& tas
     add(critical_time_specs(superclass_speciation_spec()));
   }
   if (task.mixture) {
+    add({representation_spec()});
     add(root_specs(drift_spec()));
     add(root_specs(curvature_spec()));
     add(prediction_specs(task));
   }
+  if (has_samples(task) && !draws_training_set(task)) return specs;
   const bool spectral_by_count = draws_training_set(task);
   add({eigenvalue_spec(spectral_by_count)});
   add(root_specs(spectral_spec(spectral_by_count)));
@@ -392,17 +482,14 @@ std::vector<VariableSpec> SpeciationMeasure::variables(const TaskParameters& tas
 Cost SpeciationMeasure::cost(const TaskParameters& task, const TaskRequest& request) const {
   const auto probes = static_cast<double>(probe_count(task));
   const auto times = static_cast<double>(task.times.size());
-  const auto dimension = static_cast<double>(task.dimension());
   Cost cost;
-  cost.rank_bytes = 8.0 * (2.0 * ProbeBlock::size * (dimension + SlabLayout::block) + probes * times);
+  cost.rank_bytes = 8.0 * probes * times;
   if (task.mixture && request.count_free) {
-    const auto classes = static_cast<double>(task.mixture->classes);
-    cost.flops += 4.0 * probes * classes * dimension;
-    cost.exponentials += probes * classes * times;
-    cost.normals += 2.0 * probes * dimension;
-    cost.divided_bytes += 8.0 * classes * dimension;
+    cost += choose(task).representation == Representation::projected ? projected_cost(task) : explicit_cost(task);
   }
-  if (!request.counts.empty()) {
+  if (!request.counts.empty() && draws_training_set(task)) {
+    const auto dimension = static_cast<double>(task.dimension());
+    if (task.file) cost.rank_bytes += 8.0 * 2.0 * ProbeBlock::size * (dimension + SlabLayout::block);
     const auto n = static_cast<double>(*std::max_element(request.counts.begin(), request.counts.end()));
     constexpr double krylov_products = 60.0;
     double total = 0.0;
@@ -429,7 +516,7 @@ MeasureResult SpeciationMeasure::run(const TaskParameters& task, const TaskReque
     });
     speciation.measure_centre(collector);
   }
-  if (!request.counts.empty()) {
+  if (!request.counts.empty() && draws_training_set(task)) {
     const std::int64_t largest = *std::max_element(request.counts.begin(), request.counts.end());
     const DataSlab slab = make_training_set(group, task, Partition::component, largest);
     if (task.file && has_classes(task)) measure_labelled_file(task, request, group, slab, collector);

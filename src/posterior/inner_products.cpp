@@ -6,21 +6,14 @@
 #include <exception>
 #include <stdexcept>
 
+#include "posterior/agreement_distance.hpp"
+
 namespace diffphase {
 
 namespace {
 
-// Agreement points are this many multiply-adds per rank apart: well under two seconds on any core of today.
-constexpr double work_between_agreements = 1e10;
-
 double dot(std::span<const double> a, std::span<const double> b) {
   return cblas_ddot(static_cast<blasint>(a.size()), a.data(), 1, b.data(), 1);
-}
-
-std::int64_t blocks_between_agreements(std::int64_t probes, std::int64_t columns, double work_per_product) {
-  const double per_block =
-      static_cast<double>(probes * SlabLayout::block) * (2.0 * static_cast<double>(columns) + work_per_product);
-  return std::max<std::int64_t>(1, static_cast<std::int64_t>(work_between_agreements / std::max(1.0, per_block)));
 }
 
 }  // namespace
@@ -93,7 +86,8 @@ void StoredSource::visit_own_rows(const TaskGroup& group, const ProbeBlock& prob
   const SlabLayout& layout = slab_.layout;
   const std::int64_t blocks = (components + block - 1) / block;
   const std::int64_t rounds = (blocks + layout.ranks - 1) / layout.ranks;
-  const std::int64_t chunk = blocks_between_agreements(probes.probes, layout.columns, consumer.work_per_product);
+  const std::int64_t chunk =
+      blocks_between_agreements(probes.probes, 2.0 * static_cast<double>(layout.columns) + consumer.work_per_product);
   std::vector<double> products;
 
   const auto consume_block = [&](std::int64_t index) {
@@ -128,8 +122,8 @@ void StoredSource::visit_own_columns(const TaskGroup& group, const ProbeBlock& p
   constexpr std::int64_t block = SlabLayout::block;
   const SlabLayout& layout = slab_.layout;
   const std::int64_t blocks = (components + block - 1) / block;
-  const std::int64_t chunk =
-      blocks_between_agreements(probes.probes, layout.most_local_columns(), consumer.work_per_product);
+  const std::int64_t chunk = blocks_between_agreements(
+      probes.probes, 2.0 * static_cast<double>(layout.most_local_columns()) + consumer.work_per_product);
   const std::int64_t rows2 = 2 * probes.probes;
   const auto boundary = [&](int rank) { return block * rank / layout.ranks; };
   const std::int64_t own_first = boundary(layout.rank);

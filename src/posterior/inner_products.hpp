@@ -15,6 +15,7 @@ struct ProbeBlock {
   /// Probes in one block; with components in blocks of SlabLayout::block a tile of products is 1/2 MiB.
   static constexpr std::int64_t size = 64;
 
+  std::int64_t first = 0;  ///< index of the first probe among all of a measure: key of what is drawn for each
   std::int64_t probes = 0;
   std::int64_t columns = 0;
   std::vector<double> points;         ///< 2 probes x columns, row-major: rows of x_0, then rows of xi
@@ -40,7 +41,8 @@ struct ProductTile {
   std::int64_t stride = 0;                 ///< of the two matrices
   const double* start_products = nullptr;  ///< y . x_0: [probe * stride + component]
   const double* noise_products = nullptr;  ///< y . xi
-  const double* half_norm2 = nullptr;      ///< |y|^2 / 2: [component]
+  const double* half_norm2 = nullptr;      ///< |y|^2 / 2: [probe * half_norm2_stride + component]
+  std::int64_t half_norm2_stride = 0;      ///< 0: all probes have the same components
   const std::int32_t* labels = nullptr;    ///< [component]; null if unlabelled
 };
 

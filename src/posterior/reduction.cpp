@@ -89,10 +89,11 @@ void Reduction::centre(const ProductTile& tile, std::int64_t probe) {
   const auto p = static_cast<std::size_t>(probe);
   const double* start = tile.start_products + probe * tile.stride;
   const double* noise = tile.noise_products + probe * tile.stride;
+  const double* component_half_norm2 = tile.half_norm2 + probe * tile.half_norm2_stride;
   const double half_norm2 = 0.5 * probes_.start_norm2[p];
   const double start_noise = probes_.start_noise[p];
   for (std::int64_t i = 0; i < tile.components; ++i) {
-    half_distance2_[static_cast<std::size_t>(i)] = (tile.half_norm2[i] + half_norm2) - start[i];
+    half_distance2_[static_cast<std::size_t>(i)] = (component_half_norm2[i] + half_norm2) - start[i];
     noise_overlap_[static_cast<std::size_t>(i)] = noise[i] - start_noise;
   }
   const std::int64_t parent = probes_.parents[p] - tile.first;

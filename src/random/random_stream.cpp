@@ -20,8 +20,6 @@ Words philox(const Hash128& key, std::uint64_t row, std::uint64_t block) {
   return {out[0], out[1], out[2], out[3]};
 }
 
-double unit_interval(std::uint64_t word) { return static_cast<double>(word >> 11U) * 0x1p-53; }
-
 std::array<double, 4> block_of_normals(const Hash128& key, std::uint64_t row, std::uint64_t block) {
   const Words words = philox(key, row, block);
   std::array<double, 4> z{};
@@ -55,6 +53,14 @@ double RandomStream::uniform(std::uint64_t row, std::uint64_t column) const { re
 
 std::uint64_t RandomStream::bits(std::uint64_t row, std::uint64_t column) const {
   return philox(key_, row, column / 4)[column % 4];
+}
+
+void RandomStream::blocks(std::uint64_t row, std::uint64_t first_block,
+                          const std::array<std::span<std::uint64_t>, 4>& words) const {
+  for (std::size_t i = 0; i < words[0].size(); ++i) {
+    const Words block = philox(key_, row, first_block + i);
+    for (std::size_t w = 0; w < 4; ++w) words[w][i] = block[w];
+  }
 }
 
 }  // namespace diffphase

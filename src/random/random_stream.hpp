@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -7,6 +8,9 @@
 #include "random/text_hash.hpp"
 
 namespace diffphase {
+
+/// The upper 53 bits of a random word as a number on [0, 1).
+[[nodiscard]] inline double unit_interval(std::uint64_t word) { return static_cast<double>(word >> 11U) * 0x1p-53; }
 
 /// A matrix of random numbers that nobody stores: entry (row, column) is a pure function of the stream's key
 /// and of its two 64-bit indices (Philox4x64-10, Salmon et al. 2011), so that any rank makes any part, in any
@@ -28,6 +32,10 @@ class RandomStream {
   [[nodiscard]] double uniform(std::uint64_t row, std::uint64_t column) const;
 
   [[nodiscard]] std::uint64_t bits(std::uint64_t row, std::uint64_t column) const;
+
+  /// Blocks [first_block, first_block + n) of `row`, one array for each of their four words, all of size n:
+  /// words[w][i] = bits(row, 4 (first_block + i) + w).
+  void blocks(std::uint64_t row, std::uint64_t first_block, const std::array<std::span<std::uint64_t>, 4>& words) const;
 
  private:
   Hash128 key_;

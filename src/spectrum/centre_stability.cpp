@@ -7,13 +7,36 @@
 #include <stdexcept>
 #include <utility>
 
-#include "ensemble/data_slab.hpp"
 #include "posterior/logits.hpp"
 #include "spectrum/dense_eigenvalues.hpp"
 
 namespace diffphase {
 
+namespace {
+
+// The rank's columns of all centroids in their frame.
+DataSlab frame_rows(const ClassFrame& frame, const SlabLayout& layout) {
+  DataSlab slab = zero_slab(layout);
+  std::vector<double> row(static_cast<std::size_t>(layout.columns));
+  for (std::int64_t c = 0; c < layout.rows; ++c) {
+    frame.centroid(c, row);
+    std::copy_n(row.begin() + layout.first_column(), layout.local_columns(), slab.row(c).begin());
+  }
+  return slab;
+}
+
+}  // namespace
+
 CentreStability::CentreStability(const TaskGroup& group, const GaussianMixture& mixture)
+    : CentreStability(group, mixture, mixture.dimension(),
+                      [&](const SlabLayout& layout) { return centroid_matrix(mixture, layout); }) {}
+
+CentreStability::CentreStability(const TaskGroup& group, const ClassFrame& frame)
+    : CentreStability(group, frame.mixture(), frame.columns(),
+                      [&](const SlabLayout& layout) { return frame_rows(frame, layout); }) {}
+
+CentreStability::CentreStability(const TaskGroup& group, const GaussianMixture& mixture, std::int64_t all_columns,
+                                 const RowMaker& make)
     : dimension_(mixture.dimension()) {
   const std::int64_t classes = mixture.classes();
   const auto k = static_cast<std::size_t>(classes);
@@ -21,10 +44,10 @@ CentreStability::CentreStability(const TaskGroup& group, const GaussianMixture& 
     if (classes > max_classes) throw std::length_error("centre stability: too many classes for a Gram matrix");
     SlabLayout layout{.partition = Partition::dimension,
                       .rows = classes,
-                      .columns = dimension_,
+                      .columns = all_columns,
                       .ranks = group.comm().size(),
                       .rank = group.comm().rank()};
-    DataSlab centred = centroid_matrix(mixture, layout);
+    DataSlab centred = make(layout);
     const std::int64_t columns = layout.local_columns();
     std::vector<double> mean(static_cast<std::size_t>(columns));
     for (std::int64_t c = 0; c < classes; ++c) {

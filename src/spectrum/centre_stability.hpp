@@ -1,8 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
+#include "ensemble/class_frame.hpp"
+#include "ensemble/data_slab.hpp"
 #include "ensemble/gaussian_mixture.hpp"
 #include "parallel/task_group.hpp"
 
@@ -23,6 +26,8 @@ class CentreStability {
 
   /// Collective over the group; classes() <= max_classes, checked.
   CentreStability(const TaskGroup& group, const GaussianMixture& mixture);
+  /// From coordinates in the frame of the classes, whatever the dimension.
+  CentreStability(const TaskGroup& group, const ClassFrame& frame);
 
   /// Largest eigenvalue of the covariance of the mixture's centroids about m, with the weights. Local.
   [[nodiscard]] double centroid_eigenvalue() const;
@@ -31,6 +36,9 @@ class CentreStability {
   [[nodiscard]] double largest_jacobian_eigenvalue(double tau) const;
 
  private:
+  using RowMaker = std::function<DataSlab(const SlabLayout&)>;
+
+  CentreStability(const TaskGroup& group, const GaussianMixture& mixture, std::int64_t columns, const RowMaker& make);
   [[nodiscard]] std::vector<double> posterior(double tau) const;
   [[nodiscard]] double largest_eigenvalue_of(const std::vector<double>& weights,
                                              const std::vector<double>& scale) const;

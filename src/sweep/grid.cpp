@@ -337,6 +337,7 @@ class GridBuilder {
         parameters.sphere = make_sphere(raw.values, file);
       } else {
         parameters.mixture = make_mixture(raw.values, file);
+        parameters.representation = representation_of(get<std::string>(raw.values, "ensemble.representation", "auto"));
       }
       cell.where = where_of(raw.values, samples_key, file.path);
     }
@@ -382,15 +383,25 @@ TaskParameters parameters_of(const Sweep& sweep, std::size_t cell, const Measure
   return parameters;
 }
 
+/// The line of the key in the file, if it is not that of a [[point]].
+std::string where_given(const SweepFile& file, std::string_view key, const std::string& otherwise) {
+  const auto entry = std::ranges::find(file.entries, key, &SweepEntry::key);
+  return entry == file.entries.end() ? otherwise : entry->where;
+}
+
 /// Asks every measure about every cell.
 void check_measures(const Sweep& sweep) {
   for (std::size_t cell = 0; cell < sweep.cells.size(); ++cell) {
     for (const MeasureRequest& request : sweep.file.measures) {
-      const std::string problem = request.measure->problem(parameters_of(sweep, cell, request, 0));
-      if (problem.empty()) continue;
+      const TaskParameters parameters = parameters_of(sweep, cell, request, 0);
       const std::string& label = sweep.cells[cell].label;
-      throw BadInput(fmt::format("{}: {}{}", sweep.cells[cell].where, problem,
-                                 label.empty() ? "" : fmt::format(" (at {})", label)));
+      const std::string at = label.empty() ? "" : fmt::format(" (at {})", label);
+      const std::string& where = sweep.cells[cell].where;
+      if (const std::string problem = request.measure->representation_problem(parameters); !problem.empty()) {
+        throw BadInput(fmt::format("{}: {}{}", where_given(sweep.file, "ensemble.representation", where), problem, at));
+      }
+      const std::string problem = request.measure->problem(parameters);
+      if (!problem.empty()) throw BadInput(fmt::format("{}: {}{}", where, problem, at));
     }
   }
 }

@@ -168,10 +168,12 @@ std::vector<KeySpec> make_sweep_keys() {
                   .kind = Kind::mixture});
   keys.push_back({.key = "ensemble.representation",
                   .type = Type::word,
-                  .meaning = "how the law is computed; auto: the cheapest that is exact",
+                  .meaning =
+                      "how the law is computed, all exact: every coordinate of every row, the span of the classes, "
+                      "training sets drawn in law for each probe; auto: reduced where that is far cheaper",
                   .value = word("auto"),
-                  .words = {"auto", "explicit"},
-                  .later = {"projected", "streaming", "extreme", "annealed", "infinite"},
+                  .words = {"auto", "explicit", "projected", "streaming"},
+                  .later = {"extreme", "annealed", "infinite"},
                   .axis = true,
                   .kind = Kind::mixture});
 

@@ -35,6 +35,7 @@ SUPERCLASSES = {"superclass_agreement", "superclass_speciation_time"}
 COLLAPSE = {"participation", "weight_entropy", "collapse_time", "parent_weight", "largest_weight"}
 CURVES = {"class_agreement", "superclass_agreement", "participation", "weight_entropy", "parent_weight", "largest_weight",
           "clone_class_agreement", "clone_participation"}
+REPRESENTED = {"speciation", "collapse"}  # these say how mixtures were represented
 CRITICAL = {"speciation_time", "superclass_speciation_time", "collapse_time"}  # these have _stderr and _status
 ROOTS = CENTRE | {"speciation_time_spectral"}  # these have _status
 BY_COUNT = COLLAPSE | {"clone_participation", "speciation_time_spectral", "covariance_eigenvalue",
@@ -285,6 +286,9 @@ class Layout(unittest.TestCase):
         by_speciation = "speciation_time_spectral" in self.case.variables
         if by_speciation and (self.case.variables & COLLAPSE or not self.case.predicted):
             expected.add("covariance_residual")
+        if self.data.attrs["ensemble_kind"] == "gaussian-mixture":
+            measures = set(self.data["measure"].values.tolist())
+            expected |= {f"{name}_representation" for name in REPRESENTED & measures}
         self.assertEqual(set(self.data.data_vars), expected)
 
     def check_variable(self, name: str) -> None:
@@ -295,6 +299,12 @@ class Layout(unittest.TestCase):
             axes = [axis for axis in self.case.axes if axis != "samples"]
             self.assertEqual(variable.dims, (*axes, "realization", "measure"))
             self.assertEqual(variable.attrs["units"], TASK_TABLES[name])
+            return
+        if name.endswith("_representation"):
+            axes = [axis for axis in self.case.axes if axis != "samples" or name.startswith("collapse")]
+            self.assertEqual(variable.dims, (*axes, "realization"))
+            self.assertEqual(variable.dtype, np.int8)
+            self.assertTrue(np.isin(variable.values, (0, 2)).all())  # explicit, as nothing here is large, or missing
             return
         prediction = "_theory" in name or name in ("collapse_time_shift", "collapse_window", "speciation_time_tolerance")
         by_count = base in self.case.by_count and name != "speciation_time_spectral_theory_asymptotic"

@@ -99,6 +99,26 @@ void expect_table(const CollapseTable& table, std::int64_t training_sets, double
   }
 }
 
+// Every probe with a training set of its own: the error follows from the probes.
+void expect_streamed_table(const CollapseTable& table, double probes) {
+  TaskParameters task = task_of(single_gaussian(table.dimension), table.samples,
+                                {0.5 * table.tau, table.tau, 2.0 * table.tau, 4.0 * table.tau}, probes, "streamed");
+  task.process = NoisingProcess(ProcessKind::variance_exploding);
+  task.representation = Representation::streaming;
+  const Measured streamed(measure, task);
+  for (std::size_t t = 0; t < task.times.size(); ++t) {
+    EXPECT_TRUE(agrees(streamed.estimate("weight_entropy", t), table.entropy[t], Tail{1.0, probes})) << t;
+    EXPECT_TRUE(agrees(streamed.estimate("participation", t), table.participation[t], Tail{1.0, probes})) << t;
+    EXPECT_TRUE(agrees(streamed.estimate("parent_weight", t), table.participation[t], Tail{1.0, probes})) << t;
+  }
+}
+
+TEST(CollapseTable, IsThatOf1000StreamedPoints) { expect_streamed_table(small, 8192); }
+TEST(FullCollapseTable, IsThatOf20000StreamedPoints) {
+  expect_streamed_table(large, 8192);
+  expect_streamed_table(wide, 8192);
+}
+
 TEST(CollapseTable, IsThatOf1000PointsIn16Dimensions) { expect_table(small, 100, 500); }
 TEST(CollapseTable, IsThatOf4096PointsIn32Dimensions) { expect_table(medium, 40, 512); }
 TEST(FullCollapseTable, IsThatOf20000PointsIn64Dimensions) { expect_table(large, 40, 512); }

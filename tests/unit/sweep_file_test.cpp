@@ -145,7 +145,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{"separation = 1.0", "sigma = 0", "line 12: ", {"ensemble.sigma = 0", "above 0"}},
         Refusal{"separation = 1.0", "weights = [1, 0]", "line 12: ", {"ensemble.weights = 0", "above 0"}},
         Refusal{"separation = 1.0", "weights = []", "line 12: ", {"ensemble.weights = []", "empty"}},
-        Refusal{"separation = 1.0", "representation = \"projected\"", "line 12: ", {"\"projected\"", "not available"}},
+        Refusal{"separation = 1.0", "representation = \"extreme\"", "line 12: ", {"\"extreme\"", "not available"}},
         Refusal{"\"gaussian-mixture\"", "\"hypershpere\"", "line 8: ", {"did you mean \"hypersphere\""}},
         Refusal{"\"gaussian-mixture\"", "\"gausian-mixture\"", "line 8: ", {"did you mean \"gaussian-mixture\""}},
         Refusal{"\"ornstein-uhlenbeck\"",

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace diffphase {
+
+/// How the law of the data is computed, [ensemble] representation. All are exact.
+///  - automatic: the one of the others that is expected to take the least work, `full` in doubt
+///  - full ("explicit"): all coordinates of all rows
+///  - projected: what lies in the span of the classes, and one length for the rest
+///  - streaming: projected probes, each with a training set of its own that is drawn in law and never stored
+enum class Representation { automatic, full, projected, streaming };
+
+/// As in sweep files: auto, explicit, projected, streaming.
+[[nodiscard]] std::string_view representation_name(Representation representation);
+/// Throws std::invalid_argument for another name.
+[[nodiscard]] Representation representation_of(std::string_view name);
+
+/// What a measure takes, and why, for the log.
+struct RepresentationChoice {
+  Representation representation = Representation::full;
+  std::string reason;
+};
+
+/// How many times less work a reduced representation must be for `automatic` to take it: it has other random numbers
+/// than the full one, whose numbers are those of every other measure of the same realization. A change here is a new
+/// numerics_version.
+inline constexpr double least_gain_of_reduction = 4.0;
+
+/// What is asked for, unless that is `automatic`: then `reduced` if it takes at most 1/least_gain_of_reduction of the
+/// operations, else full. The work is predicted from the task alone, never from measured seconds.
+[[nodiscard]] RepresentationChoice choose_representation(Representation asked, double full_operations,
+                                                         Representation reduced, double reduced_operations);
+
+}  // namespace diffphase
