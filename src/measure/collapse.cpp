@@ -4,12 +4,16 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <optional>
 
+#include "ensemble/sample_count.hpp"
 #include "measure/probe_curves.hpp"
 #include "measure/probes.hpp"
+#include "posterior/extreme_reduction.hpp"
 #include "posterior/frame_probes.hpp"
+#include "posterior/projected_source.hpp"
 #include "posterior/streamed_source.hpp"
 #include "theory/achilli2024.hpp"
 #include "theory/achilli2025.hpp"
@@ -37,7 +41,9 @@ struct CollapseCurves {
         parent_weight(probes, times),
         largest_weight(probes, times) {}
 
-  void record(const Reduction& reduction, std::size_t count, double log_count, std::int64_t first,
+  // Of a Reduction or an ExtremeReduction.
+  template <class AnyReduction>
+  void record(const AnyReduction& reduction, std::size_t count, double log_count, std::int64_t first,
               std::int64_t probes) {
     for (std::int64_t p = 0; p < probes; ++p) {
       for (std::size_t t = 0; t < static_cast<std::size_t>(participation.times); ++t) {
@@ -97,19 +103,86 @@ Cost streamed_cost(const TaskParameters& task, std::span<const std::int64_t> cou
   return cost;
 }
 
+// One draw of the posterior of a (probe, time, count, class) takes about as long as this many entries of a reduction,
+// and the arrivals of a (probe, class) as this many normal numbers.
+constexpr double exponentials_per_extreme_draw = 4000.0;
+constexpr double normals_per_arrivals = 2000.0;
+
+Cost extreme_cost(const TaskParameters& task, std::span<const std::int64_t> counts) {
+  const MixtureParameters& mixture = *task.mixture;
+  const auto probes = static_cast<double>(probe_count(task));
+  const auto classes = static_cast<double>(mixture.classes);
+  const auto curves = static_cast<double>(counts.size() * task.times.size());
+  const auto columns = static_cast<double>(ClassFrame::columns_of(mixture));
+  Cost cost = curves_cost(task, counts);
+  cost += frame_probes_cost(mixture, probes);
+  cost.exponentials += probes * curves * classes * exponentials_per_extreme_draw;
+  cost.normals += probes * classes * normals_per_arrivals;
+  cost.rank_bytes += ClassFrame::bytes_of(mixture) + 8.0 * ProbeBlock::size * (4.0 * classes + 2.0 * columns) +
+                     8.0 * static_cast<double>(default_extreme_energies) * classes;
+  return cost;
+}
+
 // A stored matrix is what a partition by coordinates is about.
+bool can_reduce(const TaskParameters& task) {
+  return task.mixture && partition_of(task) == Partition::component && !task.mixed_precision;
+}
+
 bool can_stream(const TaskParameters& task) {
-  return task.mixture && task.mixture->dimension >= StreamedSource::least_dimension &&
-         partition_of(task) == Partition::component && !task.mixed_precision;
+  return can_reduce(task) && task.mixture->dimension >= StreamedSource::least_dimension;
+}
+
+// From this many dimensions on, the energies are good to 2e-3, and from this many points on, it does not matter that
+// their number is Poisson.
+constexpr std::int64_t least_extreme_dimension = 10;
+constexpr std::int64_t least_extreme_samples = 100;
+// Far more than a machine draws in a day.
+constexpr std::int64_t most_drawn_samples = 10'000'000'000;
+
+bool can_be_extreme(const TaskParameters& task) {
+  if (!can_reduce(task) || task.mixture->dimension < least_extreme_dimension) return false;
+  const std::vector<double>& sigmas = task.mixture->class_sigma;
+  return sigmas.empty() ? task.mixture->sigma > 0.0
+                        : std::all_of(sigmas.begin(), sigmas.end(), [](double sigma) { return sigma > 0.0; });
 }
 
 // Chosen for each count by itself: its numbers must not depend on which other counts are asked for.
 RepresentationChoice choose(const TaskParameters& task, std::int64_t count) {
+  if (task.representation == Representation::extreme) {
+    return {.representation = Representation::extreme, .reason = "extreme: asked for"};
+  }
+  if (count > most_drawn_samples && task.representation == Representation::automatic && can_be_extreme(task)) {
+    return {.representation = Representation::extreme, .reason = "extreme: too many samples to be drawn"};
+  }
   if (!can_stream(task))
     return {.representation = Representation::full, .reason = "explicit: nothing else is possible"};
   const std::span<const std::int64_t> counts(&count, 1);
   return choose_representation(task.representation, explicit_cost(task, counts).operations(), Representation::streaming,
                                streamed_cost(task, counts).operations());
+}
+
+// Why sizes that cannot be drawn, or all that are asked for, cannot be taken as extreme.
+std::string extreme_problem(const TaskParameters& task) {
+  const bool asked = task.representation == Representation::extreme;
+  const auto uncountable = std::find_if_not(task.samples.begin(), task.samples.end(), is_countable);
+  if (!asked && uncountable == task.samples.end()) return {};
+  if (!asked && task.representation != Representation::automatic) {
+    return fmt::format("measure.collapse of {} samples needs ensemble.representation = \"extreme\" or \"auto\"",
+                       samples_text(*uncountable));
+  }
+  const std::string what = asked ? "measure.collapse with ensemble.representation = \"extreme\""
+                                 : fmt::format("measure.collapse of {} samples", samples_text(*uncountable));
+  if (!can_be_extreme(task)) {
+    return fmt::format(
+        "{} needs a Gaussian mixture in at least {} dimensions, sigma above 0, partition = \"component\" and double "
+        "precision",
+        what, least_extreme_dimension);
+  }
+  const double fewest = std::log(static_cast<double>(least_extreme_samples));
+  const bool too_few = std::any_of(task.samples.begin(), task.samples.end(), [&](std::int64_t count) {
+    return (asked || !is_countable(count)) && log_samples(count) < fewest;
+  });
+  return too_few ? fmt::format("{} needs at least {} samples", what, least_extreme_samples) : "";
 }
 
 std::vector<std::int64_t> counts_in(const TaskParameters& task, std::span<const std::int64_t> counts,
@@ -137,8 +210,13 @@ const VariableSpec time_spec = per_sample_spec("collapse_time", "time", "collaps
 VariableSpec representation_spec() {
   VariableSpec spec = per_sample_spec("collapse_representation", "1", "how the training set was represented", "", {});
   spec.kind = VariableSpec::Kind::flags;
-  spec.flag_meanings = {"explicit", "streaming"};
+  spec.flag_meanings = {"explicit", "streaming", "extreme"};
   return spec;
+}
+
+double flag_of(Representation representation) {
+  if (representation == Representation::streaming) return 1.0;
+  return representation == Representation::extreme ? 2.0 : 0.0;
 }
 
 const VariableSpec shift_spec = per_sample_spec(
@@ -259,6 +337,31 @@ class CollapseRun {
     }
   }
 
+  // Every probe with the nearest points of a training set of its own.
+  void measure_extreme(const std::vector<std::int64_t>& counts) {
+    const std::int64_t probes = probe_count(task_);
+    const GaussianMixture mixture(*task_.mixture, task_.seed, task_.ensemble, task_.realization);
+    std::optional<ClassFrame> frame;
+    group_.run_guarded([&] { frame.emplace(mixture, task_.seed, task_.ensemble, task_.realization); });
+    const FrameProbes starts(*frame, task_.seed, task_.ensemble, task_.realization);
+    const ProjectedSource source(*frame);
+    ExtremePlan plan{.times = task_.times,
+                     .process = task_.process,
+                     .log_counts = {},
+                     .classes = mixture.classes(),
+                     .law = ComponentLaw::classes(mixture),
+                     .arrivals = RandomStream(task_.seed, task_.ensemble, task_.realization, "arrivals")};
+    std::transform(counts.begin(), counts.end(), std::back_inserter(plan.log_counts), log_samples);
+    for (std::int64_t first = 0; first < probes; first += ProbeBlock::size) {
+      std::optional<ProbeBlock> block;
+      group_.run_guarded([&] { block = starts.draw(first, std::min(ProbeBlock::size, probes - first)); });
+      ExtremeReduction reduction(plan, mixture.dimension(), *block, first);
+      source.visit(group_, *block, mixture.classes(), reduction.consumer());
+      reduction.merge_over(group_);
+      record(reduction, counts, first, block->probes);
+    }
+  }
+
   [[nodiscard]] const CollapseCurves& curves_of(std::int64_t count) const {
     return curves_[static_cast<std::size_t>(std::find(counts_.begin(), counts_.end(), count) - counts_.begin())];
   }
@@ -270,11 +373,16 @@ class CollapseRun {
     Reduction reduction(plan, source.dimension(), block);
     source.visit(group_, block, counts.back(), reduction.consumer());
     reduction.merge_over(group_);
+    record(reduction, counts, first, block.probes);
+  }
+
+  template <class AnyReduction>
+  void record(const AnyReduction& reduction, const std::vector<std::int64_t>& counts, std::int64_t first,
+              std::int64_t probes) {
     if (!keeps_) return;
     for (std::size_t c = 0; c < counts.size(); ++c) {
       const auto place = std::find(counts_.begin(), counts_.end(), counts[c]) - counts_.begin();
-      curves_[static_cast<std::size_t>(place)].record(reduction, c, std::log(static_cast<double>(counts[c])), first,
-                                                      block.probes);
+      curves_[static_cast<std::size_t>(place)].record(reduction, c, log_samples(counts[c]), first, probes);
     }
   }
 
@@ -306,6 +414,8 @@ std::vector<MeasureOption> CollapseMeasure::options() const {
 
 std::string CollapseMeasure::problem(const TaskParameters& task) const {
   if (task.samples.empty()) return "measure.collapse needs [dataset] samples: the size of the training set";
+  const std::string extreme = extreme_problem(task);
+  if (!extreme.empty()) return extreme;
   if (task.representation == Representation::streaming && !can_stream(task)) {
     return fmt::format(
         "measure.collapse with ensemble.representation = \"streaming\" needs at least {} dimensions, partition = "
@@ -337,9 +447,11 @@ std::vector<VariableSpec> CollapseMeasure::variables(const TaskParameters& task)
 Cost CollapseMeasure::cost(const TaskParameters& task, const TaskRequest& request) const {
   const auto stored = counts_in(task, request.counts, Representation::full);
   const auto streamed = counts_in(task, request.counts, Representation::streaming);
+  const auto extreme = counts_in(task, request.counts, Representation::extreme);
   Cost cost;
   if (!stored.empty()) cost += explicit_cost(task, stored);
   if (!streamed.empty()) cost += streamed_cost(task, streamed);
+  if (!extreme.empty()) cost += extreme_cost(task, extreme);
   return cost;
 }
 
@@ -348,8 +460,10 @@ MeasureResult CollapseMeasure::run(const TaskParameters& task, const TaskRequest
   CollapseRun run(task, group, request.counts);
   const auto stored = counts_in(task, request.counts, Representation::full);
   const auto streamed = counts_in(task, request.counts, Representation::streaming);
+  const auto extreme = counts_in(task, request.counts, Representation::extreme);
   if (!stored.empty()) run.measure_stored(stored);
   if (!streamed.empty()) run.measure_streamed(streamed);
+  if (!extreme.empty()) run.measure_extreme(extreme);
 
   VariableCollector collector;
   group.run_guarded([&] {
@@ -362,8 +476,8 @@ MeasureResult CollapseMeasure::run(const TaskParameters& task, const TaskRequest
       collector.append_curve("largest_weight", c.largest_weight);
       if (task.mixture) {
         const RepresentationChoice choice = choose(task, count);
-        collector.append("collapse_representation", choice.representation == Representation::streaming ? 1.0 : 0.0);
-        collector.note(fmt::format("n = {}: {}", count, choice.reason));
+        collector.append("collapse_representation", flag_of(choice.representation));
+        collector.note(fmt::format("n = {}: {}", samples_text(count), choice.reason));
       }
       if (count < fewest_to_collapse) {
         collector.append_no_time(
@@ -389,22 +503,22 @@ std::vector<VariableValues> CollapseMeasure::predict(const TaskParameters& task)
   const Biroli2024 theory(*task.mixture);
   VariableCollector collector;
   for (const std::int64_t count : task.samples) {
-    const double log_samples = std::log(static_cast<double>(count));
+    const double log_n = log_samples(count);
     std::vector<double> participation;
     std::vector<double> entropy;
     for (const double time : task.times) {
       const double tau = task.process.noise_to_signal(time);
-      participation.push_back(theory.participation(log_samples, tau));
-      entropy.push_back(theory.weight_entropy(log_samples, tau));
+      participation.push_back(theory.participation(log_n, tau));
+      entropy.push_back(theory.weight_entropy(log_n, tau));
     }
     collector.append("participation_theory", participation);
     collector.append("weight_entropy_theory", entropy);
     const auto where_it_exists = [&](double prediction) { return count < fewest_to_collapse ? nan : prediction; };
-    collector.append("collapse_time_theory", where_it_exists(theory.collapse_time(log_samples, task.process)));
+    collector.append("collapse_time_theory", where_it_exists(theory.collapse_time(log_n, task.process)));
     collector.append("collapse_time_theory_asymptotic",
-                     where_it_exists(theory.collapse_time_asymptotic(log_samples, task.process)));
-    collector.append("collapse_time_shift", where_it_exists(theory.collapse_time_shift(log_samples, task.process)));
-    collector.append("collapse_window", where_it_exists(theory.collapse_window(log_samples)));
+                     where_it_exists(theory.collapse_time_asymptotic(log_n, task.process)));
+    collector.append("collapse_time_shift", where_it_exists(theory.collapse_time_shift(log_n, task.process)));
+    collector.append("collapse_window", where_it_exists(theory.collapse_window(log_n)));
   }
   return collector.take().variables;
 }
