@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <iterator>
 #include <limits>
 #include <optional>
+#include <span>
 
 #include "ensemble/sample_count.hpp"
 #include "measure/probe_curves.hpp"
@@ -123,10 +125,7 @@ Cost extreme_cost(const TaskParameters& task, std::span<const std::int64_t> coun
   return cost;
 }
 
-// A stored matrix is what a partition by coordinates is about.
-bool can_reduce(const TaskParameters& task) {
-  return task.mixture && partition_of(task) == Partition::component && !task.mixed_precision;
-}
+bool can_reduce(const TaskParameters& task) { return task.mixture && !task.mixed_precision; }
 
 bool can_stream(const TaskParameters& task) {
   return can_reduce(task) && task.mixture->dimension >= StreamedSource::least_dimension;
@@ -146,19 +145,23 @@ bool can_be_extreme(const TaskParameters& task) {
                         : std::all_of(sigmas.begin(), sigmas.end(), [](double sigma) { return sigma > 0.0; });
 }
 
-// Chosen for each count by itself: its numbers must not depend on which other counts are asked for.
-RepresentationChoice choose(const TaskParameters& task, std::int64_t count) {
-  if (task.representation == Representation::extreme) {
-    return {.representation = Representation::extreme, .reason = "extreme: asked for"};
-  }
-  if (count > most_drawn_samples && task.representation == Representation::automatic && can_be_extreme(task)) {
-    return {.representation = Representation::extreme, .reason = "extreme: too many samples to be drawn"};
-  }
+// By the count alone: its numbers must not depend on which other counts are asked for.
+bool is_extreme(const TaskParameters& task, std::int64_t count) {
+  if (task.representation == Representation::extreme) return true;
+  return count > most_drawn_samples && task.representation == Representation::automatic && can_be_extreme(task);
+}
+
+// What is drawn. By the work of a further training point, which does not depend on their number: all counts of a task
+// have the same representation, and nested sets stay nested.
+RepresentationChoice choose(const TaskParameters& task) {
   if (!can_stream(task))
     return {.representation = Representation::full, .reason = "explicit: nothing else is possible"};
-  const std::span<const std::int64_t> counts(&count, 1);
-  return choose_representation(task.representation, explicit_cost(task, counts).operations(), Representation::streaming,
-                               streamed_cost(task, counts).operations());
+  const auto operations_per_point = [&](const auto& cost) {
+    constexpr std::array<std::int64_t, 2> counts{1, 2};
+    return cost(task, std::span(counts).last(1)).operations() - cost(task, std::span(counts).first(1)).operations();
+  };
+  return choose_representation(task.representation, operations_per_point(explicit_cost), Representation::streaming,
+                               operations_per_point(streamed_cost));
 }
 
 // Why sizes that cannot be drawn, or all that are asked for, cannot be taken as extreme.
@@ -173,10 +176,8 @@ std::string extreme_problem(const TaskParameters& task) {
   const std::string what = asked ? "measure.collapse with ensemble.representation = \"extreme\""
                                  : fmt::format("measure.collapse of {} samples", samples_text(*uncountable));
   if (!can_be_extreme(task)) {
-    return fmt::format(
-        "{} needs a Gaussian mixture in at least {} dimensions, sigma above 0, partition = \"component\" and double "
-        "precision",
-        what, least_extreme_dimension);
+    return fmt::format("{} needs a Gaussian mixture in at least {} dimensions, sigma above 0 and double precision",
+                       what, least_extreme_dimension);
   }
   const double fewest = std::log(static_cast<double>(least_extreme_samples));
   const bool too_few = std::any_of(task.samples.begin(), task.samples.end(), [&](std::int64_t count) {
@@ -185,15 +186,19 @@ std::string extreme_problem(const TaskParameters& task) {
   return too_few ? fmt::format("{} needs at least {} samples", what, least_extreme_samples) : "";
 }
 
-std::vector<std::int64_t> counts_in(const TaskParameters& task, std::span<const std::int64_t> counts,
-                                    Representation representation) {
-  std::vector<std::int64_t> chosen;
-  for (const std::int64_t count : counts) {
-    if (choose(task, count).representation == representation) chosen.push_back(count);
+bool streams(const TaskParameters& task) { return choose(task).representation == Representation::streaming; }
+
+// The counts that are drawn and those that are not, ascending.
+struct SplitCounts {
+  std::vector<std::int64_t> drawn;
+  std::vector<std::int64_t> extreme;
+
+  SplitCounts(const TaskParameters& task, std::span<const std::int64_t> counts) {
+    for (const std::int64_t count : counts) (is_extreme(task, count) ? extreme : drawn).push_back(count);
+    std::sort(drawn.begin(), drawn.end());
+    std::sort(extreme.begin(), extreme.end());
   }
-  std::sort(chosen.begin(), chosen.end());
-  return chosen;
-}
+};
 
 const VariableSpec participation_spec =
     per_sample_spec("participation", "1", "participation ratio, probability that two clones end on one training point",
@@ -417,10 +422,8 @@ std::string CollapseMeasure::problem(const TaskParameters& task) const {
   const std::string extreme = extreme_problem(task);
   if (!extreme.empty()) return extreme;
   if (task.representation == Representation::streaming && !can_stream(task)) {
-    return fmt::format(
-        "measure.collapse with ensemble.representation = \"streaming\" needs at least {} dimensions, partition = "
-        "\"component\" and double precision",
-        StreamedSource::least_dimension);
+    return fmt::format("measure.collapse with ensemble.representation = \"streaming\" needs at least {} dimensions",
+                       StreamedSource::least_dimension);
   }
   return {};
 }
@@ -445,29 +448,34 @@ std::vector<VariableSpec> CollapseMeasure::variables(const TaskParameters& task)
 }
 
 Cost CollapseMeasure::cost(const TaskParameters& task, const TaskRequest& request) const {
-  const auto stored = counts_in(task, request.counts, Representation::full);
-  const auto streamed = counts_in(task, request.counts, Representation::streaming);
-  const auto extreme = counts_in(task, request.counts, Representation::extreme);
+  const SplitCounts counts(task, request.counts);
   Cost cost;
-  if (!stored.empty()) cost += explicit_cost(task, stored);
-  if (!streamed.empty()) cost += streamed_cost(task, streamed);
-  if (!extreme.empty()) cost += extreme_cost(task, extreme);
+  if (!counts.drawn.empty())
+    cost += streams(task) ? streamed_cost(task, counts.drawn) : explicit_cost(task, counts.drawn);
+  if (!counts.extreme.empty()) cost += extreme_cost(task, counts.extreme);
   return cost;
 }
 
 MeasureResult CollapseMeasure::run(const TaskParameters& task, const TaskRequest& request,
                                    const TaskGroup& group) const {
   CollapseRun run(task, group, request.counts);
-  const auto stored = counts_in(task, request.counts, Representation::full);
-  const auto streamed = counts_in(task, request.counts, Representation::streaming);
-  const auto extreme = counts_in(task, request.counts, Representation::extreme);
-  if (!stored.empty()) run.measure_stored(stored);
-  if (!streamed.empty()) run.measure_streamed(streamed);
-  if (!extreme.empty()) run.measure_extreme(extreme);
+  const SplitCounts counts(task, request.counts);
+  if (!counts.drawn.empty() && streams(task)) {
+    run.measure_streamed(counts.drawn);
+  } else if (!counts.drawn.empty()) {
+    run.measure_stored(counts.drawn);
+  }
+  if (!counts.extreme.empty()) run.measure_extreme(counts.extreme);
 
   VariableCollector collector;
   group.run_guarded([&] {
     if (!group.comm().is_root()) return;
+    if (task.mixture && !counts.drawn.empty()) collector.note("training set: " + choose(task).reason);
+    for (const std::int64_t count : counts.extreme) {
+      const char* const reason =
+          task.representation == Representation::extreme ? "asked for" : "too many samples to be drawn";
+      collector.note(fmt::format("training set of n = {}: extreme: {}", samples_text(count), reason));
+    }
     for (const std::int64_t count : request.counts) {
       const CollapseCurves& c = run.curves_of(count);
       collector.append_curve("participation", c.participation);
@@ -475,9 +483,8 @@ MeasureResult CollapseMeasure::run(const TaskParameters& task, const TaskRequest
       collector.append_curve("parent_weight", c.parent_weight);
       collector.append_curve("largest_weight", c.largest_weight);
       if (task.mixture) {
-        const RepresentationChoice choice = choose(task, count);
-        collector.append("collapse_representation", flag_of(choice.representation));
-        collector.note(fmt::format("n = {}: {}", samples_text(count), choice.reason));
+        const Representation drawn = choose(task).representation;
+        collector.append("collapse_representation", flag_of(is_extreme(task, count) ? Representation::extreme : drawn));
       }
       if (count < fewest_to_collapse) {
         collector.append_no_time(

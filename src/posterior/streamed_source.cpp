@@ -98,19 +98,25 @@ class TileStream {
     }
   }
 
+  // Rounding may leave the last cumulative weight below 1.
   [[nodiscard]] std::int32_t class_of(double u) const {
-    const std::int64_t c =
-        cumulative_weights_.empty()
-            ? static_cast<std::int64_t>(u * static_cast<double>(classes()))
-            : std::upper_bound(cumulative_weights_.begin(), cumulative_weights_.end(), u) - cumulative_weights_.begin();
-    // Rounding may leave the last cumulative weight below 1.
-    return static_cast<std::int32_t>(std::min(c, classes() - 1));
+    const auto above = std::upper_bound(cumulative_weights_.begin(), cumulative_weights_.end() - 1, u);
+    return static_cast<std::int32_t>(above - cumulative_weights_.begin());
   }
 
+  // A quarter of the block from each of the four words of as many Philox blocks.
   void draw_labels(std::uint64_t row, std::int64_t first) {
     auto& words = class_words_;
     class_stream_.blocks(row, static_cast<std::uint64_t>(first) / 4, {words[0], words[1], words[2], words[3]});
-    for (std::size_t i = 0; i < labels_.size(); ++i) labels_[i] = class_of(unit_interval(words[i % 4][i / 4]));
+    std::int32_t* labels = labels_.data();
+    const auto count = static_cast<double>(classes());
+    const auto last = static_cast<std::int32_t>(classes() - 1);
+    for (const std::vector<std::uint64_t>& quarter : words) {
+      for (const std::uint64_t word : quarter) {
+        const double u = unit_interval(word);
+        *labels++ = cumulative_weights_.empty() ? std::min(static_cast<std::int32_t>(u * count), last) : class_of(u);
+      }
+    }
   }
 
   void fill(std::int64_t probe, std::int64_t first) {

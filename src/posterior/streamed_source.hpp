@@ -31,8 +31,8 @@ namespace diffphase {
 class StreamedSource : public InnerProductSource {
  public:
   static constexpr std::int64_t least_dimension = 3;
-  /// What a point of a probe takes, in normal random numbers: four, and making their products.
-  static constexpr double numbers_per_point = 5.0;
+  /// Normal random numbers of a point of a probe.
+  static constexpr double numbers_per_point = 4.0;
 
   /// `frame` must outlive the source; the rest is the key of the random numbers, see RandomStream. Throws
   /// std::invalid_argument for fewer than least_dimension dimensions. Local.

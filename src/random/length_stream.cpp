@@ -15,22 +15,27 @@ namespace {
 constexpr unsigned attempt_bits = 20;
 constexpr double undecided = -1.0;
 
-using FourWords = std::array<const std::uint64_t*, 4>;
+struct FourWords {
+  const std::uint64_t* first;
+  const std::uint64_t* second;
+  const std::uint64_t* third;
+  const std::uint64_t* fourth;
+};
 
 // The bits that box_muller leaves over in four words, as a number on [0, 1).
-DIFFPHASE_INLINE double spare_uniform(const FourWords& words, std::int64_t i) {
+DIFFPHASE_INLINE double spare_uniform(FourWords words, std::int64_t i) {
   constexpr unsigned bits = box_muller_spare_bits;
   constexpr std::uint64_t mask = (std::uint64_t{1} << bits) - 1;
   constexpr std::uint64_t two_to_52_bits = 0x4330000000000000ULL;
-  const std::uint64_t all = (words[0][i] & mask) << (3 * bits) | (words[1][i] & mask) << (2 * bits) |
-                            (words[2][i] & mask) << bits | (words[3][i] & mask);
+  const std::uint64_t all = (words.first[i] & mask) << (3 * bits) | (words.second[i] & mask) << (2 * bits) |
+                            (words.third[i] & mask) << bits | (words.fourth[i] & mask);
   return (std::bit_cast<double>(all | two_to_52_bits) - 0x1p52) * 0x1p-48;
 }
 
 // Proposals 2 d v, v = (1 + c x)^3, where a bound of the acceptance shows that they are accepted, else `undecided`;
 // returns how many are not. The acceptance is e^h, h = x^2/2 + d (1 - v + log v) = 3 d sum_k>=4 (-1)^(k+1) (c x)^k/k,
 // which is at least 1 - x^4/(54 d) where c x >= -1/2.
-DIFFPHASE_INLINE std::int64_t propose_loop(const double* normals, const FourWords& words, std::int64_t n, double shape,
+DIFFPHASE_INLINE std::int64_t propose_loop(const double* normals, FourWords words, std::int64_t n, double shape,
                                            double spread, double* out) {
   const double bound = 1.0 / (54.0 * shape);
   double left = 0.0;
@@ -48,17 +53,17 @@ DIFFPHASE_INLINE std::int64_t propose_loop(const double* normals, const FourWord
   return static_cast<std::int64_t>(left);
 }
 
-std::int64_t baseline(const double* normals, const FourWords& words, std::int64_t n, double shape, double spread,
+std::int64_t baseline(const double* normals, FourWords words, std::int64_t n, double shape, double spread,
                       double* out) {
   return propose_loop(normals, words, n, shape, spread, out);
 }
 
-DIFFPHASE_AVX2 std::int64_t avx2(const double* normals, const FourWords& words, std::int64_t n, double shape,
-                                 double spread, double* out) {
+DIFFPHASE_AVX2 std::int64_t avx2(const double* normals, FourWords words, std::int64_t n, double shape, double spread,
+                                 double* out) {
   return propose_loop(normals, words, n, shape, spread, out);
 }
 
-DIFFPHASE_AVX512 std::int64_t avx512(const double* normals, const FourWords& words, std::int64_t n, double shape,
+DIFFPHASE_AVX512 std::int64_t avx512(const double* normals, FourWords words, std::int64_t n, double shape,
                                      double spread, double* out) {
   return propose_loop(normals, words, n, shape, spread, out);
 }

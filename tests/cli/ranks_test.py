@@ -65,6 +65,27 @@ partition = "{partition}"
 ranks_per_task = {ranks_per_task}
 """
 
+STREAMED = """
+name = "streamed"
+seed = 11
+[process]
+kind = "ornstein-uhlenbeck"
+time = {{ from = 8.0, to = 9.5, count = 4, spacing = "log" }}
+[ensemble]
+kind = "gaussian-mixture"
+dimension = 1000000000
+classes = 2
+centroids = "opposite"
+representation = "streaming"
+[dataset]
+samples = {samples}
+[measure]
+speciation = {{ probes = 100 }}
+collapse = {{ probes = 3, partition = "{partition}" }}
+[resources]
+ranks_per_task = {ranks_per_task}
+"""
+
 # Sizes of the groups at each level of the tree of so many ranks: the smallest group of the level where a task of
 # ranks_per_task ranks runs, and the largest there.
 GROUPS = {(1, 1): (1, 1), (1, 2): (1, 1), (1, 3): (1, 1), (2, 1): (1, 1), (2, 2): (2, 2), (2, 3): (2, 2),
@@ -182,6 +203,21 @@ def spectra(runs):
     print("spectra: the same numbers on 1 to 3 ranks, by component and by dimension, and with more samples", flush=True)
 
 
+def streamed(runs):
+    """A million points in a thousand million dimensions: the same on any number of ranks."""
+    counts = "[1000, 1000000]"
+    reference = runs.run("streamed", ranks=0, samples=counts, sweep=STREAMED)
+    path = runs.run("streamed-3", 3, 3, samples=counts, sweep=STREAMED)
+    require_identical(reference, path, "streamed training sets on 3 ranks")
+    require_close(reference, path)
+    found = compare_results.Results(reference)
+    weights = found.values("participation").ravel()
+    require(np.all((weights > 0.0) & (weights <= 1.0)) and weights.min() < 0.5 < weights.max(),
+            f"participation of streamed training sets: {weights}")
+    require(np.all(found.values("collapse_representation") == 1), "the collapse was not streamed")
+    print("a million streamed points in 10^9 dimensions: the same numbers on 1 and 3 ranks", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--program", required=True)
@@ -193,6 +229,7 @@ def main():
         partitions(runs)
         extension(runs)
         spectra(runs)
+        streamed(runs)
     print(f"passed in {time.monotonic() - start:.0f} s")
 
 

@@ -2,6 +2,7 @@
 
 // What probes see of training sets, probe by probe: of stored ones, several probes for each, and of streamed ones.
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <functional>

@@ -81,7 +81,6 @@ TEST(SamplesBeyondCounting, AreRefusedWhereTheyMeanNothing) {
   EXPECT_THAT(message("ensemble.representation=streaming"), HasSubstr("\"extreme\" or \"auto\""));
   EXPECT_THAT(message("ensemble.dimension=9"), HasSubstr("at least 10 dimensions"));
   EXPECT_THAT(message("ensemble.dimension=12"), HasSubstr("at least 100 samples"));
-  EXPECT_THAT(message("measure.collapse.partition=dimension"), HasSubstr("partition"));
   EXPECT_THAT(message("resources.precision=mixed"), HasSubstr("precision"));
 }
 
@@ -99,7 +98,7 @@ TEST(ExtremeCollapse, IsTakenWhereNothingCanBeDrawnAndRecorded) {
   const Measured measured(collapse, task);
   EXPECT_THAT(measured.values("collapse_representation"), ElementsAre(0.0, 2.0, 2.0));
   EXPECT_THAT(measured.result().notes,
-              ElementsAre(HasSubstr("n = 200: explicit"), HasSubstr("n = 20000000000: extreme: too many"),
+              ElementsAre(HasSubstr("training set: explicit"), HasSubstr("n = 20000000000: extreme: too many"),
                           HasSubstr("n = e^40: extreme: too many")));
   // The crossing, its prediction and the fitted shift of small sizes.
   const Biroli2024 theory(*task.mixture);

@@ -4,6 +4,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 #include <vector>
@@ -166,7 +167,7 @@ TEST(ProjectedSpeciation, IsTheExplicitOneInTheFirstCoordinates) {
 }
 
 // Per-probe agreement at several times, a new ensemble for each probe of the explicit path where centroids are random.
-void expect_same_law(const MixtureParameters& parameters, std::vector<double> times, std::int64_t sets,
+void expect_same_law(const MixtureParameters& parameters, const std::vector<double>& times, std::int64_t sets,
                      std::int64_t probes_per_set) {
   const Communicator self = Communicator::self();
   const TaskGroup group(self);

@@ -63,8 +63,9 @@ TEST(Representation, OfTheCollapseFollowsFromTheDimension) {
   task.representation = Representation::full;
   EXPECT_EQ(recorded(task), 0.0);
   const Measured measured(collapse, collapse_task(8192, {200, 500}, 16));
-  EXPECT_THAT(measured.result().notes,
-              testing::ElementsAre(HasSubstr("n = 200: streaming"), HasSubstr("n = 500: streaming")));
+  EXPECT_THAT(measured.result().notes, testing::ElementsAre(HasSubstr("training set: streaming")));
+  // The number of points does not matter: one task, one representation.
+  EXPECT_EQ(recorded(collapse_task(256, {2}, 16)), 0.0);
   task = collapse_task(1024, {4000}, 64);
   task.options["probes"] = 512;
   const double full_flops = 4.0 * 512 * 4000 * 1024;
@@ -114,19 +115,23 @@ TEST(Representation, MeasuresOfOneTrainingSetRefuseWhatIsNotExplicit) {
   }
 }
 
-TEST(Representation, StreamingNeedsThreeDimensionsAndNoPartitionByThem) {
+TEST(Representation, StreamingNeedsThreeDimensions) {
   TaskParameters task = collapse_task(2, {200}, 4);
   EXPECT_EQ(collapse.problem(task), "");
   task.representation = Representation::streaming;
   EXPECT_THAT(collapse.problem(task), HasSubstr("at least 3 dimensions"));
   task.mixture->dimension = 3;
   EXPECT_EQ(collapse.problem(task), "");
+}
+
+// What is not stored is not divided: the partition changes neither the choice nor the numbers.
+TEST(Representation, StreamedNumbersDoNotDependOnThePartition) {
+  TaskParameters task = collapse_task(8192, {200}, 4);
+  const Measured by_component(collapse, task);
   task.words["partition"] = "dimension";
-  EXPECT_THAT(collapse.problem(task), HasSubstr("partition"));
-  task.representation = Representation::automatic;
-  task.mixture->dimension = 8192;
-  EXPECT_EQ(collapse.problem(task), "");
-  EXPECT_GT(collapse.cost(task, {.counts = {200}}).divided_bytes, 0.0);
+  const Measured by_dimension(collapse, task);
+  EXPECT_EQ(by_dimension.value("collapse_representation"), 1.0);
+  EXPECT_EQ(by_component.values("participation"), by_dimension.values("participation"));
 }
 
 const char* const sweep_text = R"(name = "r"

@@ -52,6 +52,7 @@ TaskParameters task_of(const MixtureParameters& mixture, std::vector<double> tim
                        const std::string& name) {
   TaskParameters task = mixture_task(measure, mixture, std::move(times), name);
   task.options["probes"] = probes;
+  task.representation = Representation::full;  // the projected one is compared with it elsewhere
   return task;
 }
 

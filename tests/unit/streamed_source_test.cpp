@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <numeric>
@@ -292,7 +293,12 @@ TEST(StreamedLaw, OfAWrongDrawIsRejected) {
                   "lengths are independent of products");
   const StreamedCase three = unequal_classes(12, {30, 300}, {0.1, 0.3, 0.7});
   const ProbeValues stored_three = stored_values(three, effort.sets, effort.probes_per_set);
-  expect_rejected(three, stored_three, {.law = [](MixtureParameters& law) { law.weights.clear(); }}, "equal weights");
+  expect_rejected(three, stored_three,
+                  {.law =
+                       [](MixtureParameters& law) {
+                         law.weights = {0.1, 0.3, 0.6};
+                       }},
+                  "other weights");
   expect_rejected(three, stored_three,
                   {.law =
                        [](MixtureParameters& law) {
