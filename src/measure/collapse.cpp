@@ -5,13 +5,17 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <optional>
 #include <span>
 
+#include "ensemble/sample_count.hpp"
 #include "measure/probe_curves.hpp"
 #include "measure/probes.hpp"
+#include "posterior/extreme_reduction.hpp"
 #include "posterior/frame_probes.hpp"
+#include "posterior/projected_source.hpp"
 #include "posterior/streamed_source.hpp"
 #include "theory/achilli2024.hpp"
 #include "theory/achilli2025.hpp"
@@ -39,7 +43,9 @@ struct CollapseCurves {
         parent_weight(probes, times),
         largest_weight(probes, times) {}
 
-  void record(const Reduction& reduction, std::size_t count, double log_count, std::int64_t first,
+  // Of a Reduction or an ExtremeReduction.
+  template <class AnyReduction>
+  void record(const AnyReduction& reduction, std::size_t count, double log_count, std::int64_t first,
               std::int64_t probes) {
     for (std::int64_t p = 0; p < probes; ++p) {
       for (std::size_t t = 0; t < static_cast<std::size_t>(participation.times); ++t) {
@@ -99,12 +105,54 @@ Cost streamed_cost(const TaskParameters& task, std::span<const std::int64_t> cou
   return cost;
 }
 
-bool can_stream(const TaskParameters& task) {
-  return task.mixture && task.mixture->dimension >= StreamedSource::least_dimension && !task.mixed_precision;
+// One draw of the posterior of a (probe, time, count, class) takes about as long as this many entries of a reduction,
+// and the arrivals of a (probe, class) as this many normal numbers.
+constexpr double exponentials_per_extreme_draw = 4000.0;
+constexpr double normals_per_arrivals = 2000.0;
+
+Cost extreme_cost(const TaskParameters& task, std::span<const std::int64_t> counts) {
+  const MixtureParameters& mixture = *task.mixture;
+  const auto probes = static_cast<double>(probe_count(task));
+  const auto classes = static_cast<double>(mixture.classes);
+  const auto curves = static_cast<double>(counts.size() * task.times.size());
+  const auto columns = static_cast<double>(ClassFrame::columns_of(mixture));
+  Cost cost = curves_cost(task, counts);
+  cost += frame_probes_cost(mixture, probes);
+  cost.exponentials += probes * curves * classes * exponentials_per_extreme_draw;
+  cost.normals += probes * classes * normals_per_arrivals;
+  cost.rank_bytes += ClassFrame::bytes_of(mixture) + 8.0 * ProbeBlock::size * (4.0 * classes + 2.0 * columns) +
+                     8.0 * static_cast<double>(default_extreme_energies) * classes;
+  return cost;
 }
 
-// By the work of a further training point, which does not depend on their number: all counts of a task have the same
-// representation, and nested sets stay nested.
+bool can_reduce(const TaskParameters& task) { return task.mixture && !task.mixed_precision; }
+
+bool can_stream(const TaskParameters& task) {
+  return can_reduce(task) && task.mixture->dimension >= StreamedSource::least_dimension;
+}
+
+// From this many dimensions on, the energies are good to 2e-3, and from this many points on, it does not matter that
+// their number is Poisson.
+constexpr std::int64_t least_extreme_dimension = 10;
+constexpr std::int64_t least_extreme_samples = 100;
+// Far more than a machine draws in a day.
+constexpr std::int64_t most_drawn_samples = 10'000'000'000;
+
+bool can_be_extreme(const TaskParameters& task) {
+  if (!can_reduce(task) || task.mixture->dimension < least_extreme_dimension) return false;
+  const std::vector<double>& sigmas = task.mixture->class_sigma;
+  return sigmas.empty() ? task.mixture->sigma > 0.0
+                        : std::all_of(sigmas.begin(), sigmas.end(), [](double sigma) { return sigma > 0.0; });
+}
+
+// By the count alone: its numbers must not depend on which other counts are asked for.
+bool is_extreme(const TaskParameters& task, std::int64_t count) {
+  if (task.representation == Representation::extreme) return true;
+  return count > most_drawn_samples && task.representation == Representation::automatic && can_be_extreme(task);
+}
+
+// What is drawn. By the work of a further training point, which does not depend on their number: all counts of a task
+// have the same representation, and nested sets stay nested.
 RepresentationChoice choose(const TaskParameters& task) {
   if (!can_stream(task))
     return {.representation = Representation::full, .reason = "explicit: nothing else is possible"};
@@ -116,7 +164,41 @@ RepresentationChoice choose(const TaskParameters& task) {
                                operations_per_point(streamed_cost));
 }
 
+// Why sizes that cannot be drawn, or all that are asked for, cannot be taken as extreme.
+std::string extreme_problem(const TaskParameters& task) {
+  const bool asked = task.representation == Representation::extreme;
+  const auto uncountable = std::find_if_not(task.samples.begin(), task.samples.end(), is_countable);
+  if (!asked && uncountable == task.samples.end()) return {};
+  if (!asked && task.representation != Representation::automatic) {
+    return fmt::format("measure.collapse of {} samples needs ensemble.representation = \"extreme\" or \"auto\"",
+                       samples_text(*uncountable));
+  }
+  const std::string what = asked ? "measure.collapse with ensemble.representation = \"extreme\""
+                                 : fmt::format("measure.collapse of {} samples", samples_text(*uncountable));
+  if (!can_be_extreme(task)) {
+    return fmt::format("{} needs a Gaussian mixture in at least {} dimensions, sigma above 0 and double precision",
+                       what, least_extreme_dimension);
+  }
+  const double fewest = std::log(static_cast<double>(least_extreme_samples));
+  const bool too_few = std::any_of(task.samples.begin(), task.samples.end(), [&](std::int64_t count) {
+    return (asked || !is_countable(count)) && log_samples(count) < fewest;
+  });
+  return too_few ? fmt::format("{} needs at least {} samples", what, least_extreme_samples) : "";
+}
+
 bool streams(const TaskParameters& task) { return choose(task).representation == Representation::streaming; }
+
+// The counts that are drawn and those that are not, ascending.
+struct SplitCounts {
+  std::vector<std::int64_t> drawn;
+  std::vector<std::int64_t> extreme;
+
+  SplitCounts(const TaskParameters& task, std::span<const std::int64_t> counts) {
+    for (const std::int64_t count : counts) (is_extreme(task, count) ? extreme : drawn).push_back(count);
+    std::sort(drawn.begin(), drawn.end());
+    std::sort(extreme.begin(), extreme.end());
+  }
+};
 
 const VariableSpec participation_spec =
     per_sample_spec("participation", "1", "participation ratio, probability that two clones end on one training point",
@@ -133,8 +215,13 @@ const VariableSpec time_spec = per_sample_spec("collapse_time", "time", "collaps
 VariableSpec representation_spec() {
   VariableSpec spec = per_sample_spec("collapse_representation", "1", "how the training set was represented", "", {});
   spec.kind = VariableSpec::Kind::flags;
-  spec.flag_meanings = {"explicit", "streaming"};
+  spec.flag_meanings = {"explicit", "streaming", "extreme"};
   return spec;
+}
+
+double flag_of(Representation representation) {
+  if (representation == Representation::streaming) return 1.0;
+  return representation == Representation::extreme ? 2.0 : 0.0;
 }
 
 const VariableSpec shift_spec = per_sample_spec(
@@ -219,21 +306,20 @@ class CollapseRun {
  public:
   CollapseRun(const TaskParameters& task, const TaskGroup& group, std::span<const std::int64_t> counts)
       : task_(task), group_(group), counts_(counts.begin(), counts.end()), keeps_(group.comm().is_root()) {
-    std::sort(counts_.begin(), counts_.end());
     group.run_guarded([&] {
       if (keeps_) curves_.assign(counts_.size(), {probe_count(task), static_cast<std::int64_t>(task.times.size())});
     });
   }
 
   // Every probe at the rows of one stored training set.
-  void measure_stored() {
+  void measure_stored(const std::vector<std::int64_t>& counts) {
     const std::int64_t probes = probe_count(task_);
-    const DataSlab slab = make_nonzero_training_set(group_, task_, partition_of(task_), counts_.back());
+    const DataSlab slab = make_nonzero_training_set(group_, task_, partition_of(task_), counts.back());
     const StoredSource source(group_, slab);
     const ProbeStarts starts(task_);
     for (std::int64_t first = 0; first < probes; first += ProbeBlock::size) {
       const std::int64_t size = std::min(ProbeBlock::size, probes - first);
-      for (const auto& together : starts.groups(counts_, first, size)) {
+      for (const auto& together : starts.groups(counts, first, size)) {
         const auto row_of = [&](std::int64_t p) { return starts.row(p, together.front()); };
         reduce(source, fetch_probes(group_, slab, starts.noise(), first, size, row_of), first, together);
       }
@@ -241,7 +327,7 @@ class CollapseRun {
   }
 
   // Every probe with a training set of its own.
-  void measure_streamed() {
+  void measure_streamed(const std::vector<std::int64_t>& counts) {
     const std::int64_t probes = probe_count(task_);
     const GaussianMixture mixture(*task_.mixture, task_.seed, task_.ensemble, task_.realization);
     std::optional<ClassFrame> frame;
@@ -252,7 +338,32 @@ class CollapseRun {
       std::optional<ProbeBlock> block;
       group_.run_guarded(
           [&] { block = own_training_sets(starts.draw(first, std::min(ProbeBlock::size, probes - first))); });
-      reduce(source, *block, first, counts_);
+      reduce(source, *block, first, counts);
+    }
+  }
+
+  // Every probe with the nearest points of a training set of its own.
+  void measure_extreme(const std::vector<std::int64_t>& counts) {
+    const std::int64_t probes = probe_count(task_);
+    const GaussianMixture mixture(*task_.mixture, task_.seed, task_.ensemble, task_.realization);
+    std::optional<ClassFrame> frame;
+    group_.run_guarded([&] { frame.emplace(mixture, task_.seed, task_.ensemble, task_.realization); });
+    const FrameProbes starts(*frame, task_.seed, task_.ensemble, task_.realization);
+    const ProjectedSource source(*frame);
+    ExtremePlan plan{.times = task_.times,
+                     .process = task_.process,
+                     .log_counts = {},
+                     .classes = mixture.classes(),
+                     .law = ComponentLaw::classes(mixture),
+                     .arrivals = RandomStream(task_.seed, task_.ensemble, task_.realization, "arrivals")};
+    std::transform(counts.begin(), counts.end(), std::back_inserter(plan.log_counts), log_samples);
+    for (std::int64_t first = 0; first < probes; first += ProbeBlock::size) {
+      std::optional<ProbeBlock> block;
+      group_.run_guarded([&] { block = starts.draw(first, std::min(ProbeBlock::size, probes - first)); });
+      ExtremeReduction reduction(plan, mixture.dimension(), *block, first);
+      source.visit(group_, *block, mixture.classes(), reduction.consumer());
+      reduction.merge_over(group_);
+      record(reduction, counts, first, block->probes);
     }
   }
 
@@ -267,11 +378,16 @@ class CollapseRun {
     Reduction reduction(plan, source.dimension(), block);
     source.visit(group_, block, counts.back(), reduction.consumer());
     reduction.merge_over(group_);
+    record(reduction, counts, first, block.probes);
+  }
+
+  template <class AnyReduction>
+  void record(const AnyReduction& reduction, const std::vector<std::int64_t>& counts, std::int64_t first,
+              std::int64_t probes) {
     if (!keeps_) return;
     for (std::size_t c = 0; c < counts.size(); ++c) {
       const auto place = std::find(counts_.begin(), counts_.end(), counts[c]) - counts_.begin();
-      curves_[static_cast<std::size_t>(place)].record(reduction, c, std::log(static_cast<double>(counts[c])), first,
-                                                      block.probes);
+      curves_[static_cast<std::size_t>(place)].record(reduction, c, log_samples(counts[c]), first, probes);
     }
   }
 
@@ -303,6 +419,8 @@ std::vector<MeasureOption> CollapseMeasure::options() const {
 
 std::string CollapseMeasure::problem(const TaskParameters& task) const {
   if (task.samples.empty()) return "measure.collapse needs [dataset] samples: the size of the training set";
+  const std::string extreme = extreme_problem(task);
+  if (!extreme.empty()) return extreme;
   if (task.representation == Representation::streaming && !can_stream(task)) {
     return fmt::format("measure.collapse with ensemble.representation = \"streaming\" needs at least {} dimensions",
                        StreamedSource::least_dimension);
@@ -330,29 +448,44 @@ std::vector<VariableSpec> CollapseMeasure::variables(const TaskParameters& task)
 }
 
 Cost CollapseMeasure::cost(const TaskParameters& task, const TaskRequest& request) const {
-  return streams(task) ? streamed_cost(task, request.counts) : explicit_cost(task, request.counts);
+  const SplitCounts counts(task, request.counts);
+  Cost cost;
+  if (!counts.drawn.empty())
+    cost += streams(task) ? streamed_cost(task, counts.drawn) : explicit_cost(task, counts.drawn);
+  if (!counts.extreme.empty()) cost += extreme_cost(task, counts.extreme);
+  return cost;
 }
 
 MeasureResult CollapseMeasure::run(const TaskParameters& task, const TaskRequest& request,
                                    const TaskGroup& group) const {
   CollapseRun run(task, group, request.counts);
-  if (streams(task)) {
-    run.measure_streamed();
-  } else {
-    run.measure_stored();
+  const SplitCounts counts(task, request.counts);
+  if (!counts.drawn.empty() && streams(task)) {
+    run.measure_streamed(counts.drawn);
+  } else if (!counts.drawn.empty()) {
+    run.measure_stored(counts.drawn);
   }
+  if (!counts.extreme.empty()) run.measure_extreme(counts.extreme);
 
   VariableCollector collector;
   group.run_guarded([&] {
     if (!group.comm().is_root()) return;
-    if (task.mixture) collector.note("training set: " + choose(task).reason);
+    if (task.mixture && !counts.drawn.empty()) collector.note("training set: " + choose(task).reason);
+    for (const std::int64_t count : counts.extreme) {
+      const char* const reason =
+          task.representation == Representation::extreme ? "asked for" : "too many samples to be drawn";
+      collector.note(fmt::format("training set of n = {}: extreme: {}", samples_text(count), reason));
+    }
     for (const std::int64_t count : request.counts) {
       const CollapseCurves& c = run.curves_of(count);
       collector.append_curve("participation", c.participation);
       collector.append_curve("weight_entropy", c.entropy);
       collector.append_curve("parent_weight", c.parent_weight);
       collector.append_curve("largest_weight", c.largest_weight);
-      if (task.mixture) collector.append("collapse_representation", streams(task) ? 1.0 : 0.0);
+      if (task.mixture) {
+        const Representation drawn = choose(task).representation;
+        collector.append("collapse_representation", flag_of(is_extreme(task, count) ? Representation::extreme : drawn));
+      }
       if (count < fewest_to_collapse) {
         collector.append_no_time(
             "collapse_time", RootStatus::after_grid,
@@ -377,22 +510,22 @@ std::vector<VariableValues> CollapseMeasure::predict(const TaskParameters& task)
   const Biroli2024 theory(*task.mixture);
   VariableCollector collector;
   for (const std::int64_t count : task.samples) {
-    const double log_samples = std::log(static_cast<double>(count));
+    const double log_n = log_samples(count);
     std::vector<double> participation;
     std::vector<double> entropy;
     for (const double time : task.times) {
       const double tau = task.process.noise_to_signal(time);
-      participation.push_back(theory.participation(log_samples, tau));
-      entropy.push_back(theory.weight_entropy(log_samples, tau));
+      participation.push_back(theory.participation(log_n, tau));
+      entropy.push_back(theory.weight_entropy(log_n, tau));
     }
     collector.append("participation_theory", participation);
     collector.append("weight_entropy_theory", entropy);
     const auto where_it_exists = [&](double prediction) { return count < fewest_to_collapse ? nan : prediction; };
-    collector.append("collapse_time_theory", where_it_exists(theory.collapse_time(log_samples, task.process)));
+    collector.append("collapse_time_theory", where_it_exists(theory.collapse_time(log_n, task.process)));
     collector.append("collapse_time_theory_asymptotic",
-                     where_it_exists(theory.collapse_time_asymptotic(log_samples, task.process)));
-    collector.append("collapse_time_shift", where_it_exists(theory.collapse_time_shift(log_samples, task.process)));
-    collector.append("collapse_window", where_it_exists(theory.collapse_window(log_samples)));
+                     where_it_exists(theory.collapse_time_asymptotic(log_n, task.process)));
+    collector.append("collapse_time_shift", where_it_exists(theory.collapse_time_shift(log_n, task.process)));
+    collector.append("collapse_window", where_it_exists(theory.collapse_window(log_n)));
   }
   return collector.take().variables;
 }

@@ -13,7 +13,8 @@ namespace diffphase {
 /// participation crosses 1/2.
 ///
 /// All are means over probes of what each probe sees, so a mixture can be taken as `streaming`: every probe has a
-/// training set of its own, drawn in law at a cost that does not depend on d, and probes are independent.
+/// training set of its own, drawn in law at a cost that does not depend on d, and probes are independent; or as
+/// `extreme`, at a cost that does not depend on n either.
 class CollapseMeasure : public Measure {
  public:
   [[nodiscard]] std::string_view name() const override { return "collapse"; }

@@ -7,6 +7,7 @@
 #include <numeric>
 #include <utility>
 
+#include "ensemble/sample_count.hpp"
 #include "measure/clones.hpp"
 #include "measure/collapse.hpp"
 #include "measure/dimension.hpp"
@@ -79,10 +80,15 @@ std::unique_ptr<Ensemble> make_ensemble(const TaskParameters& task) {
 }
 
 std::string Measure::representation_problem(const TaskParameters& task) const {
+  const auto uncountable = std::find_if_not(task.samples.begin(), task.samples.end(), is_countable);
+  if (uncountable != task.samples.end() && !knows(Representation::extreme)) {
+    return fmt::format("measure.{} needs a training set that can be drawn, and {} points cannot", name(),
+                       samples_text(*uncountable));
+  }
   if (knows(task.representation)) return {};
   std::vector<std::string> known;
-  for (const Representation each :
-       {Representation::automatic, Representation::full, Representation::projected, Representation::streaming}) {
+  for (const Representation each : {Representation::automatic, Representation::full, Representation::projected,
+                                    Representation::streaming, Representation::extreme}) {
     if (knows(each)) known.push_back(fmt::format("\"{}\"", representation_name(each)));
   }
   return fmt::format(

@@ -35,7 +35,8 @@ struct TaskParameters {
   std::optional<DatasetFile> file;                            ///< [ensemble] kind = "file"
   DatasetSummary file_summary;                                ///< of `file`
 
-  /// [dataset] samples, ascending; empty where nothing is drawn. For files without `samples`: all rows.
+  /// [dataset] samples as keys (ensemble/sample_count.hpp), ascending; empty where nothing is drawn. For files without
+  /// `samples`: all rows.
   std::vector<std::int64_t> samples;
 
   std::uint64_t seed = 1;
@@ -171,7 +172,8 @@ class Measure {
   [[nodiscard]] virtual bool knows(Representation representation) const {
     return representation == Representation::automatic || representation == Representation::full;
   }
-  /// Why it cannot be taken in the task's representation, a sentence as of problem(); empty if it can.
+  /// Why it cannot be taken in the task's representation, or for so many samples, a sentence as of problem(); empty if
+  /// it can.
   [[nodiscard]] std::string representation_problem(const TaskParameters& task) const;
 
   /// Whether the measure knows data stored in single precision.

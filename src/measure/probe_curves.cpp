@@ -7,6 +7,8 @@
 #include <limits>
 #include <utility>
 
+#include "ensemble/sample_count.hpp"
+
 namespace diffphase {
 
 namespace {
@@ -40,7 +42,8 @@ void VariableCollector::append_time(const std::string& name, const CriticalTime&
   append(name, time.time);
   append(name + "_stderr", time.standard_error);
   append(name + "_status", static_cast<double>(time.status));
-  const std::string warning = grid_warning(count > 0 ? fmt::format("{} of n = {}", name, count) : name, time, grid);
+  const std::string warning =
+      grid_warning(count > 0 ? fmt::format("{} of n = {}", name, samples_text(count)) : name, time, grid);
   if (!warning.empty()) warn(warning);
 }
 

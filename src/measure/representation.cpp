@@ -11,10 +11,11 @@ namespace diffphase {
 
 namespace {
 
-constexpr std::array<std::pair<Representation, std::string_view>, 4> names{{{Representation::automatic, "auto"},
+constexpr std::array<std::pair<Representation, std::string_view>, 5> names{{{Representation::automatic, "auto"},
                                                                             {Representation::full, "explicit"},
                                                                             {Representation::projected, "projected"},
-                                                                            {Representation::streaming, "streaming"}}};
+                                                                            {Representation::streaming, "streaming"},
+                                                                            {Representation::extreme, "extreme"}}};
 
 }  // namespace
 

@@ -5,14 +5,16 @@
 
 namespace diffphase {
 
-/// How the law of the data is computed, [ensemble] representation. All are exact.
+/// How the law of the data is computed, [ensemble] representation. All but extreme are exact.
 ///  - automatic: the one of the others that is expected to take the least work, `full` in doubt
 ///  - full ("explicit"): all coordinates of all rows
 ///  - projected: what lies in the span of the classes, and one length for the rest
 ///  - streaming: projected probes, each with a training set of its own that is drawn in law and never stored
-enum class Representation { automatic, full, projected, streaming };
+///  - extreme: projected probes, each with a training set of its own of which only the nearest points are drawn, and
+///    the others enter by their means: any number of samples, an approximation (posterior/extreme_values.hpp)
+enum class Representation { automatic, full, projected, streaming, extreme };
 
-/// As in sweep files: auto, explicit, projected, streaming.
+/// As in sweep files: auto, explicit, projected, streaming, extreme.
 [[nodiscard]] std::string_view representation_name(Representation representation);
 /// Throws std::invalid_argument for another name.
 [[nodiscard]] Representation representation_of(std::string_view name);

@@ -8,6 +8,7 @@
 #include <numeric>
 #include <optional>
 
+#include "ensemble/sample_count.hpp"
 #include "measure/probe_curves.hpp"
 #include "measure/probes.hpp"
 #include "posterior/frame_probes.hpp"
@@ -39,11 +40,15 @@ bool has_classes(const TaskParameters& task) { return task.mixture || !task.file
 
 // Asked for; then there are no coordinates of any training set.
 bool is_reduced(const TaskParameters& task) {
-  return task.representation == Representation::projected || task.representation == Representation::streaming;
+  return task.representation == Representation::projected || task.representation == Representation::streaming ||
+         task.representation == Representation::extreme;
 }
 
-// The spectral time is that of a training set's covariance, for every sample count.
-bool has_samples(const TaskParameters& task) { return !task.samples.empty(); }
+// The spectral time is that of a training set's covariance, for every sample count. A training set beyond counting is
+// its law.
+bool has_samples(const TaskParameters& task) {
+  return !task.samples.empty() && std::all_of(task.samples.begin(), task.samples.end(), is_countable);
+}
 bool draws_training_set(const TaskParameters& task) { return has_samples(task) && !is_reduced(task); }
 
 VariableSpec curve_spec(const std::string& name, const std::string& long_name, bool per_sample) {
@@ -201,8 +206,7 @@ RepresentationChoice choose(const TaskParameters& task) {
   if (task.representation == Representation::automatic && approximates_centroids(task)) {
     return {.representation = Representation::full, .reason = "explicit: random centroids are those of all measures"};
   }
-  const Representation asked =
-      task.representation == Representation::streaming ? Representation::projected : task.representation;
+  const Representation asked = is_reduced(task) ? Representation::projected : task.representation;
   return choose_representation(asked, explicit_cost(task).operations(), Representation::projected,
                                projected_cost(task).operations());
 }

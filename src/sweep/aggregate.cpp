@@ -6,6 +6,8 @@
 #include <set>
 #include <sstream>
 
+#include "ensemble/sample_count.hpp"
+#include "sweep/point_parameters.hpp"
 #include "transition/critical_time.hpp"
 
 namespace diffphase {
@@ -283,6 +285,29 @@ void Aggregator::add_axes(ResultsFile& file) const {
   file.dimensions.push_back({"measure", names, "", "measure"});
 }
 
+// log n where a number of samples is given by its logarithm, on the axes that it depends on.
+void Aggregator::add_log_samples(ResultsFile& file) const {
+  if (std::ranges::all_of(sweep_.points, [](const GridPoint& point) { return is_countable(point.samples); })) return;
+  Slot slot;
+  for (std::size_t a = 0; a < sweep_.axes.size(); ++a) {
+    const auto counts = [](const AxisColumn& column) {
+      return column.key == samples_key || column.key == "ensemble.dimension";
+    };
+    if (std::ranges::any_of(sweep_.axes[a].columns, counts)) slot.axes.push_back(a);
+  }
+  slot.spec.prediction = true;  // the same in every realization
+  std::vector<double> values(size_of(slot), missing);
+  for (const GridPoint& point : sweep_.points) values[position(slot, point)] = log_samples(point.samples);
+  ResultsVariable variable;
+  variable.name = "log_samples";
+  variable.dims = dims_of(slot);
+  variable.values = std::move(values);
+  variable.units = "1";
+  variable.long_name = "logarithm of the number of samples";
+  variable.auxiliary = true;
+  file.variables.push_back(std::move(variable));
+}
+
 void Aggregator::add_attributes(ResultsFile& file) const {
   const SweepFile& sweep = sweep_.file;
   file.attributes["name"] = sweep.name;
@@ -373,6 +398,7 @@ void Aggregator::add_task_tables(ResultsFile& file, const JournalState& journals
 ResultsFile Aggregator::results(const JournalState& journals) {
   ResultsFile file;
   add_axes(file);
+  add_log_samples(file);
   add_attributes(file);
   for (const Slot& slot : slots_) file.variables.push_back(variable(slot, journals));
   add_task_tables(file, journals);

@@ -38,6 +38,7 @@ class Aggregator {
   [[nodiscard]] std::vector<std::size_t> shape_of(const Slot& slot, std::size_t cell) const;
   void add_axes(ResultsFile& file) const;
   void add_axis(ResultsFile& file, const Axis& axis) const;
+  void add_log_samples(ResultsFile& file) const;
   void add_attributes(ResultsFile& file) const;
   void add_task_tables(ResultsFile& file, const JournalState& journals) const;
   [[nodiscard]] ResultsVariable variable(const Slot& slot, const JournalState& journals);

@@ -27,7 +27,9 @@ AxisColumn make_column(const std::string& key) {
 void fill_column(AxisColumn& column, const std::vector<const SweepValue*>& values) {
   const KeySpec& spec = key_spec(column.key);
   column.vectors = spec.is_list();
-  column.integers = spec.type == KeySpec::Type::integer;
+  const bool with_words = std::ranges::any_of(
+      values, [](const SweepValue* value) { return value != nullptr && std::holds_alternative<std::string>(*value); });
+  column.integers = spec.type == KeySpec::Type::integer && !with_words;
   const bool numeric = column.integers || spec.type == KeySpec::Type::number;
   for (const SweepValue* value : values) {
     if (numeric) {
@@ -286,7 +288,7 @@ class GridBuilder {
 
   void add_point(const RawPoint& raw) {
     GridPoint point{.index = raw.index};
-    point.samples = get<std::int64_t>(raw.values, samples_key, std::int64_t{0});
+    point.samples = samples_at(raw.values, sweep_.file);
     point.cell = cell_of(raw);
     const auto [first, is_new] = first_points_.emplace(std::pair(point.cell, point.samples), sweep_.points.size());
     if (!is_new) {

@@ -4,13 +4,16 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <variant>
 #include <vector>
 
+#include "ensemble/sample_count.hpp"
 #include "files/bad_input.hpp"
+#include "sweep/sample_expression.hpp"
 #include "sweep/sweep_keys.hpp"
 
 namespace diffphase {
@@ -194,6 +197,24 @@ DatasetFile make_dataset_file(const PointValues& values, const SweepFile& file) 
         value_message(*values.find("dataset.select_classes")->second.entry, "needs labels, which are not given"));
   }
   return data;
+}
+
+std::int64_t samples_at(const PointValues& values, const SweepFile& file) {
+  const auto samples = values.find(samples_key);
+  if (samples == values.end()) return 0;
+  const auto* text = std::get_if<std::string>(samples->second.value);
+  if (text == nullptr) return std::get<std::int64_t>(*samples->second.value);
+  const SweepEntry& entry = *samples->second.entry;
+  if (file.kind != "gaussian-mixture") {
+    throw BadInput(value_message(entry, "numbers of samples beyond counting are only for kind = \"gaussian-mixture\""));
+  }
+  const auto dimension = get_required<std::int64_t>(values, "ensemble.dimension", file);
+  const double log_n = parse_sample_expression(*text).value().alpha * static_cast<double>(dimension);
+  if (log_n < 1.0 || !std::isfinite(log_n)) {
+    throw BadInput(value_message(
+        entry, fmt::format("gives e^{} samples in {} dimensions: the exponent must be at least 1", log_n, dimension)));
+  }
+  return samples_of_log(log_n);
 }
 
 namespace {

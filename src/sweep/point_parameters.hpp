@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -42,6 +43,10 @@ template <class Value>
 [[nodiscard]] ManifoldParameters make_manifold(const PointValues& values, const SweepFile& file);
 [[nodiscard]] SphereParameters make_sphere(const PointValues& values, const SweepFile& file);
 [[nodiscard]] DatasetFile make_dataset_file(const PointValues& values, const SweepFile& file);
+
+/// The size of the training set at a point as a key (ensemble/sample_count.hpp); 0 where none is given. Throws BadInput
+/// for exp(ALPHA*d) of other data than mixtures, and of fewer than e points.
+[[nodiscard]] std::int64_t samples_at(const PointValues& values, const SweepFile& file);
 
 /// Why a key that is given has no effect at this point; empty if it has.
 [[nodiscard]] std::string unused_reason(const PointValues& values, std::string_view key);

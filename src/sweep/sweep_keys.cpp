@@ -12,6 +12,7 @@
 #include "files/bad_input.hpp"
 #include "sweep/canonical_number.hpp"
 #include "sweep/nearest_name.hpp"
+#include "sweep/sample_expression.hpp"
 
 namespace diffphase {
 
@@ -166,16 +167,17 @@ std::vector<KeySpec> make_sweep_keys() {
                   .words = {"uniform"},
                   .axis = true,
                   .kind = Kind::mixture});
-  keys.push_back({.key = "ensemble.representation",
-                  .type = Type::word,
-                  .meaning =
-                      "how the law is computed, all exact: every coordinate of every row, the span of the classes, "
-                      "training sets drawn in law for each probe; auto: reduced where that is far cheaper",
-                  .value = word("auto"),
-                  .words = {"auto", "explicit", "projected", "streaming"},
-                  .later = {"extreme", "annealed", "infinite"},
-                  .axis = true,
-                  .kind = Kind::mixture});
+  keys.push_back(
+      {.key = "ensemble.representation",
+       .type = Type::word,
+       .meaning = "how the law is computed: every coordinate of every row, the span of the classes, training sets "
+                  "drawn in law for each probe, their nearest points (an approximation, for any number of samples); "
+                  "auto: reduced where that is far cheaper, extreme beyond 10^10 samples",
+       .value = word("auto"),
+       .words = {"auto", "explicit", "projected", "streaming", "extreme"},
+       .later = {"annealed", "infinite"},
+       .axis = true,
+       .kind = Kind::mixture});
 
   keys.push_back({.key = "ensemble.blocks",
                   .type = Type::tables,
@@ -243,7 +245,8 @@ std::vector<KeySpec> make_sweep_keys() {
                   .minimum = 1,
                   .maximum = largest_count,
                   .axis = true,
-                  .symbol = "n"});
+                  .symbol = "n",
+                  .expression = true});
   keys.push_back({.key = "dataset.file",
                   .type = Type::text,
                   .meaning = "training set: IDX, gzipped IDX, NPY or HDF5 (file.h5:/path)",
@@ -438,9 +441,16 @@ NumberTables read_tables(const ConfigNode& node, const KeySpec& spec) {
   return tables;
 }
 
+std::string read_expression(const ConfigNode& node, const KeySpec& spec) {
+  const std::optional<SampleExpression> expression = parse_sample_expression(node.text);
+  if (!expression) refuse(node, spec, "must be " + spec.allowed());
+  return expression->text();
+}
+
 /// One value, not an axis.
 SweepValue read_value(const ConfigNode& node, const KeySpec& spec) {
   if (std::optional<std::string> known = read_known_word(node, spec)) return *std::move(known);
+  if (spec.expression && node.is(Node::text)) return read_expression(node, spec);
   switch (spec.type) {
     case Type::integer: {
       const double number = read_number(node, spec);
@@ -531,7 +541,8 @@ bool KeySpec::is_for(std::string_view ensemble_kind) const {
 }
 
 std::string KeySpec::allowed() const {
-  const std::string or_words = type == Type::word || words.empty() ? "" : " or " + quoted_list(words);
+  std::string or_words = type == Type::word || words.empty() ? "" : " or " + quoted_list(words);
+  if (expression) or_words += " or \"exp(ALPHA*d)\"";
   switch (type) {
     case Type::integer:
       return "an integer" + range_text(*this) + or_words;

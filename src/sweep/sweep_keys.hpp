@@ -45,6 +45,7 @@ struct KeySpec {
   bool axis = false;                    ///< may be a list: an axis of the grid
   Kind kind = Kind::any;                ///< the kind of data that the key is for
   std::string symbol = {};              ///< short name in task labels
+  bool expression = false;              ///< exp(ALPHA*d) is allowed in place of a number; kept as its text
   std::vector<KeySpec> fields = {};     ///< type tables: what each table must hold, keys without prefix
 
   /// "dimension" of "ensemble.dimension".

@@ -86,6 +86,26 @@ collapse = {{ probes = 3, partition = "{partition}" }}
 ranks_per_task = {ranks_per_task}
 """
 
+EXTREME = """
+name = "extreme"
+seed = 11
+[process]
+kind = "variance-exploding"
+time = {{ from = 1.15, to = 1.3, count = 12, spacing = "log" }}
+[ensemble]
+kind = "gaussian-mixture"
+dimension = [1000, 10000]
+classes = 2
+centroids = "opposite"
+separation = 0.01
+[dataset]
+samples = {samples}
+[measure]
+collapse = {{ probes = 100, partition = "{partition}" }}
+[resources]
+ranks_per_task = {ranks_per_task}
+"""
+
 # Sizes of the groups at each level of the tree of so many ranks: the smallest group of the level where a task of
 # ranks_per_task ranks runs, and the largest there.
 GROUPS = {(1, 1): (1, 1), (1, 2): (1, 1), (1, 3): (1, 1), (2, 1): (1, 1), (2, 2): (2, 2), (2, 3): (2, 2),
@@ -218,6 +238,19 @@ def streamed(runs):
     print("a million streamed points in 10^9 dimensions: the same numbers on 1 and 3 ranks", flush=True)
 
 
+def extreme(runs):
+    """exp(300) and exp(3000) points: the same on any number of ranks."""
+    reference = runs.run("extreme", ranks=0, samples='"exp(0.3*d)"', sweep=EXTREME)
+    path = runs.run("extreme-3", 3, 3, samples='"exp(0.3*d)"', sweep=EXTREME)
+    require_identical(reference, path, "extreme training sets on 3 ranks")
+    found = compare_results.Results(reference)
+    require(np.all(found.values("collapse_representation") == 2), "the collapse was not extreme")
+    deviation = found.values("collapse_time").ravel() - found.values("collapse_time_theory").ravel()
+    require(np.all(np.abs(deviation) < 5.0 * found.values("collapse_time_stderr").ravel()),
+            f"collapse of extreme training sets: {deviation}")
+    print("exp(0.3 d) points in 1000 and 10000 dimensions: the same numbers on 1 and 3 ranks", flush=True)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--program", required=True)
@@ -230,6 +263,7 @@ def main():
         extension(runs)
         spectra(runs)
         streamed(runs)
+        extreme(runs)
     print(f"passed in {time.monotonic() - start:.0f} s")
 
 

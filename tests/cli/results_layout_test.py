@@ -58,6 +58,7 @@ class Case:
     realizations: int = 1
     by_count: frozenset[str] = frozenset(BY_COUNT)  # what has the axis `samples`, where there is one
     arguments: tuple[str, ...] = ()
+    reduced: tuple[str, ...] = ()  # representations that are taken beside the explicit one
 
 
 def sweep(name: str, body: str, kind: str = "ornstein-uhlenbeck", time: tuple[float, float] = (0.02, 5.0),
@@ -192,6 +193,14 @@ samples = [20, 60]
                  SPECIATION | COLLAPSE | {"clone_participation"}, predicted=False,
                  by_count=frozenset(BY_COUNT | SPECIATION),
                  attributes={"ensemble_kind": "file", "labels": "labels", "scaling": "[0,1]"}),
+    "beyond": Case(sweep("beyond", """
+[ensemble]
+kind = "gaussian-mixture"
+dimension = [40, 60]
+[dataset]
+samples = [100, "exp(0.3*d)"]
+""", measures=("collapse",), realizations=2), {"dimension": [40, 60], "samples": ["100", "exp(0.3*d)"]}, COLLAPSE,
+                   realizations=2, reduced=("extreme",)),
     "unlabelled": Case(sweep("unlabelled", """
 [ensemble]
 kind = "file"
@@ -280,7 +289,8 @@ class Layout(unittest.TestCase):
             clones = {"clone_class_agreement", "clone_participation"}
             none = clones | {"parent_weight", "largest_weight"}
             expected |= {f"{name}_theory" for name in self.case.variables - none}
-            expected.add("speciation_time_spectral_theory_asymptotic")
+            if "speciation_time_spectral" in self.case.variables:
+                expected.add("speciation_time_spectral_theory_asymptotic")
             if "collapse_time" in self.case.variables:
                 expected |= {"collapse_time_shift", "collapse_time_theory_asymptotic", "collapse_window"}
         by_speciation = "speciation_time_spectral" in self.case.variables
@@ -304,7 +314,9 @@ class Layout(unittest.TestCase):
             axes = [axis for axis in self.case.axes if axis != "samples" or name.startswith("collapse")]
             self.assertEqual(variable.dims, (*axes, "realization"))
             self.assertEqual(variable.dtype, np.int8)
-            self.assertTrue(np.isin(variable.values, (0, 2)).all())  # explicit, as nothing here is large, or missing
+            meanings = variable.attrs["flag_meanings"].split()
+            taken = {meanings[value] for value in np.unique(variable.values)}
+            self.assertLessEqual(taken - {"missing"}, {"explicit", *self.case.reduced})
             return
         prediction = "_theory" in name or name in ("collapse_time_shift", "collapse_window", "speciation_time_tolerance")
         by_count = base in self.case.by_count and name != "speciation_time_spectral_theory_asymptotic"
@@ -417,6 +429,16 @@ class Layout(unittest.TestCase):
         images = np.load(scratch() / "images.npy").reshape(60, -1)
         expected = np.linalg.eigvalsh(np.cov(images.T, bias=True))[-1]
         np.testing.assert_allclose(eigenvalues, expected, rtol=1e-9)
+
+    def test_beyond(self) -> None:
+        data = self.check("beyond")
+        self.is_whole(data)
+        self.assertIn("log_samples", data.coords)
+        self.assertEqual(data["log_samples"].dims, ("dimension", "samples"))
+        expected = [[np.log(100), 0.3 * dimension] for dimension in (40, 60)]
+        np.testing.assert_allclose(data["log_samples"], expected, rtol=1e-15)
+        np.testing.assert_array_equal(data["collapse_representation"], np.broadcast_to([[0], [2]], (2, 2, 2)))
+        self.assertTrue((data["collapse_time_status"].sel(samples="exp(0.3*d)") == 0).all())
 
     def test_incomplete(self) -> None:
         """Points 0 and 3 of the 2 x 2 x 2 grid: (8, 2, 20) and (8, 4, 40)."""

@@ -57,6 +57,7 @@ TEST(RandomStream, FirstNumbersOfEveryStreamAreTheListedOnes) {
       {"class", 0x3718e57eb25127bbULL, 0xc8023c14e891b96fULL, -0.45113687451293201},
       {"training", 0x4a5959b497ed42adULL, 0xf74dba016936e173ULL, 0.82567525129633919},
       {"noise", 0xa4c9febe35299af0ULL, 0xad3157e930009bf4ULL, -0.71042726324466754},
+      {"arrivals", 0x15876f4c2415816aULL, 0x3365ce798608213dULL, -0.41587784446939546},
       {"starts 1000", 0x133dc49f719c6709ULL, 0x30fb3ba0134a9513ULL, 0.26794096935670864},
   };
   const Hash128 ensemble = hash_text("ensemble.dimension=16");

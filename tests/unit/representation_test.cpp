@@ -46,10 +46,10 @@ TEST(Representation, AutomaticIsReducedWhereThatIsFourTimesLessWork) {
   const auto asked = choose_representation(Representation::full, 1e9, Representation::streaming, 1.0);
   EXPECT_EQ(asked.representation, Representation::full);
   EXPECT_EQ(asked.reason, "explicit: asked for");
-  for (const char* name : {"auto", "explicit", "projected", "streaming"}) {
+  for (const char* name : {"auto", "explicit", "projected", "streaming", "extreme"}) {
     EXPECT_EQ(representation_name(representation_of(name)), name);
   }
-  EXPECT_THROW((void)representation_of("extreme"), std::invalid_argument);
+  EXPECT_THROW((void)representation_of("annealed"), std::invalid_argument);
 }
 
 // Sizes of everyday sweeps stay with the explicit path and its numbers.
@@ -102,10 +102,10 @@ TEST(Representation, MeasuresOfOneTrainingSetRefuseWhatIsNotExplicit) {
       task.representation = each;
       EXPECT_EQ(measure->representation_problem(task), "") << measure->name();
     }
-    for (const Representation each : {Representation::projected, Representation::streaming}) {
+    for (const Representation each : {Representation::projected, Representation::streaming, Representation::extreme}) {
       task.representation = each;
       const bool known =
-          measure->name() == "speciation" || (measure->name() == "collapse" && each == Representation::streaming);
+          measure->name() == "speciation" || (measure->name() == "collapse" && each != Representation::projected);
       const std::string problem = measure->representation_problem(task);
       EXPECT_EQ(problem.empty(), known) << measure->name() << ": " << problem;
       if (known) continue;
