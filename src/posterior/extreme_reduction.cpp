@@ -73,7 +73,7 @@ void ExtremeReduction::draw(std::int64_t probe) {
     for (std::size_t n = 0; n < plan_.log_counts.size(); ++n) {
       const double log_count = plan_.log_counts[n];
       const double log_others = log_count + std::log(-std::expm1(-log_count));
-      ExtremeSums total = parent_sums(parent_energy);
+      PosteriorSums total = parent_sums(parent_energy);
       for (std::size_t c = 0; c < classes.size(); ++c) {
         const double weight = plan_.law.weight(static_cast<std::int64_t>(c), plan_.classes);
         classes[c].log_points = log_others + std::log(weight);

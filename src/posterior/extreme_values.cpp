@@ -21,22 +21,21 @@ double log_sum_beyond(const NoncentralChiSquare& law, double log_points, double 
 }
 
 /// The expected sums over the points of D > x.
-ExtremeSums sums_beyond(const NoncentralChiSquare& law, const ClassOfEnergies& points, double x) {
+PosteriorSums sums_beyond(const NoncentralChiSquare& law, const ClassOfEnergies& points, double x) {
   const double s = points.scale;
   const double log_sum = log_sum_beyond(law, points.log_points, s, x);
   const double log_squares = log_sum_beyond(law, points.log_points, 2.0 * s, x);
   const double energy = s / (1.0 + 2.0 * s) * law.tilted(s).mean_above((1.0 + 2.0 * s) * x);
-  return {.sums = {.maximum = log_sum,
-                   .sum = 1.0,
-                   .weighted_logit = -energy - log_sum,
-                   .sum_of_squares = std::exp(log_squares - 2.0 * log_sum)},
-          .largest = empty};
+  return {.reference = log_sum,
+          .sum = 1.0,
+          .weighted_logit = -energy - log_sum,
+          .sum_of_squares = std::exp(log_squares - 2.0 * log_sum)};
 }
 
 /// A class of which no point comes near: its mean, without the squares, which are those of points that are not there.
-ExtremeSums mean_sums(const NoncentralChiSquare& law, const ClassOfEnergies& points) {
-  ExtremeSums all = sums_beyond(law, points, 0.0);
-  all.sums.sum_of_squares = 0.0;
+PosteriorSums mean_sums(const NoncentralChiSquare& law, const ClassOfEnergies& points) {
+  PosteriorSums all = sums_beyond(law, points, 0.0);
+  all.sum_of_squares = 0.0;
   return all;
 }
 
@@ -89,30 +88,23 @@ std::vector<double> quantiles_of(const NoncentralChiSquare& law, std::span<const
   return squares;
 }
 
-ExtremeSums drawn_sums(std::span<const double> squares, double scale) {
+PosteriorSums drawn_sums(std::span<const double> squares, double scale) {
   std::vector<double> logits(squares.size());
   std::vector<double> weights(squares.size());
   std::transform(squares.begin(), squares.end(), logits.begin(), [&](double square) { return -scale * square; });
   const double largest = logits.front();
-  return {.sums = softmax_sums(logits.data(), static_cast<std::int64_t>(logits.size()), largest, weights.data()),
-          .largest = largest};
+  return softmax_sums(logits.data(), static_cast<std::int64_t>(logits.size()), largest, weights.data());
 }
 
 }  // namespace
 
-ExtremeSums merge(const ExtremeSums& a, const ExtremeSums& b) {
-  return {.sums = merge(a.sums, b.sums), .largest = std::max(a.largest, b.largest)};
-}
-
-ExtremeSums parent_sums(double energy) {
-  return {.sums = {.maximum = -energy, .sum = 1.0, .weighted_logit = 0.0, .sum_of_squares = 1.0, .parent = -energy},
-          .largest = -energy};
-}
-
-PosteriorSummary summarise(const ExtremeSums& sums) {
-  PosteriorSummary summary = summarise(sums.sums);
-  if (sums.sums.sum > 0.0) summary.largest_weight = std::exp(sums.largest - sums.sums.maximum) / sums.sums.sum;
-  return summary;
+PosteriorSums parent_sums(double energy) {
+  return {.reference = -energy,
+          .sum = 1.0,
+          .weighted_logit = 0.0,
+          .sum_of_squares = 1.0,
+          .largest = -energy,
+          .parent = -energy};
 }
 
 std::vector<double> log_arrivals(const RandomStream& stream, std::uint64_t row, std::int64_t count) {
@@ -126,8 +118,8 @@ std::vector<double> log_arrivals(const RandomStream& stream, std::uint64_t row, 
   return result;
 }
 
-ExtremeSums draw_extreme_sums(std::int64_t dimension, const ClassOfEnergies& points,
-                              std::span<const double> log_arrivals, double reference) {
+PosteriorSums draw_extreme_sums(std::int64_t dimension, const ClassOfEnergies& points,
+                                std::span<const double> log_arrivals, double reference) {
   if (!(points.scale > 0.0)) throw std::invalid_argument("extreme values need data with a standard deviation");
   if (points.log_points == empty) return {};
   const NoncentralChiSquare law(dimension, points.noncentrality);
@@ -144,13 +136,13 @@ ExtremeSums draw_extreme_sums(std::int64_t dimension, const ClassOfEnergies& poi
     const double log_count = std::log(static_cast<double>(levels.size()));
     if (log_sum_beyond(law, points.log_points, points.scale, nearest) >
         log_count - points.scale * nearest + negligible) {
-      ExtremeSums beyond = sums_beyond(law, points, nearest);
+      PosteriorSums beyond = sums_beyond(law, points, nearest);
       beyond.largest = -points.scale * nearest;
       return beyond;
     }
   }
   const std::vector<double> squares = quantiles_of(law, levels);
-  const ExtremeSums drawn = drawn_sums(squares, points.scale);
+  const PosteriorSums drawn = drawn_sums(squares, points.scale);
   return all ? drawn : merge(drawn, sums_beyond(law, points, squares.back()));
 }
 

@@ -22,21 +22,8 @@ struct ClassOfEnergies {
   double scale = 0.0;          ///< a^2 sigma^2/(2 b^2)
 };
 
-/// Sums over points with logits -E, as PosteriorSums, but relative to a `maximum` that need not be their largest
-/// logit: of e^2000 points with nearly equal logits the sum relative to the largest is not a number.
-struct ExtremeSums {
-  PosteriorSums sums;
-  double largest = -std::numeric_limits<double>::infinity();  ///< logit
-};
-
-/// Sums over the union of two disjoint sets.
-[[nodiscard]] ExtremeSums merge(const ExtremeSums& a, const ExtremeSums& b);
-
 /// The probe's own training point, of energy `energy`.
-[[nodiscard]] ExtremeSums parent_sums(double energy);
-
-/// NaN throughout for an empty set.
-[[nodiscard]] PosteriorSummary summarise(const ExtremeSums& sums);
+[[nodiscard]] PosteriorSums parent_sums(double energy);
 
 /// log G_1, ..., log G_count: logarithms of the arrival times of a Poisson process of unit rate, sums of unit
 /// exponentials from row `row` of the stream. The first ones do not depend on `count`.
@@ -54,7 +41,7 @@ struct ExtremeSums {
 /// the points beyond the nearest, to e^-50 is not drawn: a class, or all of its energies, by its means.
 ///
 /// Scale > 0, or std::invalid_argument. Local.
-[[nodiscard]] ExtremeSums draw_extreme_sums(std::int64_t dimension, const ClassOfEnergies& points,
-                                            std::span<const double> log_arrivals, double reference);
+[[nodiscard]] PosteriorSums draw_extreme_sums(std::int64_t dimension, const ClassOfEnergies& points,
+                                              std::span<const double> log_arrivals, double reference);
 
 }  // namespace diffphase

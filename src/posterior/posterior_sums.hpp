@@ -6,8 +6,8 @@
 namespace diffphase {
 
 /// What a softmax over components is worth, from one pass: sums over a set of components with logits l_i,
-/// relative to some m that is not far from the largest of them. Sums of disjoint sets merge; the order changes rounding
-/// only.
+/// relative to some m such that the sum is a number: near the largest of them, or, of e^2000 components with nearly
+/// equal logits, far above. Sums of disjoint sets merge; the order changes rounding only.
 struct PosteriorSums {
   double reference = -std::numeric_limits<double>::infinity();  ///< m
   double sum = 0.0;                                             ///< sum e^(l - m)

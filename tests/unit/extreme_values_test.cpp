@@ -221,7 +221,7 @@ TEST(ExtremeValues, LimitsAndBadArguments) {
   EXPECT_NEAR(std::exp(arrivals.back()), 1000.0, 4.0 * std::sqrt(1000.0));
   EXPECT_THROW(static_cast<void>(draw_extreme_sums(3, {1.0, 1.0, 0.0}, arrivals, 0.0)), std::invalid_argument);
   EXPECT_THROW(static_cast<void>(draw_extreme_sums(3, {1.0, -1.0, 1.0}, arrivals, 0.0)), std::invalid_argument);
-  EXPECT_TRUE(std::isnan(summarise(ExtremeSums{}).largest_weight));
+  EXPECT_TRUE(std::isnan(summarise(PosteriorSums{}).largest_weight));
 }
 
 // Probes of a mixture and their posteriors, [count][time][probe].
