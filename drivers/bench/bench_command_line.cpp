@@ -42,20 +42,33 @@ void add_spectrum(CLI::App& app, BenchOptions& options) {
   command->add_option("--runs", options.runs, "of which the fastest counts");
 }
 
+void add_queue(CLI::App& app, BenchOptions& options) {
+  CLI::App* command = app.add_subcommand("queue", "a run of tasks that cost nothing: queue, journal and results");
+  command->add_option("--points", options.queue.points, "of the grid")->check(CLI::Range(1, 1 << 24));
+  command->add_option("--realizations", options.queue.realizations, "tasks of a point")->check(CLI::Range(1, 1 << 24));
+  command->add_option("--values", options.queue.values, "numbers in a task's record")->check(CLI::Range(2, 1 << 20));
+  command->add_option("--task-seconds", options.queue.task_seconds, "that a task sleeps");
+  command->add_option("--folder", options.queue.folder, "where the run is written, and kept");
+}
+
 }  // namespace
 
 std::variant<BenchOptions, int> parse_bench_command_line(int argc, char** argv) {
   BenchOptions options;
-  CLI::App app{"How fast score Jacobians are applied and their spectra found."};
+  CLI::App app{"How fast score Jacobians are applied, their spectra found, and tasks handed out and recorded."};
   app.require_subcommand(1);
   add_operator(app, options);
   add_spectrum(app, options);
+  add_queue(app, options);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  options.spectra = app.got_subcommand("spectrum");
+  using Command = BenchOptions::Command;
+  options.command = app.got_subcommand("spectrum") ? Command::spectrum
+                    : app.got_subcommand("queue")  ? Command::queue
+                                                   : Command::products;
   return options;
 }
 

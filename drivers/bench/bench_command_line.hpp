@@ -5,18 +5,22 @@
 
 #include "bench_case.hpp"
 #include "operator_bench.hpp"
+#include "queue_bench.hpp"
 #include "spectrum_bench.hpp"
 
 namespace diffphase::bench {
 
 /// What a command line asks for.
 struct BenchOptions {
+  enum class Command { products, spectrum, queue };
+
+  Command command = Command::products;
   CaseOptions data;
   OperatorOptions products;
   SpectrumOptions spectrum{.count = 32};
-  std::string save;      ///< folder for the rows and their weights; empty: none
-  int runs = 1;          ///< of a spectrum
-  bool spectra = false;  ///< the largest eigenpairs, else products
+  QueueOptions queue;
+  std::string save;  ///< folder for the rows and their weights; empty: none
+  int runs = 1;      ///< of a spectrum
 };
 
 /// The options, or the exit code of a program that has nothing to do: 0 after --help, 2 after a message on standard
