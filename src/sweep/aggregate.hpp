@@ -39,6 +39,7 @@ class Aggregator {
   void add_axes(ResultsFile& file) const;
   void add_axis(ResultsFile& file, const Axis& axis) const;
   void add_attributes(ResultsFile& file) const;
+  [[nodiscard]] std::vector<std::vector<std::size_t>> task_positions(const Slot& slot) const;
   void add_task_tables(ResultsFile& file, const JournalState& journals) const;
   [[nodiscard]] ResultsVariable variable(const Slot& slot, const JournalState& journals);
   void fill_measured(const Slot& slot, const JournalState& journals, std::vector<double>& values) const;
@@ -47,7 +48,6 @@ class Aggregator {
   [[nodiscard]] std::size_t size_of(const Slot& slot) const;
   [[nodiscard]] std::size_t position(const Slot& slot, const GridPoint& point) const;
   [[nodiscard]] const std::vector<double>* prediction(const Slot& slot, std::size_t cell);
-  [[nodiscard]] const Hash128& identity(const Measure* measure, std::size_t cell, std::int64_t realization) const;
 
   const Sweep& sweep_;
   std::vector<Slot> slots_;
