@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <stdexcept>
 #include <string_view>
@@ -18,7 +20,9 @@
 #include "parallel/task_group.hpp"
 #include "results/results_file.hpp"
 #include "sweep/aggregate.hpp"
+#include "sweep/group_tree.hpp"
 #include "sweep/journal.hpp"
+#include "sweep/queue_simulation.hpp"
 #include "sweep/run.hpp"
 #include "sweep/run_files.hpp"
 #include "sweep/run_plan.hpp"
@@ -28,6 +32,8 @@ namespace diffphase::bench {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr double between_agreements = 0.01;
 
 // A measure of nothing: every task sleeps as long as it is told and returns zeros, one for each time of the grid.
 class EmptyMeasure : public Measure {
@@ -58,7 +64,6 @@ class EmptyMeasure : public Measure {
 
  private:
   void sleep(const TaskGroup& group) const {
-    constexpr double between_agreements = 0.01;
     const double end = steady_seconds() + seconds_;
     for (double left = seconds_; left > 0.0; left = end - steady_seconds()) {
       std::this_thread::sleep_for(std::chrono::duration<double>(std::min(left, between_agreements)));
@@ -123,29 +128,64 @@ double file_bytes(const fs::path& folder) {
   return bytes;
 }
 
-// Seconds of the whole program but for its start, the slowest rank's.
-double timed_run(const Communicator& world, const RunOptions& options, const std::vector<const Measure*>& measures) {
+// On a machine that does other things too, a process's own seconds tell more than the clock.
+struct Spent {
+  double seconds = 0.0;
+  double processor_seconds = 0.0;
+};
+
+class Stopwatch {
+ public:
+  [[nodiscard]] Spent spent() const {
+    return {steady_seconds() - start_.seconds, processor_seconds() - start_.processor_seconds};
+  }
+
+ private:
+  static double processor_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
+
+  Spent start_{steady_seconds(), processor_seconds()};
+};
+
+void add(ReportLine& line, const std::string& name, const Spent& spent) {
+  line.add(name + "_seconds", spent.seconds);
+  line.add(name + "_processor_seconds", spent.processor_seconds);
+}
+
+// The whole program but for its start.
+Spent timed_run(const Communicator& world, const RunOptions& options, const std::vector<const Measure*>& measures) {
   world.barrier();
-  const double start = steady_seconds();
+  const Stopwatch watch;
   if (run_sweep(world, options, measures) != exit_complete) throw std::runtime_error("the run did not complete");
   world.barrier();
-  return steady_seconds() - start;
+  return watch.spent();
 }
 
 // The parts of a start over a complete journal, one after the other, on rank 0.
 void measure_parts(const RunOptions& options, const std::vector<const Measure*>& measures, ReportLine& line) {
-  const double start = steady_seconds();
+  const Stopwatch grid;
   DatasetSummaries summaries;
   const RunPlan plan = make_plan(options, read_sweep_text(options.sweep_file), summaries, measures);
-  const double planned = steady_seconds();
-  const JournalState journals = read_journals(options.folder, journal_header(plan.whole));
-  const double read = steady_seconds();
-  Aggregator aggregator(plan.whole);
+  add(line, "grid", grid.spent());
+  const Stopwatch reading;
+  const JournalState journals = read_journals(options.folder, journal_header(*plan.whole));
+  add(line, "journal_read", reading.spent());
+  const Stopwatch writing;
+  Aggregator aggregator(*plan.whole);
   write_results(options.folder / "again.h5", aggregator.results(journals));
-  const double written = steady_seconds();
-  line.add("grid_seconds", planned - start);
-  line.add("journal_read_seconds", read - planned);
-  line.add("results_seconds", written - read);
+  add(line, "results", writing.spent());
+}
+
+// What `diffphase plan` says of these tasks, from the first hand-out to the last result.
+void predict(const Communicator& world, const QueueOptions& options, double bytes, ReportLine& line) {
+  const TreeShape shape(world.size());
+  const std::vector<AlikeTasks> tasks{{.level = shape.levels() - 1,
+                                       .count = static_cast<std::size_t>(options.points * options.realizations),
+                                       .work_seconds = 0.0,
+                                       .fixed_seconds = options.task_seconds,
+                                       .result_bytes = bytes}};
+  const QueueForecast forecast = simulate_queue(shape, tasks, {.agreement_seconds = between_agreements});
+  line.add("predicted_seconds", forecast.seconds);
+  line.add("predicted_root_load", forecast.root_load());
 }
 
 }  // namespace
@@ -164,20 +204,23 @@ void measure_queue(const Communicator& world, const QueueOptions& options, Repor
   });
   const auto tasks = static_cast<double>(options.points * options.realizations);
   const double before = peak_memory();
-  const double first = timed_run(world, run, measures);
+  const Spent first = timed_run(world, run, measures);
   const double after = peak_memory();
-  const double again = timed_run(world, run, measures);
+  const Spent again = timed_run(world, run, measures);
   line.add("points", options.points);
   line.add("realizations", options.realizations);
   line.add("values", options.values);
   line.add("task_seconds", options.task_seconds);
-  line.add("run_seconds", first);
-  line.add("tasks_per_second", tasks / first);
-  line.add("resume_seconds", again);
+  add(line, "run", first);
+  line.add("tasks_per_second", tasks / first.seconds);
+  add(line, "resume", again);
+  line.add("scheduled_seconds", first.seconds - again.seconds);
   TaskGroup(world).run_guarded([&] {
     if (!world.is_root()) return;
     measure_parts(run, measures, line);
-    line.add("journal_bytes_per_task", file_bytes(journal_folder(run.folder)) / tasks);
+    const double bytes = file_bytes(journal_folder(run.folder)) / tasks;
+    line.add("journal_bytes_per_task", bytes);
+    predict(world, options, bytes, line);
   });
   constexpr double mebibyte = 1048576.0;
   line.add("memory_before_mib", before / mebibyte);

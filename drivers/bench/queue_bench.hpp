@@ -18,7 +18,7 @@ struct QueueOptions {
 
 /// What the queue, the journal and the results cost when tasks cost nothing: a whole run of the sweep as `diffphase
 /// run` does it, the same run again over its complete journal, the parts of that on rank 0, and rank 0's memory.
-/// Collective.
+/// scheduled_seconds, the difference of the two runs, is what predicted_seconds predicts. Collective.
 void measure_queue(const Communicator& world, const QueueOptions& options, ReportLine& line);
 
 }  // namespace diffphase::bench

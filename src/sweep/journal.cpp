@@ -86,7 +86,21 @@ void Journal::append(std::span<const std::byte> payload) {
   dirty_ = true;
 }
 
+void Journal::add(const JournalRecord& record) {
+  const std::vector<std::byte> framed = frame_record(encode_record(record));
+  added_.insert(added_.end(), framed.begin(), framed.end());
+}
+
+void Journal::commit() {
+  if (added_.empty()) return;
+  file_.append_or_undo(added_);
+  added_.clear();
+  dirty_ = true;
+  poll();
+}
+
 void Journal::write(const JournalRecord& record) {
+  commit();
   append(encode_record(record));
   poll();
 }
@@ -98,6 +112,7 @@ void Journal::poll() {
 }
 
 void Journal::sync() {
+  commit();
   if (!dirty_) return;
   file_.sync_data();
   dirty_ = false;
@@ -194,14 +209,18 @@ void JournalState::blame(const Source& source) {
 
 void JournalState::end(const RecordOrigin& origin, Source& source, const Hash128& identity, const Attempt& ended) {
   const RecordOrigin begun = tasks_[identity].end(origin, ended);
-  for (auto& [leader, hand_outs] : source.unended) {
-    std::erase_if(hand_outs, [&](const HandOut& hand_out) { return hand_out.origin == begun; });
-  }
+  const auto found = source.leader_of.find(begun.second);
+  if (found == source.leader_of.end()) return;  // an end without a begin
+  const auto hand_outs = source.unended.find(found->second);
+  source.leader_of.erase(found);
+  std::erase_if(hand_outs->second, [&](const HandOut& hand_out) { return hand_out.origin == begun; });
+  if (hand_outs->second.empty()) source.unended.erase(hand_outs);
 }
 
 void JournalState::take(const RecordOrigin& origin, Source& source, const BeginRecord& record) {
   tasks_[record.identity].begin(origin, record);
   source.unended[record.leader].push_back({record.identity, origin});
+  source.leader_of[origin.second] = record.leader;
 }
 
 void JournalState::take(const RecordOrigin& origin, Source& source, const DoneRecord& record) {

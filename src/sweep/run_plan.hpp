@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -13,10 +14,10 @@
 
 namespace diffphase {
 
-/// A sweep parsed twice: whole, for the results, and with what this start was told to do.
+/// A sweep, whole for the results, and with what this start was told to do: the same one where that is everything.
 struct RunPlan {
-  Sweep whole;
-  Sweep selected;
+  std::shared_ptr<const Sweep> whole;
+  std::shared_ptr<const Sweep> selected;
 };
 
 /// What rank 0 saw in the data files, by file and all that changes what it sees there.
