@@ -162,15 +162,14 @@ std::size_t Aggregator::position(const Slot& slot, const GridPoint& point) const
   return at;
 }
 
-void Aggregator::fill_measured(const Slot& slot, const JournalState& journals, std::vector<double>& values) const {
+void Aggregator::fill_measured(const Slot& slot, const Histories& histories, std::vector<double>& values) const {
   const auto realizations = static_cast<std::size_t>(sweep_.file.realizations);
   for (const GridPoint& point : sweep_.points) {
     const std::vector<std::size_t> shape = shape_of(slot, point.cell);
-    const std::vector<Hash128>& tasks = identities_.at({slot.measure, point.cell});
+    const std::vector<const TaskHistory*>& tasks = histories.at({slot.measure, point.cell});
     for (std::size_t r = 0; r < realizations; ++r) {
-      const TaskHistory& history = journals.task(tasks[r]);
       const auto* found =
-          slot.spec.per_sample ? history.value(point.samples, slot.spec.name) : history.value(slot.spec.name);
+          slot.spec.per_sample ? tasks[r]->value(point.samples, slot.spec.name) : tasks[r]->value(slot.spec.name);
       if (found == nullptr || found->size() != product(shape)) continue;
       const std::size_t first = (position(slot, point) * realizations + r) * slot.inner;
       place(*found, shape, slot.shape, std::span(values).subspan(first, slot.inner));
@@ -205,12 +204,12 @@ void Aggregator::fill_predicted(const Slot& slot, std::vector<double>& values) {
   }
 }
 
-ResultsVariable Aggregator::variable(const Slot& slot, const JournalState& journals) {
+ResultsVariable Aggregator::variable(const Slot& slot, const Histories& histories) {
   std::vector<double> values(size_of(slot), missing);
   if (slot.spec.prediction) {
     fill_predicted(slot, values);
   } else {
-    fill_measured(slot, journals, values);
+    fill_measured(slot, histories, values);
   }
   ResultsVariable variable;
   variable.name = slot.spec.name;
@@ -374,11 +373,23 @@ void Aggregator::add_task_tables(ResultsFile& file, const JournalState& journals
   file.variables.push_back({"task_attempts", dims, attempts, "1", "attempts"});
 }
 
+// Looked up once, for all variables.
+Aggregator::Histories Aggregator::find_histories(const JournalState& journals) const {
+  Histories histories;
+  for (const auto& [cell, identities] : identities_) {
+    std::vector<const TaskHistory*>& of_cell = histories[cell];
+    of_cell.reserve(identities.size());
+    for (const Hash128& identity : identities) of_cell.push_back(&journals.task(identity));
+  }
+  return histories;
+}
+
 ResultsFile Aggregator::results(const JournalState& journals) {
   ResultsFile file;
   add_axes(file);
   add_attributes(file);
-  for (const Slot& slot : slots_) file.variables.push_back(variable(slot, journals));
+  const Histories histories = find_histories(journals);
+  for (const Slot& slot : slots_) file.variables.push_back(variable(slot, histories));
   add_task_tables(file, journals);
   return file;
 }

@@ -175,7 +175,8 @@ void JournalState::read(const std::string& stem, Source& source) {
   const auto visit = [&](std::span<const std::byte> payload, std::uint64_t offset) {
     const RecordOrigin origin{stem, offset};
     if (source.has_header) {
-      std::visit([&](const auto& record) { take(origin, source, record); }, decode_record(payload));
+      std::visit([&](auto&& record) { take(origin, source, std::forward<decltype(record)>(record)); },
+                 decode_record(payload));
     } else {
       take_header(origin, source, decode_header(payload, source.path));
     }
@@ -223,10 +224,11 @@ void JournalState::take(const RecordOrigin& origin, Source& source, const BeginR
   source.leader_of[origin.second] = record.leader;
 }
 
-void JournalState::take(const RecordOrigin& origin, Source& source, const DoneRecord& record) {
+void JournalState::take(const RecordOrigin& origin, Source& source, DoneRecord record) {
   end(origin, source, record.identity,
       {.outcome = Attempt::Outcome::done, .seconds = record.seconds, .ranks = record.ranks, .message = {}});
-  tasks_[record.identity].learn(origin, record);
+  TaskHistory& history = tasks_[record.identity];
+  history.learn(origin, std::move(record));
 }
 
 void JournalState::take(const RecordOrigin& origin, Source& source, const FailedRecord& record) {

@@ -104,7 +104,7 @@ class JournalState {
   void forget();
   void read(const std::string& stem, Source& source);
   void take(const RecordOrigin& origin, Source& source, const BeginRecord& record);
-  void take(const RecordOrigin& origin, Source& source, const DoneRecord& record);
+  void take(const RecordOrigin& origin, Source& source, DoneRecord record);
   void take(const RecordOrigin& origin, Source& source, const FailedRecord& record);
   void take(const RecordOrigin& origin, Source& source, const AbandonedRecord& record);
   void end(const RecordOrigin& origin, Source& source, const Hash128& identity, const Attempt& ended);

@@ -74,21 +74,28 @@ int run_sweep(const Communicator& world, const RunOptions& options, const std::v
   StopRequest stop({.after_seconds = world.is_root() ? options.stop_after : std::nullopt, .file = {}});
   std::string text;
   std::string summary_bytes;
-  std::unique_ptr<RunBook> book;
   DatasetSummaries summaries;
+  RunPlan plan;
   const int code = on_root(world, [&] {
     text = read_sweep_text(options.sweep_file);
-    RunPlan plan = make_plan(options, text, summaries, measures);
+    plan = make_plan(options, text, summaries, measures);
     summary_bytes = encode_summaries(summaries);
-    book = std::make_unique<RunBook>(options, std::move(plan), world.size());
-    stop.watch(book->folder() / "stop");
   });
   if (code != exit_complete) return code;
 
   world.broadcast(text);
   world.broadcast(summary_bytes);
-  summaries = decode_summaries(summary_bytes);
-  const RunPlan plan = book ? book->plan() : make_plan(options, text, summaries, measures);
+  // The others parse the sweep while rank 0 reads the journals.
+  if (!world.is_root()) {
+    summaries = decode_summaries(summary_bytes);
+    plan = make_plan(options, text, summaries, measures);
+  }
+  std::unique_ptr<RunBook> book;
+  const int book_code = on_root(world, [&] {
+    book = std::make_unique<RunBook>(options, plan, world.size());
+    stop.watch(book->folder() / "stop");
+  });
+  if (book_code != exit_complete) return book_code;
   const GroupTree tree(world);
   std::vector<PendingTask> pending;
   std::string pending_bytes;

@@ -33,7 +33,6 @@ class RunBook {
   RunBook(const RunOptions& options, RunPlan plan, std::int64_t ranks);
 
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
-  [[nodiscard]] const RunPlan& plan() const { return plan_; }
 
   /// Decides what is left to do and where. A task that fits nowhere is recorded as failed: never handed out, so
   /// that it is looked at again in every start.
