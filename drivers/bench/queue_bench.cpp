@@ -18,6 +18,7 @@
 #include "measure/measure.hpp"
 #include "parallel/clock.hpp"
 #include "parallel/task_group.hpp"
+#include "queue_costs.hpp"
 #include "results/results_file.hpp"
 #include "sweep/aggregate.hpp"
 #include "sweep/group_tree.hpp"
@@ -176,14 +177,15 @@ void measure_parts(const RunOptions& options, const std::vector<const Measure*>&
 }
 
 // What `diffphase plan` says of these tasks, from the first hand-out to the last result.
-void predict(const Communicator& world, const QueueOptions& options, double bytes, ReportLine& line) {
+void predict(const Communicator& world, const QueueOptions& options, QueueCosts costs, double bytes, ReportLine& line) {
   const TreeShape shape(world.size());
   const std::vector<AlikeTasks> tasks{{.level = shape.levels() - 1,
                                        .count = static_cast<std::size_t>(options.points * options.realizations),
                                        .work_seconds = 0.0,
                                        .fixed_seconds = options.task_seconds,
                                        .result_bytes = bytes}};
-  const QueueForecast forecast = simulate_queue(shape, tasks, {.agreement_seconds = between_agreements});
+  costs.agreement_seconds = between_agreements;
+  const QueueForecast forecast = simulate_queue(shape, tasks, costs);
   line.add("predicted_seconds", forecast.seconds);
   line.add("predicted_root_load", forecast.root_load());
 }
@@ -215,12 +217,13 @@ void measure_queue(const Communicator& world, const QueueOptions& options, Repor
   line.add("tasks_per_second", tasks / first.seconds);
   add(line, "resume", again);
   line.add("scheduled_seconds", first.seconds - again.seconds);
+  const QueueCosts costs = measure_queue_costs(world, scratch.path(), line);
   TaskGroup(world).run_guarded([&] {
     if (!world.is_root()) return;
     measure_parts(run, measures, line);
     const double bytes = file_bytes(journal_folder(run.folder)) / tasks;
     line.add("journal_bytes_per_task", bytes);
-    predict(world, options, bytes, line);
+    predict(world, options, costs, bytes, line);
   });
   constexpr double mebibyte = 1048576.0;
   line.add("memory_before_mib", before / mebibyte);

@@ -58,18 +58,22 @@ std::optional<RecordDamage> examine(std::span<const std::byte> bytes, std::uint6
 
 }  // namespace
 
-std::vector<std::byte> frame_record(std::span<const std::byte> payload) {
+void append_record(std::vector<std::byte>& records, std::span<const std::byte> payload) {
   if (payload.size() > max_record_bytes) {
     throw std::length_error(fmt::format("a record of {} bytes is longer than the journal takes ({} bytes)",
                                         payload.size(), max_record_bytes));
   }
   const Word length = little_endian(static_cast<std::uint32_t>(payload.size()));
   const Word crc = little_endian(checksum(length, payload));
+  records.insert(records.end(), length.begin(), length.end());
+  records.insert(records.end(), crc.begin(), crc.end());
+  records.insert(records.end(), payload.begin(), payload.end());
+}
+
+std::vector<std::byte> frame_record(std::span<const std::byte> payload) {
   std::vector<std::byte> record;
-  record.reserve(record_frame_bytes + payload.size());
-  record.insert(record.end(), length.begin(), length.end());
-  record.insert(record.end(), crc.begin(), crc.end());
-  record.insert(record.end(), payload.begin(), payload.end());
+  record.reserve(record_frame_bytes + std::min(payload.size(), max_record_bytes));
+  append_record(record, payload);
   return record;
 }
 

@@ -86,10 +86,7 @@ void Journal::append(std::span<const std::byte> payload) {
   dirty_ = true;
 }
 
-void Journal::add(const JournalRecord& record) {
-  const std::vector<std::byte> framed = frame_record(encode_record(record));
-  added_.insert(added_.end(), framed.begin(), framed.end());
-}
+void Journal::add(const JournalRecord& record) { append_record(added_, encode_record(record)); }
 
 void Journal::commit() {
   if (added_.empty()) return;

@@ -12,11 +12,11 @@ namespace diffphase {
 /// what they are made of.
 struct QueueCosts {
   double latency = 5e-6;              ///< seconds from a leader's message to rank 0's mailbox, and back
-  double bandwidth = 1e9;             ///< bytes per second that come in to rank 0
-  double message_seconds = 2e-6;      ///< rank 0: one message, in or out
-  double begin_seconds = 2e-6;        ///< rank 0: the begin record of a task
-  double result_seconds = 6e-6;       ///< rank 0: the record and the log line of a result
-  double result_byte_seconds = 3e-9;  ///< rank 0: each byte of a result, in checksum and copies
+  double bandwidth = 5e9;             ///< bytes per second that come in to rank 0
+  double message_seconds = 1e-6;      ///< rank 0: one message, in or out
+  double begin_seconds = 5e-7;        ///< rank 0: the begin record of a task
+  double result_seconds = 5e-6;       ///< rank 0: the record and the log line of a result
+  double result_byte_seconds = 1e-9;  ///< rank 0: each byte of a result, in checksum and copies
   double write_seconds = 1e-5;        ///< rank 0: the writes of one batch of records to journal and log
   std::size_t batch_messages = 256;   ///< messages that share these writes, where as many are waiting
   double agreement_seconds = 0.05;    ///< between two looks of rank 0 at its mailbox while it computes itself

@@ -124,6 +124,22 @@ TEST(QueueSimulation, ARankZeroThatComputesAnswersAtItsAgreementPoints) {
   EXPECT_LE(rarely, 12.0);
 }
 
+// Rank 0 serves a hundred thousand ranks whose tasks take a second and return 4 kB; ten times as many wait for it.
+TEST(QueueSimulation, OneSecondTasksAreWorthAHundredThousandRanks) {
+  const auto efficiency = [](int ranks, std::size_t count) {
+    const TreeShape shape(ranks);
+    const std::vector<AlikeTasks> tasks{{.level = last_level(shape),
+                                         .count = count,
+                                         .work_seconds = 1.0,
+                                         .fixed_seconds = 0.0,
+                                         .result_bytes = 4096.0}};
+    return static_cast<double>(count) / (ranks * simulate_queue(shape, tasks).seconds);
+  };
+  EXPECT_GT(efficiency(1000, 10000), 0.9);
+  EXPECT_GT(efficiency(100000, 500000), 0.5);
+  EXPECT_LT(efficiency(1000000, 1000000), 0.5);
+}
+
 TEST(QueueSimulation, NothingToDoTakesNoTime) {
   const QueueForecast forecast = simulate_queue(TreeShape(5), {}, free_queue);
   EXPECT_EQ(forecast.seconds, 0.0);
