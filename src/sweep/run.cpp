@@ -88,7 +88,7 @@ int run_sweep(const Communicator& world, const RunOptions& options, const std::v
   // The others parse the sweep while rank 0 reads the journals.
   if (!world.is_root()) {
     summaries = decode_summaries(summary_bytes);
-    plan = make_plan(options, text, summaries, measures);
+    plan = make_plan(options, text, summaries, measures, TaskIdentities::left_out);
   }
   std::unique_ptr<RunBook> book;
   const int book_code = on_root(world, [&] {

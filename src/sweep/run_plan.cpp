@@ -24,15 +24,16 @@ std::string summary_key(const DatasetFile& file) {
 }  // namespace
 
 RunPlan make_plan(const RunOptions& options, const std::string& text, DatasetSummaries& summaries,
-                  const std::vector<const Measure*>& measures) {
+                  const std::vector<const Measure*>& measures, TaskIdentities identities) {
+  if (!options.shard.empty()) identities = TaskIdentities::computed;
   const auto inspect = [&](const DatasetFile& file) {
     const auto [place, is_new] = summaries.try_emplace(summary_key(file));
     if (is_new) place->second = inspect_dataset(file);
     return place->second;
   };
   const auto parse = [&] {
-    auto sweep =
-        std::make_shared<Sweep>(make_sweep(parse_sweep_text(text, options.sweep_file, options.overrides, measures)));
+    auto sweep = std::make_shared<Sweep>(
+        make_sweep(parse_sweep_text(text, options.sweep_file, options.overrides, measures), identities));
     attach_dataset_summaries(*sweep, inspect);
     return sweep;
   };
