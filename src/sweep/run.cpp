@@ -137,7 +137,7 @@ int collect_results(const std::filesystem::path& folder, const std::string& comm
                              .mpi_size = 1,
                              .start = start,
                              .end = std::chrono::system_clock::now()});
-    write_results(folder / "results.h5", results);
+    write_results(folder / "results.h5", std::move(results));
     fmt::print("diffphase: {} of {} tasks collected into {}/results.h5{}\n", done, plan.whole->tasks.size(),
                folder.string(), done < plan.whole->tasks.size() ? "; run the sweep again to compute the rest." : ".");
     return exit_complete;

@@ -206,7 +206,7 @@ void RunBook::write_results_file() {
                            .mpi_size = ranks_,
                            .start = start_,
                            .end = std::chrono::system_clock::now()});
-  write_results(folder_ / "results.h5", results);
+  write_results(folder_ / "results.h5", std::move(results));
 }
 
 // Brings all to disk; returns the first error, `error` if there was one before.
