@@ -2,11 +2,12 @@
 
 #include <ctime>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "measure/measure.hpp"
-#include "parallel/idle_wait.hpp"
 #include "parallel/mailbox.hpp"
+#include "parallel/task_group.hpp"
 #include "sweep/attempt_log.hpp"
 #include "sweep/journal.hpp"
 #include "sweep/task_payload.hpp"

@@ -121,7 +121,7 @@ class Server {
     const double start = std::max(from, free_at_);
     free_at_ = start + seconds;
     busy_ += seconds;
-    if (own_end_ < never && own_end_ >= start) own_end_ += seconds;
+    if (own_end_ >= start) own_end_ += seconds;
     return free_at_;
   }
 
@@ -138,7 +138,7 @@ class Server {
   [[nodiscard]] std::size_t messages() const { return messages_; }
 
  private:
-  static constexpr double never_computes = -1.0;
+  static constexpr double never_computes = -1.0;  // before all times
 
   [[nodiscard]] double next_look(double time) const {
     if (costs_.agreement_seconds <= 0.0) return time;

@@ -229,7 +229,7 @@ class Schedule {
     hooks.begin = [this](std::size_t task, RankRange group) { on_begin(task, group.size); };
     hooks.end = [this](std::size_t task, const TaskReport& report) { on_end(task, report); };
     hooks.commit = [this] { on_commit(); };
-    hooks.tick = [this] { EXPECT_EQ(rank(), 0); };
+    hooks.tick = [this] { on_tick(); };
     hooks.stop_wanted = [this] { return stop_wanted(); };
     return hooks;
   }
@@ -258,6 +258,7 @@ class Schedule {
   void on_end(std::size_t task, const TaskReport& report) {
     EXPECT_EQ(rank(), 0);
     Seen& seen = seen_[task];
+    to_come_back_.erase(task);
     ++seen.ends;
     seen.report = report;
     EXPECT_EQ(seen.begins, 1) << "task " << task << " ended before it was begun";
@@ -272,11 +273,16 @@ class Schedule {
     EXPECT_EQ(rank(), 0);
     if (plan_.throwing_commit == commits_++) {
       hook_threw_ = true;
-      taken_back_ = uncommitted_;
+      taken_back_ = to_come_back_ = uncommitted_;
       uncommitted_.clear();
       throw std::runtime_error("commit failed");
     }
     uncommitted_.clear();
+  }
+
+  void on_tick() {
+    EXPECT_EQ(rank(), 0);
+    EXPECT_TRUE(to_come_back_.empty()) << "a task whose begin is not kept was sent";
   }
 
   std::string body(std::size_t index, const TaskGroup& group) {
@@ -397,8 +403,9 @@ class Schedule {
   int begins_ = 0;
   int ends_ = 0;
   int commits_ = 0;
-  std::set<std::size_t> uncommitted_;  // begun on rank 0 since the last commit
-  std::set<std::size_t> taken_back_;   // not committed because it threw
+  std::set<std::size_t> uncommitted_;   // begun on rank 0 since the last commit
+  std::set<std::size_t> taken_back_;    // not committed because it threw
+  std::set<std::size_t> to_come_back_;  // of these, not ended yet
   bool stop_raised_ = false;
   bool hook_threw_ = false;
 };
