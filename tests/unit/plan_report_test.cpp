@@ -181,6 +181,15 @@ TEST(PlanText, PrintsEveryPointWithItsNumber) {
   expect_narrow(text);
 }
 
+TEST(PlanText, SaysHowManyRanksTheSweepIsWorth) {
+  const Sweep sweep = real_sweep(large_example() + "[resources]\nmemory_per_rank = \"1000 GiB\"\n");
+  const RunPredictor predictor(sweep, rates);
+  const ScalingLimit limit = predictor.scaling_limit(1000000);
+  const std::string text = plan_text(sweep, 16, rates);
+  EXPECT_THAT(text, HasSubstr(fmt::format("efficiency            {:.0f} %", 100.0 * predictor.predict(16).efficiency)));
+  EXPECT_THAT(text, HasSubstr(fmt::format("up to {} ranks; then all wait for the longest task", limit.ranks)));
+}
+
 TEST(PlanText, LongGridsAreShortenedInTheMiddleAndKeepTheirNumbers) {
   std::string list;
   for (int d = 0; d < 200; ++d) list += fmt::format("{}{}", d == 0 ? "" : ", ", 100 + d);
