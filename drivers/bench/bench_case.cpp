@@ -9,6 +9,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "ensemble/centroid_rows.hpp"
 #include "ensemble/gaussian_mixture.hpp"
 #include "ensemble/linear_manifold.hpp"
 
@@ -66,20 +67,19 @@ void BenchCase::draw(const CaseOptions& options) {
   if (options.data == "classes") {
     const GaussianMixture mixture({.dimension = options.columns, .classes = options.rows}, seed, ensemble_key(), 0);
     law_ = ComponentLaw::classes(mixture);
-    if (options.single) {
-      singles_ = single_precision_centroids(mixture, layout_);
-    } else {
-      doubles_ = centroid_matrix(mixture, layout_);
-    }
+    keep(CentroidRows(mixture), options.single);
     return;
   }
-  const std::unique_ptr<Ensemble> law = training_law(options);
-  TrainingSetDraw training_set(*law, layout_, options.single);
-  for (std::int64_t i = training_set.steps(); i > 0; --i) training_set.step();
-  if (options.single) {
-    singles_ = training_set.take_single();
+  keep(*training_law(options), options.single);
+}
+
+void BenchCase::keep(const Ensemble& law, bool single) {
+  TrainingSetDraw drawing(law, layout_, single);
+  for (std::int64_t i = drawing.steps(); i > 0; --i) drawing.step();
+  if (single) {
+    singles_ = drawing.take_single();
   } else {
-    doubles_ = training_set.take();
+    doubles_ = drawing.take();
   }
 }
 

@@ -54,6 +54,7 @@ class BenchCase {
 
  private:
   void draw(const CaseOptions& options);
+  void keep(const Ensemble& law, bool single);
   void choose_point(double spread);
   void weigh(const PointPosterior& posterior);
 

@@ -7,16 +7,20 @@ namespace diffphase::bench {
 
 namespace {
 
+const std::map<std::string, Partition>& partitions() {
+  static const std::map<std::string, Partition> names{{"component", Partition::component},
+                                                      {"dimension", Partition::dimension}};
+  return names;
+}
+
 void add_case(CLI::App& command, CaseOptions& data) {
-  static const std::map<std::string, Partition> partitions{{"component", Partition::component},
-                                                           {"dimension", Partition::dimension}};
   command.add_option("--data", data.data, "what the rows are")->check(CLI::IsMember(data_names()));
   command.add_option("--rows", data.rows, "training points or classes")->check(CLI::Range(1, 1 << 30));
   command.add_option("--columns", data.columns, "dimensions")->check(CLI::Range(1, 1 << 30));
   command.add_option("--spread", data.spread, "share of the rows that must carry weight");
   command.add_flag("--single", data.single, "store the rows as floats");
   command.add_option("--partition", data.partition, "how the slab is split over the ranks")
-      ->transform(CLI::CheckedTransformer(partitions));
+      ->transform(CLI::CheckedTransformer(partitions()));
 }
 
 void add_operator(CLI::App& app, BenchOptions& options) {
@@ -42,33 +46,46 @@ void add_spectrum(CLI::App& app, BenchOptions& options) {
   command->add_option("--runs", options.runs, "of which the fastest counts");
 }
 
-void add_queue(CLI::App& app, BenchOptions& options) {
+void add_queue(CLI::App& app, QueueOptions& options) {
   CLI::App* command = app.add_subcommand("queue", "a run of tasks that cost nothing: queue, journal and results");
-  command->add_option("--points", options.queue.points, "of the grid")->check(CLI::Range(1, 1 << 24));
-  command->add_option("--realizations", options.queue.realizations, "tasks of a point")->check(CLI::Range(1, 1 << 24));
-  command->add_option("--values", options.queue.values, "numbers in a task's record")->check(CLI::Range(2, 1 << 20));
-  command->add_option("--task-seconds", options.queue.task_seconds, "that a task sleeps");
-  command->add_option("--folder", options.queue.folder, "where the run is written, and kept");
+  command->add_option("--points", options.points, "of the grid")->check(CLI::Range(1, 1 << 24));
+  command->add_option("--realizations", options.realizations, "tasks of a point")->check(CLI::Range(1, 1 << 24));
+  command->add_option("--values", options.values, "numbers in a task's record")->check(CLI::Range(2, 1 << 20));
+  command->add_option("--task-seconds", options.task_seconds, "that a task sleeps");
+  command->add_option("--folder", options.folder, "where the run is written, and kept");
+}
+
+void add_posterior(CLI::App& app, PosteriorOptions& options) {
+  CLI::App* command = app.add_subcommand("posterior", "one pass over a training set: all times, all sample counts");
+  command->add_option("--rows", options.rows, "training points")->check(CLI::Range(2, 1 << 30));
+  command->add_option("--columns", options.columns, "dimensions")->check(CLI::Range(1, 1 << 30));
+  command->add_option("--probes", options.probes, "probes")->check(CLI::Range(1, 1 << 20));
+  command->add_option("--times", options.times, "times of the grid")->check(CLI::Range(1, 1 << 20));
+  command->add_option("--first-time", options.first_time, "of the grid")->check(CLI::PositiveNumber);
+  command->add_option("--last-time", options.last_time, "of the grid")->check(CLI::PositiveNumber);
+  command->add_option("--counts", options.counts, "nested sample counts")->check(CLI::Range(1, 30));
+  command->add_option("--partition", options.partition, "how the slab is split over the ranks")
+      ->transform(CLI::CheckedTransformer(partitions()));
+  command->add_option("--save", options.save, "folder for rows, noises, times and means (1 rank)");
+  command->add_option("--runs", options.runs, "of which the fastest counts");
 }
 
 }  // namespace
 
 std::variant<BenchOptions, int> parse_bench_command_line(int argc, char** argv) {
   BenchOptions options;
-  CLI::App app{"How fast score Jacobians are applied, their spectra found, and tasks handed out and recorded."};
+  CLI::App app{"How fast the parts of diffphase are that take the time."};
   app.require_subcommand(1);
   add_operator(app, options);
   add_spectrum(app, options);
-  add_queue(app, options);
+  add_posterior(app, options.posterior);
+  add_queue(app, options.queue);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app.exit(error) == 0 ? 0 : 2;
   }
-  using Command = BenchOptions::Command;
-  options.command = app.got_subcommand("spectrum") ? Command::spectrum
-                    : app.got_subcommand("queue")  ? Command::queue
-                                                   : Command::products;
+  options.command = app.get_subcommands().front()->get_name();
   return options;
 }
 

@@ -5,6 +5,7 @@
 
 #include "bench_case.hpp"
 #include "operator_bench.hpp"
+#include "posterior_bench.hpp"
 #include "queue_bench.hpp"
 #include "spectrum_bench.hpp"
 
@@ -12,15 +13,14 @@ namespace diffphase::bench {
 
 /// What a command line asks for.
 struct BenchOptions {
-  enum class Command { products, spectrum, queue };
-
-  Command command = Command::products;
+  std::string command;  ///< "operator", "spectrum", "posterior" or "queue"
   CaseOptions data;
   OperatorOptions products;
   SpectrumOptions spectrum{.count = 32};
-  QueueOptions queue;
   std::string save;  ///< folder for the rows and their weights; empty: none
   int runs = 1;      ///< of a spectrum
+  PosteriorOptions posterior;
+  QueueOptions queue;
 };
 
 /// The options, or the exit code of a program that has nothing to do: 0 after --help, 2 after a message on standard

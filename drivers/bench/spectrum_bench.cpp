@@ -8,6 +8,7 @@
 
 #include "machine_rates.hpp"
 #include "parallel/clock.hpp"
+#include "spectrum/verified_krylov.hpp"
 
 namespace diffphase::bench {
 
@@ -48,7 +49,7 @@ void add_memory(const TaskGroup& group, const BenchCase& data, const SpectrumOpt
   const std::int64_t columns = rows.layout().columns;
   auto slab = static_cast<double>(rows.stored() * (rows.is_single() ? sizeof(float) : sizeof(double)));
   // As `diffphase plan` counts it, for a rank.
-  const double vectors = 3.0 * static_cast<double>(std::max(2 * options.count, options.count + 15));
+  const auto vectors = static_cast<double>(verified_krylov_vectors(columns, std::min(options.count, columns)));
   const double basis = 8.0 * vectors * static_cast<double>(columns) / group.comm().size();
   std::vector<double> peaks{peak_memory(), slab, before};
   group.comm().maximum(peaks);

@@ -8,6 +8,8 @@
 #include <stdexcept>
 #include <utility>
 
+#include "ensemble/centroid_rows.hpp"
+
 namespace diffphase {
 
 namespace {
@@ -183,17 +185,10 @@ DataSlab draw_training_set(const Ensemble& ensemble, const SlabLayout& layout) {
 }
 
 DataSlab centroid_matrix(const GaussianMixture& mixture, const SlabLayout& layout) {
-  require_columns(layout, mixture);
   if (layout.rows != mixture.classes()) {
     throw std::logic_error(fmt::format("a centroid matrix of {} rows for {} classes", layout.rows, mixture.classes()));
   }
-  DataSlab slab = zero_slab(layout);
-  for (std::int64_t local = 0; local < layout.local_rows(); ++local) {
-    const std::int64_t c = layout.global_row(local);
-    mixture.centroid(c, layout.first_column(), slab.row(local));
-    if (mixture.superclasses() > 0) slab.labels.push_back(narrow_label(mixture.superclass(c)));
-  }
-  return slab;
+  return draw_training_set(CentroidRows(mixture), layout);
 }
 
 }  // namespace diffphase

@@ -14,24 +14,6 @@ SinglePrecisionSlab single_precision(const DataSlab& slab) {
   return out;
 }
 
-SinglePrecisionSlab single_precision_centroids(const GaussianMixture& mixture, const SlabLayout& layout) {
-  if (layout.rows != mixture.classes() || layout.columns != mixture.dimension()) {
-    throw std::logic_error(fmt::format("a centroid matrix of {} x {} for {} classes in {} dimensions", layout.rows,
-                                       layout.columns, mixture.classes(), mixture.dimension()));
-  }
-  const auto columns = static_cast<std::size_t>(layout.local_columns());
-  SinglePrecisionSlab out{.layout = layout, .values = {}};
-  reserve_large_pages(out.values, static_cast<std::size_t>(layout.local_rows()) * columns);
-  out.values.resize(static_cast<std::size_t>(layout.local_rows()) * columns);
-  std::vector<double> row(columns);
-  for (std::int64_t local = 0; local < layout.local_rows(); ++local) {
-    mixture.centroid(layout.global_row(local), layout.first_column(), row);
-    std::transform(row.begin(), row.end(), out.values.begin() + local * layout.local_columns(),
-                   [](double value) { return static_cast<float>(value); });
-  }
-  return out;
-}
-
 const double* RowView::rows(std::int64_t first, std::int64_t count, std::vector<double>& buffer) const {
   if (!is_single()) return double_row(first);
   const float* stored = single_row(first);

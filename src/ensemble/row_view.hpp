@@ -13,9 +13,6 @@ namespace diffphase {
 /// The slab rounded to single precision. Local.
 [[nodiscard]] SinglePrecisionSlab single_precision(const DataSlab& slab);
 
-/// centroid_matrix in single precision, made row by row: the doubles are never stored. Local.
-[[nodiscard]] SinglePrecisionSlab single_precision_centroids(const GaussianMixture& mixture, const SlabLayout& layout);
-
 /// The rows of a slab, whatever precision they are stored in; all arithmetic with them is in double. Does not own them.
 class RowView {
  public:

@@ -31,7 +31,10 @@ const std::vector<std::string> estimators{"largest_gap", "threshold", "score_mat
 std::int64_t probe_count(const TaskParameters& task) { return static_cast<std::int64_t>(task.options.at("probes")); }
 double threshold_of(const TaskParameters& task) { return task.options.at("threshold"); }
 double resolution_of(const TaskParameters& task) { return task.options.at("resolution"); }
-bool has_score_matrix(const TaskParameters& task) { return task.words.at("score_matrix") != "off"; }
+bool has_score_matrix(const TaskParameters& task) {
+  const std::string& word = task.words.at("score_matrix");
+  return word == "automatic" ? task.dimension() <= largest_score_matrix : word != "off";
+}
 
 std::int64_t matrix_rows(const TaskParameters& task) {
   const auto asked = static_cast<std::int64_t>(task.options.at("score_matrix_rows"));
@@ -105,10 +108,7 @@ class SpectralDimensions {
     SpectrumOptions options;
     options.count = count;
     const PartialSpectrum partial = largest_eigenpairs(group_, jacobian.covariance, options);
-    notes_.insert(fmt::format("{}: {}", name(partial.method), partial.reason));
-    if (!is_resolved(partial)) {
-      throw std::runtime_error("measure.dimension: eigenvalues above the tolerance: " + partial.stop_reason);
-    }
+    require_spectrum(partial, "dimension", notes_);
     return partial.eigenvalues;
   }
 
@@ -206,12 +206,14 @@ std::array<double, 2> law_dimensions(const SphereParameters& sphere, double tau,
 }  // namespace
 
 std::vector<MeasureOption> DimensionMeasure::options() const {
-  return {integer_option("probes", 4, 1, 1e6, "noised data points per realization"),
-          number_option("threshold", 0.5, 1e-6, 0.999999, "eigenvalues of N below are tangent directions"),
-          number_option("resolution", 1e-6, 1e-12, 0.5, "a largest gap of N below is none: dimension 0"),
-          word_option("score_matrix", "rows of the matrix of scores", {"centred", "plain", "antithetic", "off"}),
-          integer_option("score_matrix_rows", 0, 0, 1e6, "their number; 0: 4 times the dimension"),
-          score_option()};
+  return {
+      integer_option("probes", 4, 1, 1e6, "noised data points per realization"),
+      number_option("threshold", 0.5, 1e-6, 0.999999, "eigenvalues of N below are tangent directions"),
+      number_option("resolution", 1e-6, 1e-12, 0.5, "a largest gap of N below is none: dimension 0"),
+      word_option("score_matrix", "rows of the matrix of scores; automatic: centred, off in more than 4096 dimensions",
+                  {"automatic", "centred", "plain", "antithetic", "off"}),
+      integer_option("score_matrix_rows", 0, 0, 1e6, "their number; 0: 4 times the dimension"),
+      score_option()};
 }
 
 std::string DimensionMeasure::problem(const TaskParameters& task) const {

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <set>
 
 #include "measure/probe_curves.hpp"
 #include "measure/probed_score.hpp"
@@ -240,16 +241,12 @@ void record(GapCurves& curves, const std::vector<VarianceBand>& bands, std::span
 
 // The largest eigenvalues of C down to the first normal direction.
 std::vector<double> leading(const TaskGroup& group, const TaskParameters& task, const ProbedScore& score,
-                            std::int64_t wanted, double tau, std::int64_t probe, std::string& note) {
+                            std::int64_t wanted, double tau, std::int64_t probe, std::set<std::string>& notes) {
   const ProbedJacobian jacobian = score.jacobian(tau, probe);
   SpectrumOptions options;
   options.count = std::min(wanted, jacobian.covariance.size);
   const PartialSpectrum partial = largest_eigenpairs(group, jacobian.covariance, options);
-  note = fmt::format("{}: {}", name(partial.method), partial.reason);
-  if (!is_resolved(partial)) {
-    throw std::runtime_error(fmt::format("measure.gap: eigenvalues at probe {} and tau {} above the tolerance ({})",
-                                         probe, tau, partial.stop_reason));
-  }
+  require_spectrum(partial, "gap", notes);
   std::vector<double> values = partial.eigenvalues;
   values.resize(static_cast<std::size_t>(std::min(wanted, task.dimension())), 0.0);
   return values;
@@ -355,13 +352,13 @@ MeasureResult training_set_gaps(const TaskGroup& group, const TaskParameters& ta
   const std::int64_t wanted = std::min(band_columns(bands) + 1, task.dimension());
   const bool keeps = group.comm().is_root();
   std::map<std::int64_t, MeasureResult> by_count;
-  std::string note;
+  std::set<std::string> notes;
   visit_scores(group, task, request, [&](std::int64_t count, const ProbedScore& score) {
     GapCurves curves(bands.size(), probe_count(task), static_cast<std::int64_t>(task.times.size()));
     for (std::int64_t probe = 0; probe < probe_count(task); ++probe) {
       for (std::size_t t = 0; t < task.times.size(); ++t) {
         const double tau = task.process.noise_to_signal(task.times[t]);
-        record(curves, bands, leading(group, task, score, wanted, tau, probe, note), probe, t);
+        record(curves, bands, leading(group, task, score, wanted, tau, probe, notes), probe, t);
       }
     }
     VariableCollector collector;
@@ -369,7 +366,7 @@ MeasureResult training_set_gaps(const TaskGroup& group, const TaskParameters& ta
     by_count[count] = collector.take();
   });
   MeasureResult result = joined(request.counts, by_count);
-  if (keeps) result.notes = {note};
+  if (keeps) result.notes.assign(notes.begin(), notes.end());
   return result;
 }
 

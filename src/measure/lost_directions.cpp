@@ -99,8 +99,12 @@ std::vector<double> block_variances(const TaskGroup& group, const PointPosterior
   const NoiseLevel level = NoiseLevel::at_tau(tau);
   const PosteriorMoments moments = posterior.moments(level, points, x);
   const std::size_t width = bands.size();
-  std::vector<double> variances(static_cast<std::size_t>(points) * width, 0.0);
-  std::vector<double> buffer(static_cast<std::size_t>(posterior.local_columns()));
+  std::vector<double> variances;
+  std::vector<double> buffer;
+  group.run_guarded([&] {
+    variances.assign(static_cast<std::size_t>(points) * width, 0.0);
+    buffer.resize(static_cast<std::size_t>(posterior.local_columns()));
+  });
   posterior.responsibilities(level, points, x, moments.log_evidence, [&](const ResponsibilityTile& tile) {
     for (std::int64_t row = 0; row < tile.rows; ++row) {
       const double* y = posterior.rows().rows(tile.first_row + row, 1, buffer);
@@ -156,7 +160,8 @@ class OneSet {
     const ProbePoints points(task_, posterior.local_columns());
     for (std::size_t t = 0; t < task_.times.size(); ++t) {
       const double tau = task_.process.noise_to_signal(task_.times[t]);
-      const std::vector<double> x = points.at(tau, probes);
+      std::vector<double> x;
+      group_.run_guarded([&] { x = points.at(tau, probes); });
       const std::vector<double> variances = block_variances(group_, posterior, bands_, tau, points.count(), x);
       for (std::size_t b = 0; b < bands_.size(); ++b) {
         const double variance = variance_of(task_, bands_[b]);

@@ -17,6 +17,7 @@
 #include "spectrum/factor_variances.hpp"
 #include "spectrum/row_kernels.hpp"
 #include "spectrum/score_jacobian.hpp"
+#include "spectrum/verified_krylov.hpp"
 #include "theory/noised_hypersphere.hpp"
 
 namespace diffphase {
@@ -259,12 +260,12 @@ void visit_mixture(const TaskGroup& group, const TaskParameters& task,
   group.run_guarded([&] {
     mixture = std::make_unique<GaussianMixture>(*task.mixture, task.seed, task.ensemble, task.realization);
     law = ComponentLaw::classes(*mixture);
-    if (rows.single) {
-      rows.singles = single_precision_centroids(*mixture, layout);
-    } else {
-      rows.doubles = centroid_matrix(*mixture, layout);
-    }
   });
+  if (rows.single) {
+    rows.singles = make_single_precision_centroids(group, *mixture, layout);
+  } else {
+    rows.doubles = make_centroids(group, *mixture, layout);
+  }
   const RandomStream noise(task.seed, task.ensemble, task.realization, "noise");
   const auto fetch = [&](std::int64_t probe, std::span<double> start, std::span<double> xi) {
     mixture->sample(probe, layout.first_column(), start);
@@ -353,6 +354,30 @@ bool is_resolved(const PartialSpectrum& spectrum) {
   return true;
 }
 
+SolverStatus solver_status(const PartialSpectrum& spectrum) {
+  if (!is_resolved(spectrum)) return SolverStatus::not_converged;
+  const bool by_products = spectrum.method == SpectrumMethod::krylov || spectrum.method == SpectrumMethod::block_krylov;
+  if (!by_products) return SolverStatus::verified;
+  if (spectrum.verification.performed && spectrum.verification.passed) return SolverStatus::verified;
+  // A search that ended without an eigenvalue says nothing.
+  return std::isnan(spectrum.verification.largest_outside) || !spectrum.verification.performed
+             ? SolverStatus::unverified
+             : SolverStatus::copies_missing;
+}
+
+void require_spectrum(const PartialSpectrum& spectrum, const std::string& measure, std::set<std::string>& notes) {
+  notes.insert(spectrum.reason);
+  const SolverStatus status = solver_status(spectrum);
+  if (status == SolverStatus::not_converged) {
+    throw std::runtime_error(
+        fmt::format("measure.{}: eigenvalues above the tolerance: {}", measure, spectrum.stop_reason));
+  }
+  if (status == SolverStatus::copies_missing) {
+    throw std::runtime_error(fmt::format("measure.{}: a larger eigenvalue was missed", measure));
+  }
+  if (status == SolverStatus::unverified) notes.insert("a search for missed eigenvalues ended without an answer");
+}
+
 MeasureResult joined(const std::vector<std::int64_t>& counts, const std::map<std::int64_t, MeasureResult>& by_count) {
   VariableCollector collector;
   for (const std::int64_t count : counts) {
@@ -427,9 +452,10 @@ Cost eigenpairs_cost(const TaskParameters& task, const TaskRequest& request, dou
         cost.rank_bytes = std::max(cost.rank_bytes, 24.0 * columns * columns);
         break;
       default:
-        // Bases of the solver and of the verification run, what is deflated, the result.
         flops = (60.0 + 6.0 * pairs) * (4.0 * rows * columns + 4.0 * pairs * columns);
-        cost.divided_bytes = std::max(cost.divided_bytes, 8.0 * columns * 3.0 * std::max(2.5 * pairs, pairs + 20.0));
+        cost.divided_bytes =
+            std::max(cost.divided_bytes,
+                     8.0 * columns * static_cast<double>(verified_krylov_vectors(size, std::min(wanted, size))));
     }
     cost.flops += probes * times * flops;
   }

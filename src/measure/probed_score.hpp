@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -70,8 +71,18 @@ void visit_scores(const TaskGroup& group, const TaskParameters& task, const Task
                   const std::function<void(std::int64_t count, const ProbedScore& score)>& use);
 
 /// Whether each eigenvalue of C converged or has a residual below the rounding of N = I - C, as where all weight is on
-/// one point and C is 0 but for that.
+/// one point and C is 0 but for that. Local.
 [[nodiscard]] bool is_resolved(const PartialSpectrum& spectrum);
+
+/// What may be said of eigenvalues, in the order of the results' flags.
+enum class SolverStatus { verified, unverified, copies_missing, not_converged };
+
+/// verified: converged, by a direct method or with a search that found nothing larger outside. Local.
+[[nodiscard]] SolverStatus solver_status(const PartialSpectrum& spectrum);
+
+/// For measures that need the eigenvalues whole: throws std::runtime_error, on every rank, if some did not converge or
+/// were missed; else adds the choice of the method to `notes`. Local; ranks have the same spectrum.
+void require_spectrum(const PartialSpectrum& spectrum, const std::string& measure, std::set<std::string>& notes);
 
 /// The variables of each count, appended in the order of `counts`; warnings of all.
 [[nodiscard]] MeasureResult joined(const std::vector<std::int64_t>& counts,

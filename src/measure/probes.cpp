@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 
+#include "ensemble/centroid_rows.hpp"
 #include "ensemble/row_view.hpp"
 
 namespace diffphase {
@@ -123,26 +126,23 @@ SlabLayout layout_of(const TaskGroup& group, const TaskParameters& task, Partiti
   return layout;
 }
 
-// A drawing with its ensemble, all steps done.
-class FinishedDraw {
- public:
-  FinishedDraw(const TaskGroup& group, const TaskParameters& task, const SlabLayout& layout, bool single) {
-    group.run_guarded([&] {
-      ensemble_ = make_ensemble(task);
-      draw_ = std::make_unique<TrainingSetDraw>(*ensemble_, layout, single);
-    });
-    for (std::int64_t i = 0; i < draw_->steps(); ++i) group.run_guarded([&] { draw_->step(); });
-  }
-  [[nodiscard]] TrainingSetDraw& operator*() const { return *draw_; }
+TrainingSetDraw finished_draw(const TaskGroup& group, const Ensemble& ensemble, const SlabLayout& layout, bool single) {
+  std::optional<TrainingSetDraw> draw;
+  group.run_guarded([&] { draw.emplace(ensemble, layout, single); });
+  for (std::int64_t i = 0; i < draw->steps(); ++i) group.run_guarded([&] { draw->step(); });
+  return std::move(*draw);
+}
 
- private:
-  std::unique_ptr<Ensemble> ensemble_;
-  std::unique_ptr<TrainingSetDraw> draw_;
-};
+std::unique_ptr<Ensemble> ensemble_of(const TaskGroup& group, const TaskParameters& task) {
+  std::unique_ptr<Ensemble> ensemble;
+  group.run_guarded([&] { ensemble = make_ensemble(task); });
+  return ensemble;
+}
 
 DataSlab make_columns(const TaskGroup& group, const TaskParameters& task, const SlabLayout& layout) {
   if (task.file) return read_dataset(group, *task.file, task.file_summary, layout);
-  return (*FinishedDraw(group, task, layout, false)).take();
+  const std::unique_ptr<Ensemble> ensemble = ensemble_of(group, task);
+  return finished_draw(group, *ensemble, layout, /*single=*/false).take();
 }
 
 }  // namespace
@@ -166,7 +166,17 @@ SinglePrecisionSlab make_single_precision_training_set(const TaskGroup& group, c
     group.run_guarded([&] { rounded = single_precision(slab); });
     return rounded;
   }
-  return (*FinishedDraw(group, task, layout, true)).take_single();
+  const std::unique_ptr<Ensemble> ensemble = ensemble_of(group, task);
+  return finished_draw(group, *ensemble, layout, /*single=*/true).take_single();
+}
+
+DataSlab make_centroids(const TaskGroup& group, const GaussianMixture& mixture, const SlabLayout& layout) {
+  return finished_draw(group, CentroidRows(mixture), layout, /*single=*/false).take();
+}
+
+SinglePrecisionSlab make_single_precision_centroids(const TaskGroup& group, const GaussianMixture& mixture,
+                                                    const SlabLayout& layout) {
+  return finished_draw(group, CentroidRows(mixture), layout, /*single=*/true).take_single();
 }
 
 }  // namespace diffphase

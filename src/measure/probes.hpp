@@ -68,4 +68,11 @@ class ProbeStarts {
 [[nodiscard]] SinglePrecisionSlab make_single_precision_training_set(const TaskGroup& group, const TaskParameters& task,
                                                                      Partition partition, std::int64_t count);
 
+/// The centroids of a mixture, layout.rows = classes, labelled by superclass where there are superclasses. Collective.
+[[nodiscard]] DataSlab make_centroids(const TaskGroup& group, const GaussianMixture& mixture, const SlabLayout& layout);
+/// make_centroids stored in single precision; the doubles of one step at a time are kept beside it. Collective.
+[[nodiscard]] SinglePrecisionSlab make_single_precision_centroids(const TaskGroup& group,
+                                                                  const GaussianMixture& mixture,
+                                                                  const SlabLayout& layout);
+
 }  // namespace diffphase

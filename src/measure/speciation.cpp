@@ -192,8 +192,7 @@ class MixtureSpeciation {
                             .columns = mixture_.dimension(),
                             .ranks = group_.comm().size(),
                             .rank = group_.comm().rank()};
-    DataSlab centroids;
-    group_.run_guarded([&] { centroids = centroid_matrix(mixture_, layout); });
+    const DataSlab centroids = make_centroids(group_, mixture_, layout);
     const StoredSource source(group_, centroids);
     const ReductionPlan plan{.times = task_.times,
                              .process = task_.process,

@@ -9,6 +9,7 @@
 
 #include "measure/probe_curves.hpp"
 #include "measure/probed_score.hpp"
+#include "spectrum/dense_eigenvalues.hpp"
 #include "spectrum/hutchinson.hpp"
 #include "spectrum/interval_count.hpp"
 #include "spectrum/partial_spectrum.hpp"
@@ -23,8 +24,6 @@ constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr double infinity = std::numeric_limits<double>::infinity();
 
 constexpr const char* jacobian_source = "N = -b^2 J = I - C, C = (a^2/b^2) Cov[x_0|x]";
-
-enum class SolverStatus { verified = 0, unverified = 1, copies_missing = 2, not_converged = 3 };
 
 std::int64_t integer(const TaskParameters& task, const char* option) {
   return static_cast<std::int64_t>(task.options.at(option));
@@ -45,6 +44,15 @@ SpectrumMethod method_of(const TaskParameters& task) {
     if (word == name(method)) return method;
   }
   return SpectrumMethod::automatic;
+}
+
+// Rows of the largest matrix that the asked method forms; 0: none, or its own choice.
+std::int64_t matrix_side(const TaskParameters& task) {
+  const bool has_rows = task.mixture || score_kind(task) == ScoreKind::training_set;
+  if (!has_rows) return 0;
+  if (method_of(task) == SpectrumMethod::dense) return task.nonzero_columns();
+  if (method_of(task) != SpectrumMethod::gram) return 0;
+  return score_kind(task) == ScoreKind::training_set ? task.samples.back() : task.mixture->classes;
 }
 
 bool has_density(const TaskParameters& task) { return integer(task, "density_probes") > 0; }
@@ -125,7 +133,7 @@ class ProbeSpectra {
   void append_largest(const PartialSpectrum& partial, const ProbedJacobian& jacobian, const std::string& where) {
     if (!group_.comm().is_root()) return;
     append_padded(partial);
-    const SolverStatus status = status_of(partial);
+    const SolverStatus status = solver_status(partial);
     collector_.append("spectrum_method", jacobian.eigenvalues ? 4.0 : static_cast<double>(partial.method) - 1.0);
     collector_.append("spectrum_status", static_cast<double>(status));
     collector_.append("spectrum_iterations", partial.iterations);
@@ -157,17 +165,6 @@ class ProbeSpectra {
     collector_.append("jacobian_eigenvalue_residual", residuals);
   }
 
-  [[nodiscard]] SolverStatus status_of(const PartialSpectrum& partial) const {
-    if (!is_resolved(partial)) return SolverStatus::not_converged;
-    const bool by_products = partial.method == SpectrumMethod::krylov || partial.method == SpectrumMethod::block_krylov;
-    if (!by_products) return SolverStatus::verified;
-    if (partial.verification.performed && partial.verification.passed) return SolverStatus::verified;
-    // A search that ended without an eigenvalue says nothing.
-    return std::isnan(partial.verification.largest_outside) || !partial.verification.performed
-               ? SolverStatus::unverified
-               : SolverStatus::copies_missing;
-  }
-
   // The leading eigenvalues that converged.
   [[nodiscard]] DeflatedSpace deflated_space(const PartialSpectrum& partial, const ProbedJacobian& jacobian) const {
     DeflatedSpace space;
@@ -195,6 +192,7 @@ class ProbeSpectra {
     const SmoothedDensity smoothed = density.smoothed(grid, width);
     collector_.append("spectral_density", smoothed.values);
     collector_.append("spectral_density_stderr", smoothed.standard_errors);
+    collector_.append("spectral_density_bias", smoothed.biases);
     collector_.append("spectral_density_width", width);
     for (int degree = 1; degree <= 4; ++degree) {
       const DensityEstimate moment = density.moment(degree);
@@ -282,6 +280,8 @@ std::vector<VariableSpec> optional_variables(const TaskParameters& task) {
                                    "density of the eigenvalues of N, smoothed; without the normal directions that the "
                                    "data do not reach",
                                    each_probe_and("density_eigenvalue"), "stochastic Lanczos quadrature"));
+    specs.push_back(variable(task, "spectral_density_bias", "spectral_density minus the same from half the steps",
+                             each_probe_and("density_eigenvalue"), ""));
     specs.push_back(variable(task, "spectral_density_width", "standard deviation of the smoothing", each_probe, ""));
     add_with_error(specs, variable(task, "spectral_moment", "sum over eigenvalues of C of their power",
                                    each_probe_and("power"), "stochastic Lanczos quadrature"));
@@ -370,6 +370,11 @@ std::string SpectrumMeasure::problem(const TaskParameters& task) const {
   if (integer(task, "hutchinson_probes") == 1)
     return "measure.spectrum.hutchinson_probes = 1: at least 2, or 0 for none";
   if (integer(task, "density_probes") == 1) return "measure.spectrum.density_probes = 1: at least 2, or 0 for none";
+  const std::int64_t side = matrix_side(task);
+  if (side > largest_matrix) {
+    return fmt::format("measure.spectrum.method = \"{}\" of a matrix of {} rows: at most {}", task.words.at("method"),
+                       side, largest_matrix);
+  }
   return score_problem(task, "spectrum");
 }
 

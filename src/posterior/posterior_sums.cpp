@@ -10,17 +10,19 @@ double rescaling(double from, double to) {
 }
 
 PosteriorSums merge(const PosteriorSums& a, const PosteriorSums& b) {
-  if (a.sum == 0.0) return {b.maximum, b.sum, b.weighted_logit, b.sum_of_squares, std::max(a.parent, b.parent)};
-  if (b.sum == 0.0) return {a.maximum, a.sum, a.weighted_logit, a.sum_of_squares, std::max(a.parent, b.parent)};
-  const double maximum = std::max(a.maximum, b.maximum);
-  const double fa = std::exp(a.maximum - maximum);
-  const double fb = std::exp(b.maximum - maximum);
-  return {.maximum = maximum,
-          .sum = fa * a.sum + fb * b.sum,
-          .weighted_logit = fa * (a.weighted_logit + (a.maximum - maximum) * a.sum) +
-                            fb * (b.weighted_logit + (b.maximum - maximum) * b.sum),
-          .sum_of_squares = fa * fa * a.sum_of_squares + fb * fb * b.sum_of_squares,
-          .parent = std::max(a.parent, b.parent)};
+  PosteriorSums both = a.sum == 0.0 ? b : a;
+  if (a.sum != 0.0 && b.sum != 0.0) {
+    both.reference = std::max(a.reference, b.reference);
+    const double fa = std::exp(a.reference - both.reference);
+    const double fb = std::exp(b.reference - both.reference);
+    both.sum = fa * a.sum + fb * b.sum;
+    both.weighted_logit = fa * (a.weighted_logit + (a.reference - both.reference) * a.sum) +
+                          fb * (b.weighted_logit + (b.reference - both.reference) * b.sum);
+    both.sum_of_squares = fa * fa * a.sum_of_squares + fb * fb * b.sum_of_squares;
+  }
+  both.largest = std::max(a.largest, b.largest);
+  both.parent = std::max(a.parent, b.parent);
+  return both;
 }
 
 PosteriorSummary summarise(const PosteriorSums& sums) {
@@ -29,11 +31,11 @@ PosteriorSummary summarise(const PosteriorSums& sums) {
     const double nan = std::numeric_limits<double>::quiet_NaN();
     return {nan, nan, nan, nan, nan};
   }
-  return {.log_evidence = sums.maximum + log_sum,
+  return {.log_evidence = sums.reference + log_sum,
           .participation = sums.sum_of_squares / (sums.sum * sums.sum),
           .entropy = std::max(0.0, log_sum - sums.weighted_logit / sums.sum),
-          .parent_weight = std::exp(sums.parent - sums.maximum) / sums.sum,
-          .largest_weight = 1.0 / sums.sum};
+          .parent_weight = std::exp(sums.parent - sums.reference) / sums.sum,
+          .largest_weight = std::exp(sums.largest - sums.reference) / sums.sum};
 }
 
 }  // namespace diffphase

@@ -6,16 +6,18 @@
 namespace diffphase {
 
 /// What a softmax over components is worth, from one pass: sums over a set of components with logits l_i,
-/// relative to their maximum m. Sums of disjoint sets merge; the order changes rounding only.
+/// relative to some m that is not far from the largest of them. Sums of disjoint sets merge; the order changes rounding
+/// only.
 struct PosteriorSums {
-  double maximum = -std::numeric_limits<double>::infinity();  ///< m
-  double sum = 0.0;                                           ///< sum e^(l - m)
-  double weighted_logit = 0.0;                                ///< sum (l - m) e^(l - m)
-  double sum_of_squares = 0.0;                                ///< sum e^(2 (l - m))
-  double parent = -std::numeric_limits<double>::infinity();   ///< logit of the probe's own component, if in the set
+  double reference = -std::numeric_limits<double>::infinity();  ///< m
+  double sum = 0.0;                                             ///< sum e^(l - m)
+  double weighted_logit = 0.0;                                  ///< sum (l - m) e^(l - m)
+  double sum_of_squares = 0.0;                                  ///< sum e^(2 (l - m))
+  double largest = -std::numeric_limits<double>::infinity();    ///< max l
+  double parent = -std::numeric_limits<double>::infinity();     ///< logit of the probe's own component, if in the set
 };
 
-/// The factor that brings sums with maximum `from` to the larger maximum `to`: e^(from - to), 0 for an empty
+/// The factor that brings sums with reference `from` to the larger reference `to`: e^(from - to), 0 for an empty
 /// set.
 [[nodiscard]] double rescaling(double from, double to);
 

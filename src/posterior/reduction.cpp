@@ -13,11 +13,14 @@ namespace diffphase {
 namespace {
 
 constexpr double empty = -std::numeric_limits<double>::infinity();
+constexpr double negligible_logit = 60.0;  // below another: a million such weights are less than rounding
+constexpr std::int64_t nowhere = -1;
+constexpr std::size_t numbers_per_sum = sizeof(PosteriorSums) / sizeof(double);
 
 }  // namespace
 
 Reduction::Reduction(const ReductionPlan& plan, std::int64_t dimension, const ProbeBlock& probes)
-    : plan_(plan), dimension_(dimension), probes_(probes) {
+    : plan_(plan), dimension_(dimension), probes_(probes), products_(SlabLayout::block) {
   if (!std::is_sorted(plan.counts.begin(), plan.counts.end()) || plan.counts.empty() || plan.counts.front() < 1) {
     throw std::logic_error("reduction: counts must be ascending and positive");
   }
@@ -29,7 +32,7 @@ Reduction::Reduction(const ReductionPlan& plan, std::int64_t dimension, const Pr
   running_ = empty_state();
   at_count_.assign(plan.counts.size(), empty_state());
   constexpr auto block = static_cast<std::size_t>(SlabLayout::block);
-  for (auto* buffer : {&half_distance2_, &noise_overlap_, &logits_, &weights_}) buffer->resize(block);
+  for (auto* buffer : {&logits_, &weights_}) buffer->resize(block);
   segment_labels_.resize(static_cast<std::size_t>(plan.label_groups));
   if (!plan.law.same_for_all_rows()) {
     for (auto* table : {&component_distance_, &component_overlap_, &component_offset_}) {
@@ -85,61 +88,86 @@ void Reduction::prepare_general_law(const ProductTile& tile) {
   }
 }
 
-void Reduction::centre(const ProductTile& tile, std::int64_t probe) {
+void Reduction::centre(const ProductTile& tile, std::int64_t components, std::int64_t probe) {
   const auto p = static_cast<std::size_t>(probe);
-  const double* start = tile.start_products + probe * tile.stride;
-  const double* noise = tile.noise_products + probe * tile.stride;
-  const double half_norm2 = 0.5 * probes_.start_norm2[p];
-  const double start_noise = probes_.start_noise[p];
-  for (std::int64_t i = 0; i < tile.components; ++i) {
-    half_distance2_[static_cast<std::size_t>(i)] = (tile.half_norm2[i] + half_norm2) - start[i];
-    noise_overlap_[static_cast<std::size_t>(i)] = noise[i] - start_noise;
-  }
-  const std::int64_t parent = probes_.parents[p] - tile.first;
-  if (probes_.starts_at_parent && parent >= 0 && parent < tile.components) {
-    half_distance2_[static_cast<std::size_t>(parent)] = 0.0;
-    noise_overlap_[static_cast<std::size_t>(parent)] = 0.0;
-  }
-}
-
-double Reduction::fill_logits(std::int64_t probe, std::size_t time, std::int64_t components) {
-  const TimeFactors& factors = factors_[time];
-  if (plan_.law.same_for_all_rows()) {
-    return shared_logits(half_distance2_.data(), noise_overlap_.data(), components, factors.distance, factors.overlap,
-                         logits_.data());
-  }
-  // b^2 |xi|^2 / (2 v) = distance tau |xi|^2 / 2 differs between components with different v.
-  const double shift = 0.5 * factors.tau * probes_.noise_norm2[static_cast<std::size_t>(probe)];
-  const std::size_t at = time * static_cast<std::size_t>(SlabLayout::block);
-  return general_logits(half_distance2_.data(), noise_overlap_.data(), components, &component_distance_[at],
-                        &component_overlap_[at], &component_offset_[at], shift, logits_.data());
+  products_.fill(tile.half_norm2, 0.5 * probes_.start_norm2[p], tile.start_products + probe * tile.stride,
+                 tile.noise_products + probe * tile.stride, probes_.start_noise[p], components,
+                 probes_.starts_at_parent ? probes_.parents[p] - tile.first : nowhere);
 }
 
 void Reduction::add_segment(const ProductTile& tile, std::int64_t components, State& state) {
+  const bool fused = plan_.law.same_for_all_rows() && plan_.label_groups == 0;
   for (std::int64_t probe = 0; probe < probes_.probes; ++probe) {
-    centre(tile, probe);
+    centre(tile, components, probe);
     const std::int64_t parent = probes_.parents[static_cast<std::size_t>(probe)] - tile.first;
     for (std::size_t time = 0; time < plan_.times.size(); ++time) {
-      const double maximum = fill_logits(probe, time, components);
-      PosteriorSums sums = softmax_sums(logits_.data(), components, maximum, weights_.data());
-      if (parent >= 0 && parent < components) sums.parent = logits_[static_cast<std::size_t>(parent)];
-      if (plan_.label_groups > 0) {
-        std::fill(segment_labels_.begin(), segment_labels_.end(), 0.0);
-        for (std::int64_t i = 0; i < components; ++i) {
-          segment_labels_[static_cast<std::size_t>(tile.labels[i])] += weights_[static_cast<std::size_t>(i)];
-        }
+      if (fused) {
+        add_fused(parent, time, state.sums[entry(probe, time)]);
+      } else {
+        add_stored(tile, probe, parent, time, state);
       }
-      add(state, entry(probe, time), sums, segment_labels_.data());
     }
   }
 }
 
+// Of components with one law and no labels: what does not matter is not computed, and nothing is stored.
+void Reduction::add_fused(std::int64_t parent, std::size_t time, PosteriorSums& total) const {
+  const auto [distance, overlap, tau] = factors_[time];
+  if (parent >= 0 && parent < products_.size()) {
+    total.parent = overlap * products_.noise_overlap()[parent] - distance * products_.half_distance2()[parent];
+  }
+  // The component that a probe starts at is in every set, with logit 0.
+  const double known = probes_.starts_at_parent ? std::max(total.largest, 0.0) : total.largest;
+  const double bound = products_.upper_bound(distance, overlap);
+  if (bound < known - negligible_logit) return;
+  double reference = total.sum > 0.0 ? total.reference : (probes_.starts_at_parent ? 0.0 : empty);
+  if (bound > reference + fused_headroom) reference = std::max(reference, largest_logit(products_, distance, overlap));
+  const PosteriorSums sums = fused_softmax_sums(products_, distance, overlap, reference);
+  if (total.sum > 0.0 && total.reference == reference) {
+    total.sum += sums.sum;
+    total.weighted_logit += sums.weighted_logit;
+    total.sum_of_squares += sums.sum_of_squares;
+    total.largest = std::max(total.largest, sums.largest);
+  } else {
+    total = merge(total, sums);
+  }
+}
+
+double Reduction::fill_logits(std::int64_t probe, std::size_t time) {
+  const TimeFactors& factors = factors_[time];
+  if (plan_.law.same_for_all_rows()) {
+    return shared_logits(products_.half_distance2(), products_.noise_overlap(), products_.size(), factors.distance,
+                         factors.overlap, logits_.data());
+  }
+  // b^2 |xi|^2 / (2 v) = distance tau |xi|^2 / 2 differs between components with different v.
+  const double shift = 0.5 * factors.tau * probes_.noise_norm2[static_cast<std::size_t>(probe)];
+  const std::size_t at = time * static_cast<std::size_t>(SlabLayout::block);
+  return general_logits(products_.half_distance2(), products_.noise_overlap(), products_.size(),
+                        &component_distance_[at], &component_overlap_[at], &component_offset_[at], shift,
+                        logits_.data());
+}
+
+void Reduction::add_stored(const ProductTile& tile, std::int64_t probe, std::int64_t parent, std::size_t time,
+                           State& state) {
+  const std::int64_t components = products_.size();
+  const double maximum = fill_logits(probe, time);
+  PosteriorSums sums = softmax_sums(logits_.data(), components, maximum, weights_.data());
+  if (parent >= 0 && parent < components) sums.parent = logits_[static_cast<std::size_t>(parent)];
+  if (plan_.label_groups > 0) {
+    std::fill(segment_labels_.begin(), segment_labels_.end(), 0.0);
+    for (std::int64_t i = 0; i < components; ++i) {
+      segment_labels_[static_cast<std::size_t>(tile.labels[i])] += weights_[static_cast<std::size_t>(i)];
+    }
+  }
+  add(state, entry(probe, time), sums, segment_labels_.data());
+}
+
 void Reduction::add(State& state, std::size_t at, const PosteriorSums& sums, const double* label_sums) const {
   PosteriorSums& total = state.sums[at];
-  const double maximum = std::max(total.maximum, sums.maximum);
-  if (plan_.label_groups > 0 && maximum > empty) {
-    const double old_factor = rescaling(total.maximum, maximum);
-    const double new_factor = rescaling(sums.maximum, maximum);
+  const double reference = std::max(total.reference, sums.reference);
+  if (plan_.label_groups > 0 && reference > empty) {
+    const double old_factor = rescaling(total.reference, reference);
+    const double new_factor = rescaling(sums.reference, reference);
     const auto groups = static_cast<std::size_t>(plan_.label_groups);
     double* labels = state.label_sums.data() + at * groups;
     for (std::size_t g = 0; g < groups; ++g) labels[g] = old_factor * labels[g] + new_factor * label_sums[g];
@@ -149,18 +177,18 @@ void Reduction::add(State& state, std::size_t at, const PosteriorSums& sums, con
 
 void Reduction::merge_state(const TaskGroup& group, State& state) const {
   // Flat doubles: sums first, then label sums.
-  static_assert(sizeof(PosteriorSums) == 5 * sizeof(double));
+  static_assert(numbers_per_sum == 6);
   const std::size_t entries = state.sums.size();
   const auto labels = static_cast<std::size_t>(plan_.label_groups);
-  const std::span<const double> flat(&state.sums.data()->maximum, 5 * entries);
+  const std::span<const double> flat(&state.sums.data()->reference, numbers_per_sum * entries);
   const auto all_sums = group.comm().gather(flat);
   const auto all_labels = labels > 0 ? group.comm().gather(state.label_sums) : std::vector<double>{};
   if (!group.comm().is_root()) return;
   State total = empty_state();
   for (std::size_t rank = 0; rank < static_cast<std::size_t>(group.comm().size()); ++rank) {
     for (std::size_t e = 0; e < entries; ++e) {
-      const double* s = all_sums.data() + 5 * (rank * entries + e);
-      add(total, e, {s[0], s[1], s[2], s[3], s[4]},
+      const double* s = all_sums.data() + numbers_per_sum * (rank * entries + e);
+      add(total, e, {s[0], s[1], s[2], s[3], s[4], s[5]},
           labels > 0 ? all_labels.data() + (rank * entries + e) * labels : nullptr);
     }
   }

@@ -6,6 +6,7 @@
 
 #include "parallel/task_group.hpp"
 #include "posterior/component_law.hpp"
+#include "posterior/fused_softmax.hpp"
 #include "posterior/inner_products.hpp"
 #include "posterior/posterior_sums.hpp"
 #include "process/noising_process.hpp"
@@ -26,7 +27,7 @@ struct ReductionPlan {
 ///
 /// The sums over [0, n) are formed of whole blocks of SlabLayout::block components and the part of the last
 /// one, so that they do not depend, to the last bit, on which other counts are asked for. Memory: (counts +
-/// 1) x probes x times x (5 + label_groups) doubles. Not thread-safe.
+/// 1) x probes x times x (6 + label_groups) doubles. Not thread-safe.
 class Reduction {
  public:
   /// `probes` must outlive the reduction. Local.
@@ -50,7 +51,7 @@ class Reduction {
  private:
   struct State {
     std::vector<PosteriorSums> sums;  // [probe][time]
-    std::vector<double> label_sums;   // [probe][time][label], relative to the maximum in sums
+    std::vector<double> label_sums;   // [probe][time][label], relative to the reference in sums
   };
   struct TimeFactors {
     double distance = 0.0;  // of LogitCoefficients, where all components share one sigma
@@ -59,9 +60,11 @@ class Reduction {
   };
 
   void prepare_general_law(const ProductTile& tile);
-  void centre(const ProductTile& tile, std::int64_t probe);
-  double fill_logits(std::int64_t probe, std::size_t time, std::int64_t components);
+  void centre(const ProductTile& tile, std::int64_t components, std::int64_t probe);
+  double fill_logits(std::int64_t probe, std::size_t time);
   void add_segment(const ProductTile& tile, std::int64_t components, State& state);
+  void add_fused(std::int64_t parent, std::size_t time, PosteriorSums& total) const;
+  void add_stored(const ProductTile& tile, std::int64_t probe, std::int64_t parent, std::size_t time, State& state);
   void add(State& state, std::size_t entry, const PosteriorSums& sums, const double* label_sums) const;
   void merge_state(const TaskGroup& group, State& state) const;
   [[nodiscard]] std::size_t entry(std::int64_t probe, std::size_t time) const;
@@ -77,7 +80,8 @@ class Reduction {
   std::size_t next_count_ = 0;
 
   // Work space of one tile: doubles for one probe, and for the general law [time][component].
-  std::vector<double> half_distance2_, noise_overlap_, logits_, weights_, segment_labels_;
+  CentredProducts products_;
+  std::vector<double> logits_, weights_, segment_labels_;
   std::vector<double> component_distance_, component_overlap_, component_offset_;
 };
 

@@ -50,7 +50,8 @@ DIFFPHASE_INLINE PosteriorSums softmax_sums_loop(const double* logits, std::int6
     squares += weight * weight;
   }
   PosteriorSums sums;
-  sums.maximum = maximum;
+  sums.reference = maximum;
+  sums.largest = maximum;
   sums.sum = sum;
   sums.weighted_logit = weighted;
   sums.sum_of_squares = squares;

@@ -89,7 +89,7 @@ DenseEigenpairs dense_largest_eigenpairs(std::vector<double> matrix, std::int64_
     throw std::invalid_argument(fmt::format("{} eigenvalues of a {} x {} matrix", count, n, n));
   }
   if (count == 0) return {};
-  if (n > 30000) throw std::length_error(fmt::format("a {0} x {0} matrix is too large for LAPACK", n));
+  if (n > largest_matrix) throw std::length_error(fmt::format("a {0} x {0} matrix is too large for LAPACK", n));
   DenseEigenpairs pairs;
   std::vector<double> copy = matrix;
   if (some_eigenpairs(copy, n, static_cast<int>(count), pairs) == 0) return pairs;

@@ -7,6 +7,9 @@
 
 namespace diffphase {
 
+/// Side of the largest matrix that LAPACK is given: its counts are ints.
+inline constexpr std::int64_t largest_matrix = 30000;
+
 struct DenseEigenpairs {
   std::vector<double> values;   ///< descending
   std::vector<double> vectors;  ///< [value][n], orthonormal

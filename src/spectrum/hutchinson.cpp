@@ -173,10 +173,11 @@ HutchinsonEstimates hutchinson(const TaskGroup& group, const SymmetricOperator& 
   const auto block = static_cast<std::size_t>(settings.block);
   std::vector<double> z;
   std::vector<double> product;
-  std::vector<double> forms(block * block);
+  std::vector<double> forms;
   group.run_guarded([&] {
     z.resize(block * static_cast<std::size_t>(n));
     product.resize(z.size());
+    forms.resize(block * block);
   });
   const ProbeVectors vectors(group, n, stream, settings.law);
   ProbeNumbers numbers(settings.probes);

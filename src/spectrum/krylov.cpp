@@ -7,6 +7,7 @@
 #include <exception>
 
 #include "parallel/petsc_error.hpp"
+#include "spectrum/shell_matrix.hpp"
 #include "spectrum/slepc_handle.hpp"
 #include "spectrum/vector_block.hpp"
 
@@ -25,29 +26,8 @@ struct Solve {
   const SymmetricOperator* op = nullptr;
   const KrylovRequest* request = nullptr;
   double largest = 0.0;
-  std::int64_t products = 0;
   std::exception_ptr failure;
 };
-
-PetscErrorCode multiply(Mat matrix, Vec in, Vec out) {
-  void* context = nullptr;
-  PetscCall(MatShellGetContext(matrix, &context));
-  auto& solve = *static_cast<Solve*>(context);
-  const PetscScalar* x = nullptr;
-  PetscScalar* y = nullptr;
-  PetscCall(VecGetArrayRead(in, &x));
-  PetscCall(VecGetArrayWrite(out, &y));
-  const auto n = static_cast<std::size_t>(solve.op->local_size);
-  ++solve.products;
-  try {
-    solve.op->apply(1, std::span(x, n), std::span(y, n));
-  } catch (...) {
-    solve.failure = std::current_exception();
-  }
-  PetscCall(VecRestoreArrayRead(in, &x));
-  PetscCall(VecRestoreArrayWrite(out, &y));
-  return solve.failure ? PETSC_ERR_LIB : 0;
-}
 
 PetscErrorCode stop_when_agreed(EPS eps, PetscInt iterations, PetscInt max_iterations, PetscInt converged,
                                 PetscInt wanted, EPSConvergedReason* reason, void* context) {
@@ -140,7 +120,7 @@ void read_pair(EPS eps, PetscInt i, Vec vector, KrylovResult& result) {
   check_petsc(VecRestoreArrayRead(vector, &numbers), "VecRestoreArrayRead");
 }
 
-KrylovResult read_result(const TaskGroup& group, EPS eps, Mat matrix, const Solve& solve) {
+KrylovResult read_result(const TaskGroup& group, const SymmetricOperator& op, EPS eps, const ShellMatrix& matrix) {
   KrylovResult result;
   PetscInt converged = 0;
   PetscInt iterations = 0;
@@ -150,12 +130,12 @@ KrylovResult read_result(const TaskGroup& group, EPS eps, Mat matrix, const Solv
   check_petsc(EPSGetConvergedReason(eps, &reason), "EPSGetConvergedReason");
   result.iterations = static_cast<int>(iterations);
   result.stop_reason = EPSConvergedReasons[reason];
-  result.products = solve.products;
+  result.products = matrix.products();
   group.run_guarded([&] {
     result.eigenvalues.reserve(static_cast<std::size_t>(converged));
-    result.vectors.reserve(static_cast<std::size_t>(converged) * static_cast<std::size_t>(solve.op->local_size));
+    result.vectors.reserve(static_cast<std::size_t>(converged) * static_cast<std::size_t>(op.local_size));
   });
-  const VecHandle vector = new_vector(matrix);
+  const VecHandle vector = new_vector(matrix.get());
   for (PetscInt i = 0; i < converged; ++i) read_pair(eps, i, vector.get(), result);
   return result;
 }
@@ -183,27 +163,19 @@ std::int64_t krylov_vectors(std::int64_t size, const KrylovRequest& request) {
 }
 
 KrylovResult krylov_schur(const TaskGroup& group, const SymmetricOperator& op, const KrylovRequest& request) {
-  PetscInt size = 0;
-  PetscInt local = 0;
-  group.run_guarded([&] {
-    size = petsc_int(op.size, "eigenproblem size");
-    local = petsc_int(op.local_size, "local eigenproblem size");
-  });
   Solve solve{.group = &group, .op = &op, .request = &request, .largest = request.largest};
   const VectorBlocks blocks(group, op);
-  MatHandle matrix;
+  const ShellMatrix matrix(group, op);
   EpsHandle eps;
-  check_petsc(MatCreateShell(group.comm().get(), local, local, size, size, &solve, matrix.address()), "MatCreateShell");
-  check_petsc(MatShellSetOperation(matrix.get(), MATOP_MULT, reinterpret_cast<void (*)()>(multiply)),
-              "MatShellSetOperation");
   check_petsc(EPSCreate(group.comm().get(), eps.address()), "EPSCreate");
   set_up(eps.get(), matrix.get(), solve);
   set_start(eps.get(), matrix.get(), blocks, request.start);
   deflate(eps.get(), matrix.get(), request);
   const PetscErrorCode code = EPSSolve(eps.get());
+  matrix.rethrow();
   if (solve.failure) std::rethrow_exception(solve.failure);
   check_petsc(code, "EPSSolve");
-  return read_result(group, eps.get(), matrix.get(), solve);
+  return read_result(group, op, eps.get(), matrix);
 }
 
 }  // namespace diffphase

@@ -97,41 +97,51 @@ DIFFPHASE_INLINE void add_strip(const Pass<T>& pass, std::int64_t row, std::int6
   }
 }
 
-// Both for one vector, in one loop: additions go on while the rows to come are on their way from memory.
-template <typename T>
+// Both in one loop: additions go on while the rows to come are on their way from memory.
+template <typename T, int V>
 DIFFPHASE_INLINE void dot_and_add_strip(const Pass<T>& pass, std::int64_t row, std::int64_t first, std::int64_t end,
-                                        Lanes (&kept)[1][group_rows], const double* factors) {
+                                        Lanes (&kept)[V][group_rows], const double* factors, std::int64_t stride) {
   const std::int64_t n = pass.n;
   const T* y = pass.next + row * n;
   const T* z = pass.last + row * n;
-  Lanes sums[group_rows];
-  double f[group_rows];
-  for (int r = 0; r < group_rows; ++r) {
-    sums[r] = kept[0][r];
-    f[r] = factors[row + r];
+  Lanes sums[V][group_rows];
+  double f[V][group_rows];
+  for (int v = 0; v < V; ++v) {
+    for (int r = 0; r < group_rows; ++r) {
+      sums[v][r] = kept[v][r];
+      f[v][r] = factors[v * stride + row + r];
+    }
   }
   for (std::int64_t begin = first; begin < end; begin += line<T>) {
 #pragma GCC unroll 4
     for (int r = 0; r < group_rows; ++r) __builtin_prefetch(y + r * n + begin + ahead<T>, 0, 3);
 #pragma GCC unroll 2
     for (std::int64_t j = begin; j < begin + line<T>; j += lanes) {
-      Lanes x;
-      Lanes out;
-      load(pass.in + j, x);
-      load(pass.out + j, out);
+      Lanes next[group_rows];
+      Lanes last[group_rows];
 #pragma GCC unroll 4
       for (int r = 0; r < group_rows; ++r) {
-        Lanes next;
-        Lanes last;
-        load(y + r * n + j, next);
-        load(z + r * n + j, last);
-        sums[r] += next * x;
-        out += f[r] * last;
+        load(y + r * n + j, next[r]);
+        load(z + r * n + j, last[r]);
       }
-      store(out, pass.out + j);
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) {
+        Lanes x;
+        Lanes out;
+        load(pass.in + v * n + j, x);
+        load(pass.out + v * n + j, out);
+#pragma GCC unroll 4
+        for (int r = 0; r < group_rows; ++r) {
+          sums[v][r] += next[r] * x;
+          out += f[v][r] * last[r];
+        }
+        store(out, pass.out + v * n + j);
+      }
     }
   }
-  for (int r = 0; r < group_rows; ++r) kept[0][r] = sums[r];
+  for (int v = 0; v < V; ++v) {
+    for (int r = 0; r < group_rows; ++r) kept[v][r] = sums[v][r];
+  }
 }
 
 // The columns [first, n) of a row, one by one, or all of a row that is left over from the groups.
@@ -159,11 +169,9 @@ DIFFPHASE_INLINE void pass_groups(const Pass<T>& pass, std::int64_t row, std::in
   for (std::int64_t first = 0; first < whole; first += strip) {
     const std::int64_t end = std::min(first + strip, whole);
     for (std::int64_t g = 0; g < std::max(dot_groups, add_groups); ++g) {
-      if constexpr (V == 1) {
-        if (g < dot_groups && g < add_groups) {
-          dot_and_add_strip(pass, row + g * group_rows, first, end, sums[g], factors);
-          continue;
-        }
+      if (g < dot_groups && g < add_groups) {
+        dot_and_add_strip<T, V>(pass, row + g * group_rows, first, end, sums[g], factors, factor_stride);
+        continue;
       }
       if (g < dot_groups) dot_strip<T, V>(pass, row + g * group_rows, first, end, sums[g]);
       if (g < add_groups) add_strip<T, V>(pass, row + g * group_rows, first, end, factors, factor_stride);

@@ -146,7 +146,7 @@ CountEstimate SpectralDensity::cumulative(double x) const { return count(-std::n
 
 SmoothedDensity SpectralDensity::smoothed(std::span<const double> grid, double width) const {
   if (!(width > 0.0)) throw std::invalid_argument("spectral density: the kernel's width must be positive");
-  SmoothedDensity density{"gaussian", width, {grid.begin(), grid.end()}, {}, {}};
+  SmoothedDensity density{"gaussian", width, {grid.begin(), grid.end()}, {}, {}, {}};
   const double height = 1.0 / (width * std::sqrt(2.0 * std::numbers::pi));
   for (const double x : grid) {
     const DensityEstimate e = integral([&](double node) {
@@ -155,6 +155,7 @@ SmoothedDensity SpectralDensity::smoothed(std::span<const double> grid, double w
     });
     density.values.push_back(e.value);
     density.standard_errors.push_back(e.standard_error);
+    density.biases.push_back(e.bias);
   }
   return density;
 }

@@ -49,7 +49,8 @@ struct SmoothedDensity {
   double width = 0.0;
   std::vector<double> grid;
   std::vector<double> values;
-  std::vector<double> standard_errors;
+  std::vector<double> standard_errors;  ///< over probes
+  std::vector<double> biases;           ///< values minus those from half the steps
 };
 
 /// What one probe knows of the spectrum: quadratures of mass 1 from all of its steps and from half of them.

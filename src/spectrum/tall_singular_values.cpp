@@ -9,6 +9,7 @@
 #include <limits>
 #include <stdexcept>
 
+#include "spectrum/dense_eigenvalues.hpp"
 #include "spectrum/row_factorisation.hpp"
 
 namespace diffphase {
@@ -18,9 +19,9 @@ namespace {
 constexpr double epsilon = std::numeric_limits<double>::epsilon();
 
 void check(std::int64_t columns, std::span<const double> rows, const TallSettings& settings) {
-  if (columns < 1 || columns > 30000 || rows.size() % static_cast<std::size_t>(columns) != 0) {
-    throw std::invalid_argument(
-        fmt::format("singular values: {} numbers are not rows of 1 to 30000 columns ({})", rows.size(), columns));
+  if (columns < 1 || columns > largest_matrix || rows.size() % static_cast<std::size_t>(columns) != 0) {
+    throw std::invalid_argument(fmt::format("singular values: {} numbers are not rows of 1 to {} columns ({})",
+                                            rows.size(), largest_matrix, columns));
   }
   if (!(settings.accuracy > 0.0) || !(settings.floor >= 0.0)) {
     throw std::invalid_argument("singular values: accuracy must be positive and floor not negative");

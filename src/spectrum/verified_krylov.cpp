@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 #include <span>
+#include <utility>
 
 #include "spectrum/block_krylov.hpp"
 #include "spectrum/krylov.hpp"
@@ -17,6 +18,8 @@ std::int64_t basis_for(std::int64_t count) {
   const std::int64_t more = count + std::clamp<std::int64_t>(count / 4, 2, 16);
   return std::max(2 * more, more + 15);
 }
+
+std::int64_t verification_basis(std::int64_t count) { return 16 + count / 2; }
 
 KrylovResult solve(const TaskGroup& group, const SymmetricOperator& op, const KrylovRequest& request, KrylovKind kind) {
   const bool room = op.block > 1 && op.size - request.deflated_count >= 16 * op.block;
@@ -50,7 +53,7 @@ bool add_missed(const TaskGroup& group, const SymmetricOperator& op, std::int64_
                                       .deflated = pairs.vectors,
                                       .deflated_count = size_of(pairs),
                                       .largest = largest_size(pairs),
-                                      .basis = 16 + count / 2,
+                                      .basis = verification_basis(count),
                                       .start = verification.copies_added + 1,
                                       .above = smallest},
                                      kind);
@@ -70,20 +73,23 @@ bool add_missed(const TaskGroup& group, const SymmetricOperator& op, std::int64_
 
 }  // namespace
 
+std::int64_t verified_krylov_vectors(std::int64_t size, std::int64_t count) {
+  // While the first search ends: its basis and its result. While the second does: what was found, too.
+  const std::int64_t first = krylov_vectors(size, {.count = count, .basis = basis_for(count)}) + count;
+  const std::int64_t second =
+      krylov_vectors(size, {.count = 1, .deflated_count = count, .basis = verification_basis(count)}) + count + 1;
+  return std::max(first, second);
+}
+
 VerifiedPairs verified_krylov(const TaskGroup& group, const SymmetricOperator& op, std::int64_t count, double tolerance,
                               bool verify, KrylovKind kind) {
-  const KrylovResult found =
-      solve(group, op, {.count = count, .tolerance = tolerance, .basis = basis_for(count)}, kind);
+  KrylovResult found = solve(group, op, {.count = count, .tolerance = tolerance, .basis = basis_for(count)}, kind);
   VerifiedPairs pairs;
   pairs.iterations = found.iterations;
   pairs.products = found.products;
   pairs.stop_reason = found.stop_reason;
-  const auto local = static_cast<std::size_t>(op.local_size);
-  group.run_guarded([&] {
-    for (std::size_t i = 0; i < found.eigenvalues.size(); ++i) {
-      insert(pairs, found.eigenvalues[i], std::span(found.vectors).subspan(i * local, local));
-    }
-  });
+  pairs.eigenvalues = std::move(found.eigenvalues);
+  pairs.vectors = std::move(found.vectors);
   pairs.verification.largest_outside = std::numeric_limits<double>::quiet_NaN();
   while (verify && size_of(pairs) >= count && size_of(pairs) < op.size) {
     if (!add_missed(group, op, count, tolerance, kind, pairs)) break;

@@ -31,11 +31,15 @@ struct VerifiedPairs {
 /// One vector at a time (krylov_schur), or blocks of them (block_krylov_schur).
 enum class KrylovKind { single, block };
 
+/// Vectors that verified_krylov keeps at most, the result included: of one vector at a time, and within a block of
+/// blocks. Local.
+[[nodiscard]] std::int64_t verified_krylov_vectors(std::int64_t size, std::int64_t count);
+
 /// The `count` largest eigenpairs in a basis with room for more; then, if `verify`, fresh random starts orthogonal to
 /// all that was found, until one finds nothing above the smallest wanted eigenvalue: what it finds is added. Of an
 /// eigenvalue of multiplicity 31 a solution from one vector loses copies at 1e-8 too. Blocks are for operators that
 /// have a size of them (op.block) and 16 times as many dimensions; otherwise it is one vector. Collective. Memory:
-/// krylov_vectors, a block, and the found vectors.
+/// verified_krylov_vectors and two blocks.
 [[nodiscard]] VerifiedPairs verified_krylov(const TaskGroup& group, const SymmetricOperator& op, std::int64_t count,
                                             double tolerance, bool verify, KrylovKind kind = KrylovKind::single);
 

@@ -24,10 +24,11 @@ struct RowTerms {
 /// origin.
 ///
 /// A block of vectors takes one pass over the slab, in tiles of rows that serve both products, with V and with its
-/// transpose, while they are in cache. Vectors are split by columns for both partitions of the slab; where it is split
-/// by rows, a block is gathered on every rank and the product summed and scattered. Rows that together make less than
-/// 1e-16 of the trace, and those of which only rounding is left after the subtractions, are dropped at the start; tiles
-/// without others are not read.
+/// transpose: while they are in cache for up to most_row_vectors vectors, which memory limits, and in tiles of as many
+/// rows as matrix products need for more vectors, which arithmetic limits. Vectors are split by columns for both
+/// partitions of the slab; where it is split by rows, a block is gathered on every rank and the product summed and
+/// scattered. Rows that together make less than 1e-16 of the trace, and those of which only rounding is left after the
+/// subtractions, are dropped at the start; tiles without others are not read.
 ///
 /// Memory per rank: the slab; 24 bytes per local row; 2 blocks of whole vectors (component partition) and a tile of
 /// some MiB. Collective over the group, with agreement points at most some 10^10 operations apart. The

@@ -99,9 +99,9 @@ TEST(PartialSpectrumMpi, AllMethodsAgreeOnScoreJacobians) {
   });
 }
 
-// In dimensions where krylov works with blocks of vectors: a multiplicity of 30, more than a block holds, clusters, a
-// bulk, and fewer rows with weight than the basis has vectors.
-TEST(PartialSpectrumMpi, KrylovInBlocksFindsTheDenseSpectrum) {
+// In dimensions where krylov restarts, and works with blocks of vectors: a multiplicity of 30, more than a block holds,
+// clusters, a bulk, and fewer rows with weight than the basis has vectors.
+TEST(PartialSpectrumMpi, KrylovFindsTheDenseSpectrumByVectorsAndByBlocks) {
   const NoiseLevel level = NoiseLevel::at_tau(2.0);
   std::vector<SpectrumCase> cases{test::symmetric_classes(31, 150, 0.5), test::clustered(100)};
   cases.push_back(test::noised("bulk", dense::random_points(300, 120, 0.2, "bulk"), level));
@@ -115,13 +115,17 @@ TEST(PartialSpectrumMpi, KrylovInBlocksFindsTheDenseSpectrum) {
       for (const Partition partition : {Partition::component, Partition::dimension}) {
         const Stage stage(group, c, partition);
         const SymmetricOperator op = stage.jacobian.covariance();
-        for (const std::int64_t count : {std::int64_t{1}, std::int64_t{5}, std::int64_t{30}, d}) {
-          SCOPED_TRACE(c.name + ", " + std::to_string(count));
-          const SpectrumOptions options{.count = count, .method = SpectrumMethod::block_krylov, .keep_vectors = true};
-          const PartialSpectrum found = largest_eigenpairs(group, op, options);
+        const auto find = [&](std::int64_t count, SpectrumMethod method) {
+          SCOPED_TRACE(c.name + ", " + name(method) + ", " + std::to_string(count));
+          const PartialSpectrum found =
+              largest_eigenpairs(group, op, {.count = count, .method = method, .keep_vectors = true});
           ASSERT_EQ(found.eigenvalues.size(), static_cast<std::size_t>(count));
           expect_spectrum(group, op, found, expected);
+        };
+        for (const std::int64_t count : {std::int64_t{1}, std::int64_t{5}, std::int64_t{30}, d}) {
+          find(count, SpectrumMethod::block_krylov);
         }
+        find(5, SpectrumMethod::krylov);
       }
     }
   });

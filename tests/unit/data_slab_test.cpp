@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "ensemble/centroid_rows.hpp"
 #include "ensemble/linear_manifold.hpp"
 #include "ensemble/row_view.hpp"
 
@@ -113,6 +114,13 @@ TEST(DataSlab, ATrainingSetInSinglePrecisionIsTheOtherRounded) {
       }
     }
   }
+}
+
+SinglePrecisionSlab single_precision_centroids(const GaussianMixture& mixture, const SlabLayout& layout) {
+  const CentroidRows rows(mixture);
+  TrainingSetDraw draw(rows, layout, /*single=*/true);
+  for (std::int64_t i = draw.steps(); i > 0; --i) draw.step();
+  return draw.take_single();
 }
 
 TEST(DataSlab, SinglePrecisionCentroidsAreTheOthersRounded) {

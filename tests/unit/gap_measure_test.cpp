@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <optional>
 #include <utility>
@@ -254,26 +255,108 @@ TEST(FactorVariances, AreTheEigenvaluesOfTheDenseMatrix) {
   }
 }
 
-// Averages over replicas against the limit of large sizes, whose corrections at an edge are of order m^(-2/3).
-TEST(GapMeasure, AverageEdgesAreThoseOfTheTable) {
+// Averages over replicas against the limit of large sizes, whose corrections at an edge are of order m^(-2/3), m the
+// size of the smaller block.
+double edge_correction(double smaller_block) { return 2.5 * std::pow(smaller_block, -2.0 / 3.0); }
+
+constexpr std::int64_t replicas = 20;
+
+// Two variance blocks of Gaussian columns: edges of F F^T from the smallest on, and the highest gap.
+struct TwoBlocks {
+  const char* name;
+  std::int64_t dimension, large_size, small_size;
+  double small_sigma;
+  FactorNormalisation scale;
+  std::array<double, 4> edges;
+  double maximum_time, maximum;
+};
+
+void expect_table_row(const TwoBlocks& row) {
   constexpr double tau = 0.2;
-  TaskParameters task = manifold_task(1000, {{.size = 200, .sigma = 1.0}, {.size = 200, .sigma = 0.1}},
-                                      FactorKind::gaussian, {tau}, "table of edges");
-  const std::vector<Measured> runs = realizations(measure, task, 20);
-  const double allowed = 2.5 * std::pow(200.0, -2.0 / 3.0);
+  TaskParameters task = manifold_task(
+      row.dimension, {{.size = row.large_size, .sigma = 1.0}, {.size = row.small_size, .sigma = row.small_sigma}},
+      FactorKind::gaussian, {tau}, row.name);
+  task.manifold->normalisation = row.scale;
+  const std::vector<Measured> runs = realizations(measure, task, replicas);
+  const double allowed = edge_correction(static_cast<double>(std::min(row.large_size, row.small_size)));
   const auto variance = [&](const std::string& name, std::size_t block) {
     double mean = 0.0;
-    for (const Measured& run : runs) mean += tau * (1.0 / run.value(name, block) - 1.0) / 20.0;
+    for (const Measured& run : runs) mean += tau * (1.0 / run.value(name, block) - 1.0) / static_cast<double>(replicas);
     return mean;
   };
-  expect_relative(variance("block_eigenvalue_lower", 0), 5.24110277, allowed, "upper edge of the upper bulk");
-  expect_relative(variance("block_eigenvalue_upper", 0), .769024141, allowed, "lower edge of the upper bulk");
-  expect_relative(variance("block_eigenvalue_lower", 1), .0448856389, allowed, "upper edge of the lower bulk");
-  expect_relative(variance("block_eigenvalue_upper", 1), .00498745305, allowed, "lower edge of the lower bulk");
-  expect_relative(test::over_realizations(runs, "gap_maximum_time").mean, .18579058, 0.02, "time of the maximum");
-  expect_relative(test::over_realizations(runs, "gap_maximum").mean, .61083428, allowed, "height of the maximum");
+  expect_relative(variance("block_eigenvalue_lower", 0), row.edges[3], allowed, "upper edge of the upper bulk");
+  expect_relative(variance("block_eigenvalue_upper", 0), row.edges[2], allowed, "lower edge of the upper bulk");
+  expect_relative(variance("block_eigenvalue_lower", 1), row.edges[1], allowed, "upper edge of the lower bulk");
+  expect_relative(variance("block_eigenvalue_upper", 1), row.edges[0], allowed, "lower edge of the lower bulk");
+  expect_relative(test::over_realizations(runs, "gap_maximum_time").mean, row.maximum_time, 0.02,
+                  "time of the maximum");
+  expect_relative(test::over_realizations(runs, "gap_maximum").mean, row.maximum, allowed, "height of the maximum");
   const std::vector<VariableValues> predicted = measure.predict(task);
-  expect_relative(values_of(predicted, "gap_maximum_time_theory_asymptotic").at(0), .18579058, 1e-7, "theory");
+  expect_relative(values_of(predicted, "gap_maximum_time_theory_asymptotic").at(0), row.maximum_time, 1e-7, "theory");
+}
+
+TEST(GapMeasure, AverageEdgesAreThoseOfTheTable) {
+  expect_table_row({"small blocks",
+                    400,
+                    20,
+                    20,
+                    0.1,
+                    FactorNormalisation::dimension,
+                    {.00563811, .01435125, .60329293, 1.49771772},
+                    .09304840,
+                    .73275059});
+}
+
+TEST(FullGapMeasure, AverageEdgesAreThoseOfTheTable) {
+  for (const TwoBlocks& row : {TwoBlocks{"equal blocks",
+                                         1000,
+                                         200,
+                                         200,
+                                         0.1,
+                                         FactorNormalisation::columns,
+                                         {.00498745305, .0448856389, .769024141, 5.24110277},
+                                         .18579058,
+                                         .61083428},
+                               TwoBlocks{"unequal blocks",
+                                         1000,
+                                         100,
+                                         300,
+                                         0.1,
+                                         FactorNormalisation::columns,
+                                         {.00401475601, .0559175225, 1.17647248, 4.33869625},
+                                         .25648670,
+                                         .64201814},
+                               TwoBlocks{"near variances",
+                                         1000,
+                                         200,
+                                         200,
+                                         0.3,
+                                         FactorNormalisation::columns,
+                                         {.04395286, .39429579, .81769953, 5.28405182},
+                                         .56781642,
+                                         .18035384}}) {
+    SCOPED_TRACE(row.name);
+    expect_table_row(row);
+  }
+}
+
+TEST(GapMeasure, AverageFinalGapOfOneBlockIsThatOfTheTable) {
+  struct Row {
+    FactorNormalisation scale;
+    double early, late;  // final gap at tau = 0.1 and 1
+  };
+  for (const Row& row : {Row{FactorNormalisation::columns, .7715446736, .2524607161},
+                         Row{FactorNormalisation::dimension, .5746290671, .1190117634}}) {
+    TaskParameters task =
+        manifold_task(100, {{.size = 40, .sigma = 1.0}}, FactorKind::gaussian, {0.1, 1.0}, "one block");
+    task.manifold->normalisation = row.scale;
+    const std::vector<Measured> runs = realizations(measure, task, replicas);
+    for (const std::size_t t : {0U, 1U}) {
+      double mean = 0.0;
+      for (const Measured& run : runs) mean += run.value("final_gap", t) / static_cast<double>(replicas);
+      expect_relative(mean, t == 0 ? row.early : row.late, edge_correction(40.0), "final gap");
+    }
+  }
 }
 
 // ------------------------------------------------------------------------------------------------- training sets

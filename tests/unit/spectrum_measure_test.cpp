@@ -396,6 +396,49 @@ TEST(SpectrumMeasure, WithoutVerificationIsSaidSo) {
   EXPECT_THAT(Measured(measure, task).values("spectrum_status"), testing::Each(0.0));
 }
 
+PartialSpectrum converged_spectrum() {
+  PartialSpectrum spectrum;
+  spectrum.eigenvalues = {2.0, 1.0};
+  spectrum.residuals = {1e-10, 1e-10};
+  spectrum.converged = {true, true};
+  spectrum.method = SpectrumMethod::krylov;
+  spectrum.verification = {.performed = true, .passed = true, .products = 1, .largest_outside = 0.5, .copies_added = 0};
+  spectrum.reason = "krylov: asked for";
+  return spectrum;
+}
+
+TEST(SpectrumMeasure, WhatIsNotCertainIsMarkedOrRefused) {
+  const auto status_and_refusal = [](const PartialSpectrum& spectrum) {
+    std::set<std::string> notes;
+    bool refused = false;
+    try {
+      require_spectrum(spectrum, "gap", notes);
+    } catch (const std::runtime_error& error) {
+      refused = std::string(error.what()).starts_with("measure.gap: ");
+    }
+    return std::pair(solver_status(spectrum), refused);
+  };
+  PartialSpectrum spectrum = converged_spectrum();
+  EXPECT_EQ(status_and_refusal(spectrum), std::pair(SolverStatus::verified, false));
+  spectrum.verification.largest_outside = NAN;
+  spectrum.verification.passed = false;
+  EXPECT_EQ(status_and_refusal(spectrum), std::pair(SolverStatus::unverified, false));
+  spectrum.verification.largest_outside = 1.5;
+  EXPECT_EQ(status_and_refusal(spectrum), std::pair(SolverStatus::copies_missing, true));
+  spectrum = converged_spectrum();
+  spectrum.converged[1] = false;
+  EXPECT_EQ(status_and_refusal(spectrum), std::pair(SolverStatus::not_converged, true));
+}
+
+// No solver reaches it.
+TEST(SpectrumMeasure, EigenvaluesAboveTheToleranceAreMarkedInTheResults) {
+  TaskParameters task = task_of(classes_of(CentroidKind::random, 3, 60), {30.0}, "too tight");
+  task.samples = {100};
+  task.options["tolerance"] = 1e-30;
+  task.words["method"] = "dense";
+  EXPECT_THAT(Measured(measure, task).values("spectrum_status"), testing::Each(3.0));
+}
+
 // More eigenvalues than there are dimensions, or rows; times of its own.
 TEST(SpectrumMeasure, HasAsManyEigenvaluesAsDimensionsAndTimesOfItsOwn) {
   TaskParameters task = default_task(measure, {0.5, 1.0}, "shape");

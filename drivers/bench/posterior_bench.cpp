@@ -1,0 +1,139 @@
+#include "posterior_bench.hpp"
+
+#include <cblas.h>
+
+#include <algorithm>
+#include <fstream>
+#include <memory>
+#include <span>
+#include <stdexcept>
+#include <vector>
+
+#include "ensemble/gaussian_mixture.hpp"
+#include "machine_rates.hpp"
+#include "measure/probes.hpp"
+#include "posterior/reduction.hpp"
+
+namespace diffphase::bench {
+
+namespace {
+
+constexpr std::uint64_t seed = 1;
+
+class PosteriorCase {
+ public:
+  PosteriorCase(const TaskGroup& group, const PosteriorOptions& options)
+      : group_(group), options_(options), task_(task_of(options)) {
+    slab_ = make_nonzero_training_set(group, task_, options.partition, options.rows);
+    source_ = std::make_unique<StoredSource>(group, slab_);
+    const ProbeStarts starts(task_);
+    for (std::int64_t first = 0; first < options.probes; first += ProbeBlock::size) {
+      const std::int64_t size = std::min(ProbeBlock::size, options.probes - first);
+      blocks_.push_back(fetch_probes(group, slab_, starts.noise(), first, size,
+                                     [&](std::int64_t p) { return starts.row(p, options.rows); }));
+    }
+    plan_ = {.times = task_.times, .process = task_.process, .counts = task_.samples, .law = {}};
+  }
+
+  // Means over the probes of the participation ratio, [count][time], on rank 0.
+  [[nodiscard]] std::vector<double> pass() const {
+    std::vector<double> means(plan_.counts.size() * plan_.times.size(), 0.0);
+    for (const ProbeBlock& block : blocks_) {
+      Reduction reduction(plan_, slab_.layout.columns, block);
+      source_->visit(group_, block, plan_.counts.back(), reduction.consumer());
+      reduction.merge_over(group_);
+      if (group_.comm().is_root()) add(reduction, block.probes, means);
+    }
+    return means;
+  }
+
+  // Seconds of the products of all rows with all starts and with all noises, each rank its part.
+  [[nodiscard]] double bare_products() const {
+    const auto rows = static_cast<int>(slab_.layout.local_rows());
+    const auto columns = static_cast<int>(slab_.layout.local_columns());
+    const auto probes = static_cast<int>(options_.probes);
+    std::vector<double> points(static_cast<std::size_t>(probes) * static_cast<std::size_t>(columns), 1.0);
+    std::vector<double> products(static_cast<std::size_t>(probes) * static_cast<std::size_t>(rows));
+    return shortest_time(group_.comm(), options_.runs, [&] {
+      for (int product = 0; product < 2; ++product) {
+        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, probes, rows, columns, 1.0, points.data(), columns,
+                    slab_.values.data(), columns, 0.0, products.data(), rows);
+      }
+    });
+  }
+
+  // One rank only.
+  void save(const std::vector<double>& means) const {
+    write("rows", std::span(slab_.values).first(static_cast<std::size_t>(options_.rows * options_.columns)));
+    write("times", task_.times);
+    write("participation", means);
+    std::vector<double> noises;
+    for (const ProbeBlock& block : blocks_) {
+      noises.insert(noises.end(), block.points.begin() + block.probes * block.columns, block.points.end());
+    }
+    write("noises", noises);
+  }
+
+ private:
+  static TaskParameters task_of(const PosteriorOptions& options) {
+    TaskParameters task;
+    task.mixture = MixtureParameters{.dimension = options.columns, .classes = 2, .centroids = CentroidKind::opposite};
+    task.seed = seed;
+    for (std::int64_t count = options.rows; static_cast<int>(task.samples.size()) < options.counts && count > 1;
+         count /= 2) {
+      task.samples.insert(task.samples.begin(), count);
+    }
+    for (int i = 0; i < options.times; ++i) {
+      task.times.push_back(options.first_time +
+                           (options.last_time - options.first_time) * i / std::max(options.times - 1, 1));
+    }
+    return task;
+  }
+
+  void add(const Reduction& reduction, std::int64_t probes, std::vector<double>& means) const {
+    for (std::size_t c = 0; c < plan_.counts.size(); ++c) {
+      for (std::int64_t p = 0; p < probes; ++p) {
+        for (std::size_t t = 0; t < plan_.times.size(); ++t) {
+          means[c * plan_.times.size() + t] +=
+              reduction.summary(c, p, t).participation / static_cast<double>(options_.probes);
+        }
+      }
+    }
+  }
+
+  void write(const char* name, std::span<const double> numbers) const {
+    std::ofstream file(options_.save + "/" + name, std::ios::binary);
+    file.write(reinterpret_cast<const char*>(numbers.data()), static_cast<std::streamsize>(numbers.size_bytes()));
+    if (!file.flush()) throw std::runtime_error("cannot write " + options_.save + "/" + name);
+  }
+
+  const TaskGroup& group_;
+  const PosteriorOptions& options_;
+  TaskParameters task_;
+  DataSlab slab_;
+  std::unique_ptr<StoredSource> source_;
+  std::vector<ProbeBlock> blocks_;
+  ReductionPlan plan_;
+};
+
+}  // namespace
+
+void measure_posterior(const TaskGroup& group, const PosteriorOptions& options, ReportLine& line) {
+  const PosteriorCase data(group, options);
+  std::vector<double> means = data.pass();
+  const double pass = shortest_time(group.comm(), options.runs, [&] { means = data.pass(); });
+  const double products = data.bare_products();
+  if (!options.save.empty() && group.comm().is_root()) data.save(means);
+  line.add("rows", options.rows);
+  line.add("columns", options.columns);
+  line.add("probes", options.probes);
+  line.add("times", options.times);
+  line.add("counts", options.counts);
+  line.add("partition", options.partition == Partition::component ? "component" : "dimension");
+  line.add("pass_seconds", pass);
+  line.add("dgemm_seconds", products);
+  line.add("pass_over_dgemm", pass / products);
+  line.add("peak_memory", peak_memory());
+}
+
+}  // namespace diffphase::bench

@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+"""The posterior pass beside its bare matrix products and beside numpy and PyTorch, on this machine, in one run.
+
+    cmake --build --preset release --target diffphase_bench
+    python3 tests/bench/compare_posterior.py [--small] [--scratch FOLDER]
+
+All times of a grid and all nested sample counts of one training set: diffphase in one pass; the peers in a loop over the
+times with one matrix product, one exponential and prefix sums each, in place, on the same rows, starts and noises, from
+files. One rank against one BLAS thread, one after the other. Prints tables of ratios with what the ratio should be, and
+never fails for one: look at the load that is printed with them.
+"""
+
+import argparse
+import os
+import pathlib
+import platform
+import tempfile
+import time
+
+import measured_machine as machine
+
+machine.use_one_thread()
+
+import numpy as np  # noqa: E402
+
+SIZE = {"rows": 20000, "columns": 1024, "probes": 1024, "times": 64, "counts": 4}
+
+
+def size_options(small: bool) -> list[object]:
+    shrunk = {"rows": 16, "columns": 4, "probes": 4, "times": 4, "counts": 1}
+    options = []
+    for name, value in SIZE.items():
+        options += [f"--{name}", value // shrunk[name] if small else value]
+    return options
+
+
+class Problem:
+    """Rows, starts and noises of the program, in the precision of a peer."""
+
+    def __init__(self, folder: pathlib.Path, line: dict, dtype: type) -> None:
+        self.rows = np.fromfile(folder / "rows").reshape(line["rows"], line["columns"]).astype(dtype)
+        self.noises = np.fromfile(folder / "noises").reshape(line["probes"], line["columns"]).astype(dtype)
+        self.starts = self.rows[:line["probes"]]
+        self.times = np.fromfile(folder / "times")
+        self.counts = [line["rows"] >> i for i in reversed(range(line["counts"]))]
+
+    def levels(self) -> list[tuple[float, float]]:
+        """a and b of the Ornstein-Uhlenbeck process."""
+        return [(float(np.exp(-t)), float(np.sqrt(-np.expm1(-2.0 * t)))) for t in self.times]
+
+
+def numpy_participation(problem: Problem) -> np.ndarray:
+    """Means over the probes, [count][time]."""
+    rows, starts, noises = problem.rows, problem.starts, problem.noises
+    half_norms = 0.5 * np.einsum("ij,ij->i", rows, rows)
+    logits = np.empty((len(starts), len(rows)), rows.dtype)
+    points = np.empty_like(noises)
+    means = []
+    for a, b in problem.levels():
+        np.multiply(noises, b, out=points)
+        points += rows.dtype.type(a) * starts
+        np.matmul(points, rows.T, out=logits)
+        logits *= rows.dtype.type(a / b**2)
+        logits -= rows.dtype.type(a**2 / b**2) * half_norms
+        logits -= logits.max(axis=1, keepdims=True)
+        np.exp(logits, out=logits)
+        means.append(prefix_participation(logits, problem.counts))
+    return np.array(means).T
+
+
+def prefix_participation(weights: np.ndarray, counts: list[int]) -> list[float]:
+    result, first = [], 0
+    total, squares = np.zeros(len(weights)), np.zeros(len(weights))
+    for count in counts:
+        part = weights[:, first:count]
+        total += part.sum(axis=1)
+        squares += np.einsum("ij,ij->i", part, part)
+        result.append(float(np.mean(squares / total**2)))
+        first = count
+    return result
+
+
+def torch_participation(problem: Problem) -> np.ndarray:
+    import torch
+    torch.set_num_threads(1)
+    rows, starts, noises = (torch.from_numpy(x) for x in (problem.rows, problem.starts, problem.noises))
+    half_norms = 0.5 * (rows * rows).sum(1)
+    means = []
+    for a, b in problem.levels():
+        logits = torch.addmm(-(a**2 / b**2) * half_norms, a * starts + b * noises, rows.T, alpha=a / b**2)
+        logits.sub_(logits.max(1, keepdim=True).values).exp_()
+        means.append(prefix_participation(logits.numpy(), problem.counts))
+    return np.array(means).T
+
+
+def compare_products(program: str, small: bool, folder: pathlib.Path) -> dict:
+    machine.title("One pass (all times, all counts) over the time of its two bare dgemm")
+    print(f"{'partition':<10}{'ranks':>6}{'pass s':>9}{'dgemm s':>9}{'ratio':>8}{'':14}{'peak MiB':>9}{'faster than 1':>15}")
+    kept, alone = None, 0.0
+    for partition, ranks in (("component", 1), ("component", 2), ("dimension", 2)):
+        line = machine.run_program(program, "posterior", *size_options(small), "--partition", partition,
+                                   *(["--save", folder] if ranks == 1 else []), ranks=ranks)
+        if ranks == 1:
+            kept, alone = line, line["pass_seconds"]
+        speedup = machine.verdict(alone / line["pass_seconds"], 1.85) if ranks > 1 else ""
+        print(f"{partition:<10}{ranks:>6}{line['pass_seconds']:>9.2f}{line['dgemm_seconds']:>9.2f}"
+              f"{machine.verdict(line['pass_over_dgemm'], 1.6, at_most=True)}{line['peak_memory'] / 2**20:>9.0f}{speedup}",
+              flush=True)
+    return kept
+
+
+def compare_peers(line: dict, folder: pathlib.Path) -> None:
+    machine.title("The same numbers by a loop over the times, 1 thread")
+    print(f"{'peer':<10}{'precision':<10}{'seconds':>9}{'faster':>9}{'':14}{'largest difference':>20}")
+    ours = np.fromfile(folder / "participation").reshape(line["counts"], line["times"])
+    peers = {"numpy": numpy_participation, "torch": torch_participation}
+    for name, peer in peers.items():
+        for dtype in (np.float64, np.float32):
+            problem = Problem(folder, line, dtype)
+            start = time.perf_counter()
+            try:
+                theirs = peer(problem)
+            except ImportError:
+                print(f"{name:<10}not installed")
+                break
+            seconds = time.perf_counter() - start
+            print(f"{name:<10}{np.dtype(dtype).name:<10}{seconds:>9.1f}"
+                  f"{machine.verdict(seconds / line['pass_seconds'], 15.0)}{np.abs(theirs - ours).max():>20.1e}",
+                  flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--program", default=str(machine.PROGRAM))
+    parser.add_argument("--small", action="store_true", help="a few percent of the work")
+    parser.add_argument("--scratch", help="folder for 200 MB of files (default: the system's)")
+    arguments = parser.parse_args()
+    print(f"{machine.processor()}, {os.cpu_count()} processors; Python {platform.python_version()}, "
+          f"numpy {np.__version__}, BLAS {machine.blas_library()}")
+    with tempfile.TemporaryDirectory(dir=arguments.scratch) as scratch:
+        folder = pathlib.Path(scratch)
+        compare_peers(compare_products(arguments.program, arguments.small, folder), folder)
+
+
+if __name__ == "__main__":
+    main()
