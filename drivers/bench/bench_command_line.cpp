@@ -46,6 +46,15 @@ void add_spectrum(CLI::App& app, BenchOptions& options) {
   command->add_option("--runs", options.runs, "of which the fastest counts");
 }
 
+void add_queue(CLI::App& app, QueueOptions& options) {
+  CLI::App* command = app.add_subcommand("queue", "a run of tasks that cost nothing: queue, journal and results");
+  command->add_option("--points", options.points, "of the grid")->check(CLI::Range(1, 1 << 24));
+  command->add_option("--realizations", options.realizations, "tasks of a point")->check(CLI::Range(1, 1 << 24));
+  command->add_option("--values", options.values, "numbers in a task's record")->check(CLI::Range(2, 1 << 20));
+  command->add_option("--task-seconds", options.task_seconds, "that a task sleeps");
+  command->add_option("--folder", options.folder, "where the run is written, and kept");
+}
+
 void add_posterior(CLI::App& app, PosteriorOptions& options) {
   CLI::App* command = app.add_subcommand("posterior", "one pass over a training set: all times, all sample counts");
   command->add_option("--rows", options.rows, "training points")->check(CLI::Range(2, 1 << 30));
@@ -78,6 +87,7 @@ std::variant<BenchOptions, int> parse_bench_command_line(int argc, char** argv) 
   add_spectrum(app, options);
   add_posterior(app, options.posterior);
   add_normals(app, options.normals);
+  add_queue(app, options.queue);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -7,13 +7,14 @@
 #include "normals_bench.hpp"
 #include "operator_bench.hpp"
 #include "posterior_bench.hpp"
+#include "queue_bench.hpp"
 #include "spectrum_bench.hpp"
 
 namespace diffphase::bench {
 
 /// What a command line asks for.
 struct BenchOptions {
-  std::string command;  ///< "operator", "spectrum", "posterior" or "normals"
+  std::string command;  ///< the subcommand
   CaseOptions data;
   OperatorOptions products;
   SpectrumOptions spectrum{.count = 32};
@@ -21,6 +22,7 @@ struct BenchOptions {
   int runs = 1;      ///< of a spectrum
   PosteriorOptions posterior;
   NormalsOptions normals;
+  QueueOptions queue;
 };
 
 /// The options, or the exit code of a program that has nothing to do: 0 after --help, 2 after a message on standard

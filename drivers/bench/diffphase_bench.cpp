@@ -5,8 +5,10 @@
 //   $ mpirun -n 2 diffphase_bench spectrum --rows 300 --columns 200 --data power-law --count 8 --method block-krylov
 //   $ diffphase_bench posterior --rows 600 --columns 64 --probes 65 --times 8 --runs 1
 //   $ diffphase_bench normals --rows 32 --runs 2
+//   $ mpirun -n 2 diffphase_bench queue --points 10 --realizations 20
 //
-// tests/bench/compare_*.py run it beside its peers and print tables.
+// tests/bench/compare_*.py run it beside its peers and print tables, tests/bench/queue_overhead.py on several numbers of
+// ranks.
 
 #include <fmt/format.h>
 
@@ -18,6 +20,7 @@
 #include "operator_bench.hpp"
 #include "parallel/mpi_environment.hpp"
 #include "posterior_bench.hpp"
+#include "queue_bench.hpp"
 #include "report_line.hpp"
 #include "results/provenance.hpp"
 #include "spectrum_bench.hpp"
@@ -62,6 +65,8 @@ void run(int argc, char** argv, const BenchOptions& options) {
     measure_posterior(group, options.posterior, line);
   } else if (options.command == "normals") {
     measure_normals(world, options.normals, line);
+  } else if (options.command == "queue") {
+    measure_queue(world, options.queue, line);
   } else {
     measure_jacobian(group, options, line);
   }

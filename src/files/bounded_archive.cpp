@@ -16,6 +16,7 @@ constexpr unsigned archive_flags = boost::archive::no_header | boost::archive::n
 class GrowingBuffer : public std::streambuf {
  public:
   [[nodiscard]] const std::vector<std::byte>& bytes() const { return bytes_; }
+  void clear() { bytes_.clear(); }
 
  protected:
   std::streamsize xsputn(const char* data, std::streamsize size) override {
@@ -37,12 +38,36 @@ class GrowingBuffer : public std::streambuf {
 // Reads from bytes that belong to somebody else, and knows how many are left.
 class SpanBuffer : public std::streambuf {
  public:
-  explicit SpanBuffer(std::span<const std::byte> bytes) {
+  void read(std::span<const std::byte> bytes) {
     // The interface of streambuf wants char*; nothing is ever written through it.
     char* begin = const_cast<char*>(reinterpret_cast<const char*>(bytes.data()));
     setg(begin, begin, begin + bytes.size());
   }
   [[nodiscard]] std::size_t left() const { return static_cast<std::size_t>(egptr() - gptr()); }
+};
+
+// An archive that one object of this thread has done with serves the next: making one costs more, in locales, than all
+// that a record is. Archives of numbers, written without header, keep nothing from one use to the next.
+template <typename State>
+class Spares {
+ public:
+  static std::unique_ptr<State> take() {
+    auto& all = spares();
+    if (all.empty()) return std::make_unique<State>();
+    std::unique_ptr<State> state = std::move(all.back());
+    all.pop_back();
+    return state;
+  }
+  static void give_back(std::unique_ptr<State> state) {
+    constexpr std::size_t most = 4;
+    if (spares().size() < most) spares().push_back(std::move(state));
+  }
+
+ private:
+  static std::vector<std::unique_ptr<State>>& spares() {
+    thread_local std::vector<std::unique_ptr<State>> all;
+    return all;
+  }
 };
 
 }  // namespace
@@ -58,8 +83,11 @@ struct ArchiveWriter::State {
   }
 };
 
-ArchiveWriter::ArchiveWriter() : state_(std::make_unique<State>()) {}
-ArchiveWriter::~ArchiveWriter() = default;
+ArchiveWriter::ArchiveWriter() : state_(Spares<State>::take()) { state_->buffer.clear(); }
+ArchiveWriter::~ArchiveWriter() {
+  constexpr std::size_t most_kept_bytes = std::size_t{1} << 20U;
+  if (state_->buffer.bytes().capacity() <= most_kept_bytes) Spares<State>::give_back(std::move(state_));
+}
 
 void ArchiveWriter::integer(std::int64_t value) { state_->archive << value; }
 void ArchiveWriter::word(std::uint64_t value) { state_->archive << value; }
@@ -72,7 +100,6 @@ void ArchiveWriter::count(std::size_t value) { word(value); }
 std::span<const std::byte> ArchiveWriter::bytes() const { return state_->buffer.bytes(); }
 
 struct ArchiveReader::State {
-  explicit State(std::span<const std::byte> bytes) : buffer(bytes) {}
   SpanBuffer buffer;
   boost::archive::binary_iarchive archive{buffer, archive_flags};
 
@@ -104,8 +131,10 @@ struct ArchiveReader::State {
   }
 };
 
-ArchiveReader::ArchiveReader(std::span<const std::byte> bytes) : state_(std::make_unique<State>(bytes)) {}
-ArchiveReader::~ArchiveReader() = default;
+ArchiveReader::ArchiveReader(std::span<const std::byte> bytes) : state_(Spares<State>::take()) {
+  state_->buffer.read(bytes);
+}
+ArchiveReader::~ArchiveReader() { Spares<State>::give_back(std::move(state_)); }
 
 std::int64_t ArchiveReader::integer() { return state_->number<std::int64_t>(); }
 std::uint64_t ArchiveReader::word() { return state_->number<std::uint64_t>(); }

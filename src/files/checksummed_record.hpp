@@ -20,6 +20,9 @@ inline constexpr std::size_t max_record_bytes = std::size_t{64} << 20U;
 /// The payload with its frame. Throws std::length_error beyond max_record_bytes.
 [[nodiscard]] std::vector<std::byte> frame_record(std::span<const std::byte> payload);
 
+/// Appends the payload with its frame to `records`. Throws std::length_error beyond max_record_bytes.
+void append_record(std::vector<std::byte>& records, std::span<const std::byte> payload);
+
 /// Where and why reading stopped before the end.
 struct RecordDamage {
   std::uint64_t offset = 0;  ///< where the bad record begins

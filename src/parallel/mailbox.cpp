@@ -63,6 +63,15 @@ bool Mailbox::all_sent() {
   return outgoing_.empty();
 }
 
+// Looks at a few letters, in turn: however many there are, they are gone through while as many arrive.
+void Mailbox::release_some() {
+  constexpr std::size_t most = 4;
+  for (std::size_t i = std::min(most, outgoing_.size()); i > 0; --i) {
+    if (!complete(outgoing_.front()->requests)) outgoing_.push_back(std::move(outgoing_.front()));
+    outgoing_.pop_front();
+  }
+}
+
 void Mailbox::flush() {
   IdleWait idle;
   while (!all_sent()) idle.pause();
@@ -78,12 +87,16 @@ void Mailbox::accept_arrivals() {
     if (arrived == 0) return;
     int count = 0;
     check_mpi(MPI_Get_count(&status, MPI_BYTE, &count), "MPI_Get_count");
-    auto& frames = senders_[status.MPI_SOURCE].frames;
-    frames.push_back(std::make_unique<Frame>());
-    Frame& frame = *frames.back();
-    frame.bytes.resize(static_cast<std::size_t>(count));
-    frame.last = status.MPI_TAG == last_frame;
-    check_mpi(MPI_Imrecv(frame.bytes.data(), count, MPI_BYTE, &message, &frame.request), "MPI_Imrecv");
+    auto frame = std::make_unique<Frame>();
+    frame->bytes.resize(static_cast<std::size_t>(count));
+    frame->last = status.MPI_TAG == last_frame;
+    check_mpi(MPI_Imrecv(frame->bytes.data(), count, MPI_BYTE, &message, &frame->request), "MPI_Imrecv");
+    // Most letters are short and there at once.
+    if (frame->last && !senders_.contains(status.MPI_SOURCE) && complete(frame->request)) {
+      complete_.push_back({status.MPI_SOURCE, std::move(frame->bytes)});
+    } else {
+      senders_[status.MPI_SOURCE].frames.push_back(std::move(frame));
+    }
   }
 }
 
@@ -101,16 +114,25 @@ std::optional<std::string> Mailbox::assemble(Sender& sender) {
   return std::nullopt;
 }
 
-std::optional<Mailbox::Letter> Mailbox::collect() {
-  static_cast<void>(all_sent());
-  accept_arrivals();
+void Mailbox::assemble_arrived() {
   for (auto entry = senders_.begin(); entry != senders_.end();) {
     auto& [source, sender] = *entry;
-    if (auto bytes = assemble(sender)) return Letter{source, std::move(*bytes)};
+    while (auto bytes = assemble(sender)) complete_.push_back({source, std::move(*bytes)});
     const bool idle = sender.frames.empty() && sender.letter.empty();
     entry = idle ? senders_.erase(entry) : std::next(entry);
   }
-  return std::nullopt;
+}
+
+std::optional<Mailbox::Letter> Mailbox::collect() {
+  release_some();
+  if (complete_.empty()) {
+    accept_arrivals();
+    assemble_arrived();
+  }
+  if (complete_.empty()) return std::nullopt;
+  Letter letter = std::move(complete_.front());
+  complete_.pop_front();
+  return letter;
 }
 
 }  // namespace diffphase

@@ -19,7 +19,8 @@ namespace diffphase {
 /// length. Letters of one sender arrive in the order in which they were posted. Long ones travel in frames
 /// that fit MPI's int.
 ///
-/// The communicator should carry nothing else. Nothing here is collective.
+/// The communicator should carry nothing else. The cost of a letter does not depend on how many others are on their
+/// way. Nothing here is collective.
 class Mailbox {
  public:
   struct Letter {
@@ -59,13 +60,16 @@ class Mailbox {
     std::string letter;
   };
 
+  void release_some();
   void accept_arrivals();
+  void assemble_arrived();
   static std::optional<std::string> assemble(Sender& sender);
 
   Communicator comm_;
   std::size_t frame_bytes_;
-  std::vector<std::unique_ptr<Outgoing>> outgoing_;
-  std::map<int, Sender> senders_;
+  std::deque<std::unique_ptr<Outgoing>> outgoing_;
+  std::map<int, Sender> senders_;  // those of whom a letter has arrived in part
+  std::deque<Letter> complete_;
 };
 
 }  // namespace diffphase

@@ -5,6 +5,8 @@
 #include <hdf5_hl.h>
 
 #include <algorithm>
+#include <cstdlib>
+#include <cstring>
 #include <limits>
 #include <set>
 #include <span>
@@ -249,7 +251,7 @@ std::string auxiliary_names(const ResultsFile& results) {
   return names;
 }
 
-void write_contents(hid_t file, const ResultsFile& results, const Sizes& sizes) {
+void write_contents(hid_t file, ResultsFile& results, const Sizes& sizes) {
   write_attribute(file, "layout_version", results_layout_version);
   write_attribute(file, "Conventions", std::string("CF-1.8"));
   write_unless_empty(file, "coordinates", auxiliary_names(results));
@@ -258,40 +260,86 @@ void write_contents(hid_t file, const ResultsFile& results, const Sizes& sizes) 
   for (const ResultsDimension& dimension : results.dimensions) {
     scales.emplace(dimension.name, write_dimension(file, dimension));
   }
-  for (const ResultsVariable& variable : results.variables) write_variable(file, variable, sizes, scales);
+  for (ResultsVariable& variable : results.variables) {
+    write_variable(file, variable, sizes, scales);
+    variable.values = {};
+  }
   for (const auto& [name, group] : results.groups) write_group(file, name, group);
 }
 
+// The bytes of an HDF5 file that exists only in memory, taken over from HDF5 when it closes the file, without a copy.
+class MemoryImage {
+ public:
+  MemoryImage() = default;
+  MemoryImage(const MemoryImage&) = delete;
+  MemoryImage& operator=(const MemoryImage&) = delete;
+  ~MemoryImage() { std::free(bytes_); }
+
+  // For the properties of the one file whose bytes these will be; it must be closed before this object goes.
+  void take_from(const Hdf5Handle& access) {
+    H5FD_file_image_callbacks_t callbacks{
+        [](std::size_t size, H5FD_file_image_op_t, void*) { return std::malloc(size); },
+        [](void* to, const void* from, std::size_t size, H5FD_file_image_op_t, void*) {
+          return std::memcpy(to, from, size);
+        },
+        [](void* bytes, std::size_t size, H5FD_file_image_op_t, void*) { return std::realloc(bytes, size); },
+        release,
+        [](void* image) { return image; },
+        [](void*) { return herr_t{0}; },
+        this};
+    check_hdf5(H5Pset_file_image_callbacks(access.get(), &callbacks), "cannot build a file in memory");
+  }
+
+  // Call it when everything is written, while the file is open.
+  void measure(const Hdf5Handle& file) {
+    check_hdf5(H5Fflush(file.get(), H5F_SCOPE_GLOBAL), "cannot finish the results");
+    const auto size = check_hdf5(H5Fget_file_image(file.get(), nullptr, 0), "cannot get the size of the results");
+    size_ = static_cast<std::size_t>(size);
+  }
+
+  // Once the file is closed.
+  [[nodiscard]] std::span<const std::byte> bytes() const {
+    if (bytes_ == nullptr) throw Hdf5Error("cannot get the results");
+    return {static_cast<const std::byte*>(bytes_), size_};
+  }
+
+ private:
+  static herr_t release(void* bytes, H5FD_file_image_op_t reason, void* image) {
+    if (reason == H5FD_FILE_IMAGE_OP_FILE_CLOSE) {
+      static_cast<MemoryImage*>(image)->bytes_ = bytes;
+    } else {
+      std::free(bytes);
+    }
+    return 0;
+  }
+
+  void* bytes_ = nullptr;
+  std::size_t size_ = 0;
+};
+
 // An HDF5 file that exists only in memory: HDF5 never sees an error of the disk, after which its files cannot
 // be closed.
-Hdf5Handle create_in_memory(const std::string& name) {
+Hdf5Handle create_in_memory(const std::string& name, MemoryImage& image) {
   constexpr std::size_t increment = std::size_t{4} << 20U;
   const Hdf5Handle access(H5Pcreate(H5P_FILE_ACCESS), H5Pclose, "cannot make file properties");
   check_hdf5(H5Pset_fapl_core(access.get(), increment, /*backing_store=*/0), "cannot build a file in memory");
+  image.take_from(access);
   return {H5Fcreate(name.c_str(), H5F_ACC_TRUNC, H5P_DEFAULT, access.get()), H5Fclose,
           fmt::format("cannot build {} in memory", name)};
 }
 
-std::vector<std::byte> image_of(const Hdf5Handle& file) {
-  check_hdf5(H5Fflush(file.get(), H5F_SCOPE_GLOBAL), "cannot finish the results");
-  const auto size = check_hdf5(H5Fget_file_image(file.get(), nullptr, 0), "cannot get the size of the results");
-  std::vector<std::byte> image(static_cast<std::size_t>(size));
-  check_hdf5(H5Fget_file_image(file.get(), image.data(), image.size()), "cannot get the results");
-  return image;
-}
-
 }  // namespace
 
-void write_results(const std::filesystem::path& path, const ResultsFile& results) {
+void write_results(const std::filesystem::path& path, ResultsFile results) {
   const Sizes sizes = check(results);
   quiet_hdf5();
-  std::vector<std::byte> image;
+  MemoryImage image;
   {
-    const Hdf5Handle file = create_in_memory(path.filename().string());
+    const Hdf5Handle file = create_in_memory(path.filename().string(), image);
     write_contents(file.get(), results, sizes);
-    image = image_of(file);
+    image.measure(file);
   }
-  replace_file(path, [&image](PosixFile& file) { file.write_all(image); });
+  replace_file(path, [&image](PosixFile& file) { file.write_all(image.bytes()); });
 }
 
 }  // namespace diffphase

@@ -53,8 +53,9 @@ struct ResultsFile {
 
 /// Writes an HDF5 file that xarray opens (netCDF-4 conventions, a dimension scale on every axis), default
 /// format, and puts it atomically in the place of `path`: a reader has the old file or the new one. Built in
-/// memory, so that a full disk is noticed before anything is replaced. Throws std::logic_error if the
-/// contents do not fit together, FileError, Hdf5Error. One process only.
-void write_results(const std::filesystem::path& path, const ResultsFile& results);
+/// memory, so that a full disk is noticed before anything is replaced; the values of a variable are released when they
+/// are in it, so that a caller who moves the results in has little more than one copy of them at any time. Throws
+/// std::logic_error if the contents do not fit together, FileError, Hdf5Error. One process only.
+void write_results(const std::filesystem::path& path, ResultsFile results);
 
 }  // namespace diffphase

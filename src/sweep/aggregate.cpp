@@ -142,10 +142,6 @@ void Aggregator::add_slot(const SweepTask& task, VariableSpec spec) {
   slots_.push_back(std::move(slot));
 }
 
-const Hash128& Aggregator::identity(const Measure* measure, std::size_t cell, std::int64_t realization) const {
-  return identities_.at({measure, cell})[static_cast<std::size_t>(realization)];
-}
-
 std::vector<std::string> Aggregator::dims_of(const Slot& slot) const {
   std::vector<std::string> dims;
   for (const std::size_t a : slot.axes) dims.push_back(sweep_.axes[a].name);
@@ -168,14 +164,14 @@ std::size_t Aggregator::position(const Slot& slot, const GridPoint& point) const
   return at;
 }
 
-void Aggregator::fill_measured(const Slot& slot, const JournalState& journals, std::vector<double>& values) const {
+void Aggregator::fill_measured(const Slot& slot, const Histories& histories, std::vector<double>& values) const {
   const auto realizations = static_cast<std::size_t>(sweep_.file.realizations);
   for (const GridPoint& point : sweep_.points) {
+    const std::vector<std::size_t> shape = shape_of(slot, point.cell);
+    const std::vector<const TaskHistory*>& tasks = histories.at({slot.measure, point.cell});
     for (std::size_t r = 0; r < realizations; ++r) {
-      const TaskHistory& history = journals.task(identity(slot.measure, point.cell, static_cast<std::int64_t>(r)));
       const auto* found =
-          slot.spec.per_sample ? history.value(point.samples, slot.spec.name) : history.value(slot.spec.name);
-      const std::vector<std::size_t> shape = shape_of(slot, point.cell);
+          slot.spec.per_sample ? tasks[r]->value(point.samples, slot.spec.name) : tasks[r]->value(slot.spec.name);
       if (found == nullptr || found->size() != product(shape)) continue;
       const std::size_t first = (position(slot, point) * realizations + r) * slot.inner;
       place(*found, shape, slot.shape, std::span(values).subspan(first, slot.inner));
@@ -210,12 +206,12 @@ void Aggregator::fill_predicted(const Slot& slot, std::vector<double>& values) {
   }
 }
 
-ResultsVariable Aggregator::variable(const Slot& slot, const JournalState& journals) {
+ResultsVariable Aggregator::variable(const Slot& slot, const Histories& histories) {
   std::vector<double> values(size_of(slot), missing);
   if (slot.spec.prediction) {
     fill_predicted(slot, values);
   } else {
-    fill_measured(slot, journals, values);
+    fill_measured(slot, histories, values);
   }
   ResultsVariable variable;
   variable.name = slot.spec.name;
@@ -354,6 +350,16 @@ void Aggregator::add_attributes(ResultsFile& file) const {
   }
 }
 
+// Of each cell, where its points lie in a slot without samples: one place where samples are an axis.
+std::vector<std::vector<std::size_t>> Aggregator::task_positions(const Slot& slot) const {
+  std::vector<std::vector<std::size_t>> positions(sweep_.cells.size());
+  for (const GridPoint& point : sweep_.points) {
+    std::vector<std::size_t>& of_cell = positions[point.cell];
+    if (of_cell.empty() || !sweep_.samples_axis) of_cell.push_back(position(slot, point));
+  }
+  return positions;
+}
+
 void Aggregator::add_task_tables(ResultsFile& file, const JournalState& journals) const {
   Slot slot;
   for (std::size_t a = 0; a < sweep_.axes.size(); ++a) {
@@ -366,16 +372,14 @@ void Aggregator::add_task_tables(ResultsFile& file, const JournalState& journals
   std::vector<std::int64_t> ranks(size, 0);
   std::vector<std::int64_t> attempts(size, 0);
   const auto realizations = static_cast<std::size_t>(sweep_.file.realizations);
-  std::map<std::size_t, const GridPoint*> first_of_cell;
-  for (const GridPoint& point : sweep_.points) first_of_cell.try_emplace(point.cell, &point);
+  const std::vector<std::vector<std::size_t>> positions = task_positions(slot);
   for (const SweepTask& task : sweep_.tasks) {
     const TaskHistory& history = journals.task(task.identity);
     const auto measure =
         static_cast<std::size_t>(std::find(measures_.begin(), measures_.end(), &task.measure()) - measures_.begin());
-    for (const GridPoint& point : sweep_.points) {
-      if (point.cell != task.cell) continue;
+    for (const std::size_t position : positions[task.cell]) {
       const std::size_t at =
-          (position(slot, point) * realizations + static_cast<std::size_t>(task.realization)) * slot.inner + measure;
+          (position * realizations + static_cast<std::size_t>(task.realization)) * slot.inner + measure;
       if (history.complete(task.counts)) {
         status[at] = static_cast<std::int8_t>(TaskStatus::done);
       } else if (history.exhausted(sweep_.file.resources.max_attempts) || history.failed_attempts() > 0) {
@@ -384,7 +388,6 @@ void Aggregator::add_task_tables(ResultsFile& file, const JournalState& journals
       if (history.attempt_count() > 0) seconds[at] = history.seconds();
       ranks[at] = history.ranks();
       attempts[at] = history.attempt_count();
-      if (sweep_.samples_axis) break;
     }
   }
   std::vector<std::string> dims = dims_of(slot);
@@ -395,12 +398,24 @@ void Aggregator::add_task_tables(ResultsFile& file, const JournalState& journals
   file.variables.push_back({"task_attempts", dims, attempts, "1", "attempts"});
 }
 
+// Looked up once, for all variables.
+Aggregator::Histories Aggregator::find_histories(const JournalState& journals) const {
+  Histories histories;
+  for (const auto& [cell, identities] : identities_) {
+    std::vector<const TaskHistory*>& of_cell = histories[cell];
+    of_cell.reserve(identities.size());
+    for (const Hash128& identity : identities) of_cell.push_back(&journals.task(identity));
+  }
+  return histories;
+}
+
 ResultsFile Aggregator::results(const JournalState& journals) {
   ResultsFile file;
   add_axes(file);
   add_log_samples(file);
   add_attributes(file);
-  for (const Slot& slot : slots_) file.variables.push_back(variable(slot, journals));
+  const Histories histories = find_histories(journals);
+  for (const Slot& slot : slots_) file.variables.push_back(variable(slot, histories));
   add_task_tables(file, journals);
   return file;
 }

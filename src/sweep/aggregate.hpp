@@ -30,6 +30,7 @@ class Aggregator {
     std::size_t inner = 1;           // product of shape
   };
   using MeasureCell = std::pair<const Measure*, std::size_t>;
+  using Histories = std::map<MeasureCell, std::vector<const TaskHistory*>>;  // [realization]
 
   void find_slots();
   void add_slot(const SweepTask& task, VariableSpec spec);
@@ -40,15 +41,16 @@ class Aggregator {
   void add_axis(ResultsFile& file, const Axis& axis) const;
   void add_log_samples(ResultsFile& file) const;
   void add_attributes(ResultsFile& file) const;
+  [[nodiscard]] std::vector<std::vector<std::size_t>> task_positions(const Slot& slot) const;
   void add_task_tables(ResultsFile& file, const JournalState& journals) const;
-  [[nodiscard]] ResultsVariable variable(const Slot& slot, const JournalState& journals);
-  void fill_measured(const Slot& slot, const JournalState& journals, std::vector<double>& values) const;
+  [[nodiscard]] ResultsVariable variable(const Slot& slot, const Histories& histories);
+  [[nodiscard]] Histories find_histories(const JournalState& journals) const;
+  void fill_measured(const Slot& slot, const Histories& histories, std::vector<double>& values) const;
   void fill_predicted(const Slot& slot, std::vector<double>& values);
   [[nodiscard]] std::vector<std::string> dims_of(const Slot& slot) const;
   [[nodiscard]] std::size_t size_of(const Slot& slot) const;
   [[nodiscard]] std::size_t position(const Slot& slot, const GridPoint& point) const;
   [[nodiscard]] const std::vector<double>* prediction(const Slot& slot, std::size_t cell);
-  [[nodiscard]] const Hash128& identity(const Measure* measure, std::size_t cell, std::int64_t realization) const;
 
   const Sweep& sweep_;
   std::vector<Slot> slots_;

@@ -88,15 +88,20 @@ std::string json_string(std::string_view text) {
 AttemptLog::AttemptLog(const fs::path& run, const std::string& stem, WallClock clock)
     : clock_(std::move(clock)), file_(PosixFile::create_for_appending(new_log_path(run, stem))) {}
 
-void AttemptLog::write(const AttemptLine& line) {
-  const std::string text = fmt::format(
+void AttemptLog::add(const AttemptLine& line) {
+  added_ += fmt::format(
       R"({{"time": {}, "label": {}, "identity": "{}", "measure": {}, "outcome": {}, "seconds": {}, "ranks": {}, )"
       R"("attempt": {}, "message": {}, "warnings": {}, "notes": {}}})"
       "\n",
       json_string(iso8601(clock_())), json_string(line.label), line.identity.hex(), json_string(line.measure),
       json_string(line.outcome), json_number(line.seconds), line.ranks, line.attempt, json_string(line.message),
       json_list(line.warnings), json_list(line.notes));
-  file_.append_or_undo(std::as_bytes(std::span<const char>(text)));
+}
+
+void AttemptLog::commit() {
+  if (added_.empty()) return;
+  file_.append_or_undo(std::as_bytes(std::span<const char>(added_)));
+  added_.clear();
 }
 
 }  // namespace diffphase

@@ -30,20 +30,24 @@ struct AttemptLine {
 /// UTF-8 become U+FFFD).
 [[nodiscard]] std::string json_string(std::string_view text);
 
-/// One JSON object per attempt and line, in DIR/log/<stem>.jsonl; each line is one write to the end of the
-/// file. The program never reads it: the journal is what counts. Rank 0 only.
+/// One JSON object per attempt and line, in DIR/log/<stem>.jsonl; only whole lines are written. The program never reads
+/// it: the journal is what counts. Rank 0 only.
 class AttemptLog {
  public:
   AttemptLog(const std::filesystem::path& run, const std::string& stem, WallClock clock = system_wall_clock());
 
-  /// Adds a line, with the present time. Throws FileError when the disk is full; no half line is left.
-  void write(const AttemptLine& line);
+  /// Takes a line along, with the present time, in the next commit.
+  void add(const AttemptLine& line);
+  /// Writes the lines that were added since the last commit, at once. Throws FileError when the disk is full; none of
+  /// them is left then, and they wait for the next commit.
+  void commit();
 
   [[nodiscard]] const std::filesystem::path& path() const { return file_.path(); }
 
  private:
   WallClock clock_;
   PosixFile file_;
+  std::string added_;
 };
 
 }  // namespace diffphase

@@ -30,8 +30,6 @@ constexpr std::int64_t rows = 4 * SlabLayout::block;
 constexpr std::int64_t times = 64;
 constexpr double seconds_of_passes = 0.5;
 constexpr double seconds_of_normals = 0.1;
-// Journal, messages and bookkeeping of one task.
-constexpr double seconds_of_bookkeeping = 0.001;
 
 TaskParameters small_task() {
   TaskParameters task;
@@ -52,7 +50,7 @@ double measure_overhead(const TaskGroup& group) {
   constexpr int repeats = 5;
   const double start = steady_seconds();
   for (int i = 0; i < repeats; ++i) (void)measure->run(task, request, group);
-  return (steady_seconds() - start) / repeats + seconds_of_bookkeeping;
+  return (steady_seconds() - start) / repeats;
 }
 
 double measure_normals(const RandomStream& stream, DataSlab& slab) {

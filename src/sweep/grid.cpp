@@ -256,7 +256,7 @@ std::string cell_label(const PointValues& values, const std::vector<std::string>
 /// Builds points, cells and tasks of a sweep.
 class GridBuilder {
  public:
-  explicit GridBuilder(Sweep& sweep) : sweep_(sweep) {}
+  GridBuilder(Sweep& sweep, TaskIdentities identities) : sweep_(sweep), identities_(identities) {}
 
   void build() {
     const std::vector<ProductAxis> axes = product_axes(sweep_.file);
@@ -350,7 +350,9 @@ class GridBuilder {
       for (std::int64_t realization = 0; realization < sweep_.file.realizations; ++realization) {
         for (const MeasureRequest& request : sweep_.file.measures) {
           SweepTask task{.request = &request, .cell = cell, .realization = realization, .identity = {}, .counts = {}};
-          task.identity = task_identity(sweep_.cells[cell].identity, request.identity, realization);
+          if (identities_ == TaskIdentities::computed) {
+            task.identity = task_identity(sweep_.cells[cell].identity, request.identity, realization);
+          }
           task.counts = sweep_.cells[cell].parameters.samples;
           sweep_.tasks.push_back(std::move(task));
         }
@@ -359,6 +361,7 @@ class GridBuilder {
   }
 
   Sweep& sweep_;
+  TaskIdentities identities_;
   std::vector<std::string> keys_;
   std::map<std::string, std::size_t> cell_of_text_;
   std::map<std::pair<std::size_t, std::int64_t>, std::size_t> first_points_;
@@ -460,9 +463,9 @@ std::string Sweep::label(const SweepTask& task) const {
                      task.realization);
 }
 
-Sweep make_sweep(SweepFile file) {
+Sweep make_sweep(SweepFile file, TaskIdentities identities) {
   Sweep sweep(std::move(file));
-  GridBuilder(sweep).build();
+  GridBuilder(sweep, identities).build();
   check_precision(sweep.file);
   if (sweep.file.kind != "file") check_measures(sweep);
   return sweep;

@@ -90,11 +90,15 @@ struct Sweep {
   [[nodiscard]] std::string label(const SweepTask& task) const;
 };
 
+/// Whether tasks get their identities. Ranks that keep no journal need none, and hashing them is most of the work where
+/// there are many realizations.
+enum class TaskIdentities { computed, left_out };
+
 /// Makes grid and tasks and checks every point: the law's problem(), Measure::problem() (of drawn
 /// data; for files attach_dataset_summaries does), keys that no point uses, points given twice. With any
 /// [[point]] there is one axis `point`: first the points of the product grid, if there are lists, then the
 /// [[point]]s, each of which gives every key that is a list elsewhere. Throws BadInput.
-[[nodiscard]] Sweep make_sweep(SweepFile file);
+[[nodiscard]] Sweep make_sweep(SweepFile file, TaskIdentities identities = TaskIdentities::computed);
 
 /// Calls `inspect` once for each data file of the sweep, fills TaskParameters::file_summary, and `samples`
 /// with all rows where the sweep file has none, then checks samples <= rows and Measure::problem(). Throws

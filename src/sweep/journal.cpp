@@ -86,7 +86,18 @@ void Journal::append(std::span<const std::byte> payload) {
   dirty_ = true;
 }
 
+void Journal::add(const JournalRecord& record) { append_record(added_, encode_record(record)); }
+
+void Journal::commit() {
+  if (added_.empty()) return;
+  file_.append_or_undo(added_);
+  added_.clear();
+  dirty_ = true;
+  poll();
+}
+
 void Journal::write(const JournalRecord& record) {
+  commit();
   append(encode_record(record));
   poll();
 }
@@ -98,6 +109,7 @@ void Journal::poll() {
 }
 
 void Journal::sync() {
+  commit();
   if (!dirty_) return;
   file_.sync_data();
   dirty_ = false;
@@ -160,7 +172,8 @@ void JournalState::read(const std::string& stem, Source& source) {
   const auto visit = [&](std::span<const std::byte> payload, std::uint64_t offset) {
     const RecordOrigin origin{stem, offset};
     if (source.has_header) {
-      std::visit([&](const auto& record) { take(origin, source, record); }, decode_record(payload));
+      std::visit([&](auto&& record) { take(origin, source, std::forward<decltype(record)>(record)); },
+                 decode_record(payload));
     } else {
       take_header(origin, source, decode_header(payload, source.path));
     }
@@ -194,20 +207,25 @@ void JournalState::blame(const Source& source) {
 
 void JournalState::end(const RecordOrigin& origin, Source& source, const Hash128& identity, const Attempt& ended) {
   const RecordOrigin begun = tasks_[identity].end(origin, ended);
-  for (auto& [leader, hand_outs] : source.unended) {
-    std::erase_if(hand_outs, [&](const HandOut& hand_out) { return hand_out.origin == begun; });
-  }
+  const auto found = source.leader_of.find(begun.second);
+  if (found == source.leader_of.end()) return;  // an end without a begin
+  const auto hand_outs = source.unended.find(found->second);
+  source.leader_of.erase(found);
+  std::erase_if(hand_outs->second, [&](const HandOut& hand_out) { return hand_out.origin == begun; });
+  if (hand_outs->second.empty()) source.unended.erase(hand_outs);
 }
 
 void JournalState::take(const RecordOrigin& origin, Source& source, const BeginRecord& record) {
   tasks_[record.identity].begin(origin, record);
   source.unended[record.leader].push_back({record.identity, origin});
+  source.leader_of[origin.second] = record.leader;
 }
 
-void JournalState::take(const RecordOrigin& origin, Source& source, const DoneRecord& record) {
+void JournalState::take(const RecordOrigin& origin, Source& source, DoneRecord record) {
   end(origin, source, record.identity,
       {.outcome = Attempt::Outcome::done, .seconds = record.seconds, .ranks = record.ranks, .message = {}});
-  tasks_[record.identity].learn(origin, record);
+  TaskHistory& history = tasks_[record.identity];
+  history.learn(origin, std::move(record));
 }
 
 void JournalState::take(const RecordOrigin& origin, Source& source, const FailedRecord& record) {

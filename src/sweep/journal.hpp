@@ -1,12 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <filesystem>
 #include <functional>
 #include <map>
 #include <optional>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -19,7 +21,7 @@
 
 namespace diffphase {
 
-/// The file that one start appends to, a new one each time. A record is on its way to the disk when the call
+/// The file that one start appends to, a new one each time. A record is on its way to the disk when commit() or write()
 /// returns: it survives the end of the process, and that of the machine from the next sync on. Rank 0 only.
 class Journal {
  public:
@@ -31,15 +33,18 @@ class Journal {
   /// Syncs, and ignores errors; call close() where they matter.
   ~Journal();
 
-  /// Appends one record: one write, then a sync if the last is a second ago. Throws FileError when the disk is
-  /// full (nothing is left behind, the journal remains usable), std::length_error for records beyond the
-  /// format's bound.
+  /// Takes a record along in the next commit. Throws std::length_error for records beyond the format's bound,
   /// std::logic_error if the values of a per_sample variable do not divide among the counts.
+  void add(const JournalRecord& record);
+  /// Appends what was added since the last commit, in its order: one write, then a sync if the last is a second ago.
+  /// Throws FileError when the disk is full; nothing is left behind then, and the records wait for the next commit.
+  void commit();
+  /// Appends one record, behind those that were added. Throws as add() and commit(); it does not wait.
   void write(const JournalRecord& record);
 
   /// Syncs if something was written since the last sync and that is a second ago. Call it now and then.
   void poll();
-  /// Syncs if something was written since the last sync. Call it before results are replaced.
+  /// Commits, and syncs if something was written since the last sync. Call it before results are replaced.
   void sync();
   void close();
 
@@ -50,6 +55,7 @@ class Journal {
 
   WallClock clock_;
   PosixFile file_;
+  std::vector<std::byte> added_;  // records with their frames
   WallTime last_sync_;
   bool dirty_ = false;
 };
@@ -91,13 +97,14 @@ class JournalState {
     std::uint64_t read = 0;  ///< up to here
     bool has_header = false;
     std::string problem;
-    std::map<std::int64_t, std::vector<HandOut>> unended;  ///< by leader, oldest first
+    std::map<std::int64_t, std::deque<HandOut>> unended;          ///< by leader, oldest first
+    std::unordered_map<std::uint64_t, std::int64_t> leader_of{};  ///< of what has no end, by place of the begin
   };
 
   void forget();
   void read(const std::string& stem, Source& source);
   void take(const RecordOrigin& origin, Source& source, const BeginRecord& record);
-  void take(const RecordOrigin& origin, Source& source, const DoneRecord& record);
+  void take(const RecordOrigin& origin, Source& source, DoneRecord record);
   void take(const RecordOrigin& origin, Source& source, const FailedRecord& record);
   void take(const RecordOrigin& origin, Source& source, const AbandonedRecord& record);
   void end(const RecordOrigin& origin, Source& source, const Hash128& identity, const Attempt& ended);

@@ -4,13 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <functional>
 #include <limits>
 #include <map>
-#include <stdexcept>
 #include <utility>
 
-#include "sweep/placement.hpp"
 #include "sweep/text_table.hpp"
 
 namespace diffphase {
@@ -31,6 +28,10 @@ constexpr double program_mebibytes = 512.0;  // of the libraries, the queue and 
 constexpr double memory_step_mebibytes = 256.0;
 constexpr int ranks_per_node = 64;
 
+constexpr int most_ranks = 1000000;
+// Rank 0, or one task, is what keeps more ranks from helping where it takes this share of the time.
+constexpr double limiting_share = 0.5;
+
 std::string bytes_text(double bytes) {
   return bytes < gibibyte ? fmt::format("{:.3g} MiB", bytes / mebibyte) : fmt::format("{:.3g} GiB", bytes / gibibyte);
 }
@@ -38,58 +39,6 @@ std::string bytes_text(double bytes) {
 std::string plural(std::size_t count, const std::string& noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
-
-// Goes through the schedule, level by level, and returns when the last rank is idle.
-class Schedule {
- public:
-  Schedule(const TreeShape& shape, const MachineRates& rates)
-      : shape_(shape), rates_(rates), free_at_(static_cast<std::size_t>(shape.world_size())) {}
-
-  // The tasks of `level`, in the order of the queue; levels ascend.
-  void run(int level, const std::vector<const Cost*>& tasks) {
-    if (tasks.empty()) return;
-    struct Group {
-      double free_at;
-      RankRange range;
-      bool operator>(const Group& other) const {
-        return std::pair(free_at, range.first) > std::pair(other.free_at, other.range.first);
-      }
-    };
-    std::vector<Group> groups;
-    for (int rank = 0; rank < shape_.world_size();) {
-      const RankRange range = shape_.group_of(rank, level);
-      rank = range.first + range.size;
-      if (!shape_.computes(range.first, level)) continue;
-      const auto first = free_at_.begin() + range.first;
-      groups.push_back({*std::max_element(first, first + range.size), range});
-    }
-    std::make_heap(groups.begin(), groups.end(), std::greater<>());
-    for (const Cost* cost : tasks) {
-      std::pop_heap(groups.begin(), groups.end(), std::greater<>());
-      const double seconds = task_seconds(*cost, rates_, groups.back().range.size);
-      groups.back().free_at += seconds;
-      busy_ += seconds * groups.back().range.size;
-      std::push_heap(groups.begin(), groups.end(), std::greater<>());
-    }
-    for (const Group& group : groups) {
-      std::fill_n(free_at_.begin() + group.range.first, group.range.size, group.free_at);
-    }
-  }
-
-  // When the last group is idle, or what the ranks together need when they slow each other down.
-  [[nodiscard]] double seconds() const {
-    const double last = *std::max_element(free_at_.begin(), free_at_.end());
-    const int ranks = shape_.world_size();
-    if (ranks == 1) return last;
-    return std::max(last, shared_machine_slowdown * busy_ / (shape_.dedicated_root() ? ranks - 1 : ranks));
-  }
-
- private:
-  const TreeShape& shape_;
-  const MachineRates& rates_;
-  std::vector<double> free_at_;  // by rank
-  double busy_ = 0.0;            // seconds of work, summed over ranks
-};
 
 std::vector<std::string> axis_headings(const Sweep& sweep) {
   std::vector<std::string> headings;
@@ -208,6 +157,14 @@ std::string batch_line(const std::string& path, int ranks, const RunPrediction& 
       memory_step_mebibytes;
   return fmt::format("sbatch --nodes={} --ntasks={} --time={} --mem-per-cpu={:.0f}M jobs/sweep.sbatch {}",
                      (ranks + ranks_per_node - 1) / ranks_per_node, ranks, clock_text(seconds), mebibytes, path);
+}
+
+std::string scaling_text(const ScalingLimit& limit) {
+  if (limit.beyond) return fmt::format("on {} ranks and more", limit.ranks);
+  const std::string reason = limit.root_load > limiting_share       ? "then rank 0 is busy with the queue"
+                             : limit.longest_share > limiting_share ? "then all wait for the longest task"
+                                                                    : "then there are too few tasks";
+  return fmt::format("up to {} rank{}; {}", limit.ranks, limit.ranks == 1 ? "" : "s", reason);
 }
 
 constexpr std::size_t stacked_width = 12;
@@ -355,50 +312,6 @@ std::string number_text(double value) { return std::isnan(value) ? "-" : fmt::fo
 
 }  // namespace
 
-RunPrediction predict_run(const Sweep& sweep, int ranks, const MachineRates& rates) {
-  if (!rates.valid()) throw std::invalid_argument("predict_run: rates must be above zero");
-  const TreeShape shape(ranks);
-  const PlacementRules rules = placement_rules(sweep.file.resources);
-  RunPrediction run;
-  run.tasks = sweep.tasks.size();
-
-  std::vector<std::vector<Cost>> costs(static_cast<std::size_t>(shape.levels()));
-  for (const SweepTask& task : sweep.tasks) {
-    const Cost cost = task.measure().cost(sweep.parameters(task), {.counts = task.counts, .count_free = true});
-    const Placement placement = place(task_load(cost), shape, rules);
-    if (!placement.problem.empty()) {
-      run.misfits.push_back(sweep.label(task) + ": " + placement.problem);
-      continue;
-    }
-    costs[static_cast<std::size_t>(placement.level)].push_back(cost);
-    run.flops += cost.flops;
-    run.exponentials += cost.exponentials;
-    run.normals += cost.normals;
-  }
-
-  Schedule schedule(shape, rates);
-  for (int level = 0; level < shape.levels(); ++level) {
-    const auto& here = costs[static_cast<std::size_t>(level)];
-    if (here.empty()) continue;
-    const int size = shape.smallest_group(level);
-    PlannedLevel planned{.level = level, .groups = shape.groups(level), .ranks = size, .tasks = here.size()};
-    std::vector<const Cost*> queue;
-    for (const Cost& cost : here) {
-      planned.bytes_per_rank = std::max(planned.bytes_per_rank, cost.rank_bytes + cost.divided_bytes / size);
-      planned.seconds += task_seconds(cost, rates, size);
-      queue.push_back(&cost);
-    }
-    std::stable_sort(queue.begin(), queue.end(),
-                     [&](const Cost* a, const Cost* b) { return task_seconds(*a, rates) > task_seconds(*b, rates); });
-    schedule.run(level, queue);
-    run.bytes_per_rank = std::max(run.bytes_per_rank, planned.bytes_per_rank);
-    run.levels.push_back(planned);
-  }
-  run.wall_seconds = schedule.seconds() + run_overhead_seconds;
-  run.core_hours = run.wall_seconds * ranks / 3600.0;
-  return run;
-}
-
 std::string clock_text(double seconds) {
   const auto whole = static_cast<std::int64_t>(std::ceil(seconds));
   return fmt::format("{:02}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
@@ -413,7 +326,8 @@ std::string rounded_duration(double seconds) {
 }
 
 std::string plan_text(const Sweep& sweep, int ranks, const MachineRates& rates) {
-  const RunPrediction run = predict_run(sweep, ranks, rates);
+  const RunPredictor predictor(sweep, rates);
+  const RunPrediction run = predictor.predict(ranks);
   std::string text = fmt::format("Sweep {} ({})\n\n", sweep.file.name, sweep.file.path);
   text += grid_text(sweep);
   text += tasks_text(sweep, run);
@@ -426,6 +340,9 @@ std::string plan_text(const Sweep& sweep, int ranks, const MachineRates& rates) 
                       bytes_text(static_cast<double>(sweep.file.resources.memory_per_rank)));
   text += fmt::format("  wall time             {}\n", rounded_duration(run.wall_seconds));
   text += fmt::format("  core-hours            {:.3g}\n", run.core_hours);
+  text += fmt::format("  efficiency            {:.0f} %, rank 0 spends {:.2g} % of the time on the queue\n",
+                      100.0 * run.efficiency, 100.0 * run.root_load);
+  text += fmt::format("  efficiency over 1/2   {}\n", scaling_text(predictor.scaling_limit(most_ranks)));
   text += fmt::format("One rank of this machine does, in a second: {:.3g} floating-point operations,\n", rates.flops);
   text += fmt::format("{:.3g} exponentials, {:.3g} random numbers; {} go into every task.\n", rates.exponentials,
                       rates.normals, rounded_duration(rates.task_overhead));

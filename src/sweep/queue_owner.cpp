@@ -10,6 +10,13 @@
 
 namespace diffphase {
 
+namespace {
+
+// Letters that share one commit, and that rank 0 handles before it looks at anything else.
+constexpr int most_letters = 256;
+
+}  // namespace
+
 using Kind = SchedulerMessage::Kind;
 
 QueueOwner::QueueOwner(const TreeShape& shape, Mailbox& mailbox, const SchedulerHooks& hooks, TaskQueue queue)
@@ -23,12 +30,34 @@ bool QueueOwner::serve() {
 }
 
 bool QueueOwner::read_mail() {
-  bool arrived = false;
-  while (auto letter = mailbox_.collect()) {
+  int arrived = 0;
+  for (; arrived < most_letters; ++arrived) {
+    const auto letter = mailbox_.collect();
+    if (!letter) break;
     handle(letter->source, decode(letter->bytes));
-    arrived = true;
   }
-  return arrived;
+  send_out();
+  return arrived > 0;
+}
+
+bool QueueOwner::commit() { return !std::exchange(uncommitted_, false) || call(hooks_.commit); }
+
+void QueueOwner::send_out() {
+  if (!commit()) take_back();
+  for (const auto& [rank, message] : outbox_) mailbox_.post(rank, encode(message));
+  outbox_.clear();
+}
+
+// A task whose begin is not kept must not run.
+void QueueOwner::take_back() {
+  for (auto& [rank, message] : std::exchange(outbox_, {})) {
+    if (message.kind == Kind::task) {
+      end(message.task, rank, {.outcome = Outcome::abandoned, .ranks = shape_.group_of(rank, message.level).size});
+      tell_stop(rank);
+    } else {
+      post(rank, std::move(message));
+    }
+  }
 }
 
 void QueueOwner::handle(int rank, SchedulerMessage message) {
@@ -41,7 +70,11 @@ void QueueOwner::handle(int rank, SchedulerMessage message) {
       end(message.task, rank,
           {message.outcome, std::move(message.text), std::move(message.payload), message.seconds,
            shape_.group_of(rank, message.level).size});
-      if (const auto request = postponed_.extract(rank)) answer(rank, request.mapped());
+      if (const auto request = postponed_.extract(rank)) {
+        answer(rank, request.mapped());
+      } else if (message.asks) {
+        answer(rank, message.level);
+      }
       return;
     case Kind::stop_wanted:
       if (!finished_) stop();
@@ -60,7 +93,7 @@ void QueueOwner::answer(int leader, int level) {
   } else if (queue_.remaining(level) == 0) {
     post(leader, {.kind = Kind::level_done});
   } else if (queue_.held_by(leader) == 0 || may_hand_out_ahead(level)) {
-    if (const auto task = begin_next(level, leader)) post(leader, {.kind = Kind::task, .task = *task});
+    if (const auto task = begin_next(level, leader)) post(leader, {.kind = Kind::task, .level = level, .task = *task});
   } else {
     postponed_[leader] = level;
   }
@@ -72,7 +105,12 @@ bool QueueOwner::may_hand_out_ahead(int level) const {
   return task && (!hooks_.may_wait || hooks_.may_wait(*task));
 }
 
-std::optional<std::size_t> QueueOwner::take(int level) { return begin_next(level, 0); }
+std::optional<std::size_t> QueueOwner::take(int level) {
+  const auto task = begin_next(level, 0);
+  if (!task || commit()) return task;
+  end(*task, 0, {.outcome = Outcome::abandoned, .ranks = shape_.group_of(0, level).size});
+  return std::nullopt;
+}
 
 std::optional<std::size_t> QueueOwner::begin_next(int level, int leader) {
   const auto task = queue_.next(level);
@@ -82,11 +120,13 @@ std::optional<std::size_t> QueueOwner::begin_next(int level, int leader) {
     tell_stop(leader);
     return std::nullopt;
   }
+  uncommitted_ = true;
   return queue_.take(level, leader);
 }
 
 void QueueOwner::end(std::size_t task, int holder, const TaskReport& report) {
   queue_.end(task, holder, report.outcome);
+  uncommitted_ = true;
   call(hooks_.end, task, report);
 }
 
@@ -122,7 +162,10 @@ RunSummary QueueOwner::finish() {
   RunSummary result = summary();
   finished_ = true;
   for (int rank = 1; rank < shape_.world_size(); ++rank) post(rank, finished_message(result));
-  for (IdleWait idle; acknowledged_ < shape_.world_size() - 1 || !mailbox_.all_sent(); idle.pause()) read_mail();
+  send_out();
+  for (IdleWait idle; acknowledged_ < shape_.world_size() - 1 || !mailbox_.all_sent(); idle.pause()) {
+    if (read_mail()) idle = {};
+  }
   return result;
 }
 

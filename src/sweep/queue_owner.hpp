@@ -4,6 +4,8 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "sweep/scheduler.hpp"
 #include "sweep/scheduler_message.hpp"
@@ -16,8 +18,8 @@ class QueueOwner {
  public:
   QueueOwner(const TreeShape& shape, Mailbox& mailbox, const SchedulerHooks& hooks, TaskQueue queue);
 
-  /// Handles every letter that has arrived, looks whether a stop is wanted, ticks. Returns whether any had
-  /// arrived.
+  /// Handles the letters that have arrived, so many that it soon returns, looks whether a stop is wanted, ticks.
+  /// Returns whether any had arrived.
   bool serve();
   [[nodiscard]] bool stopping() const { return queue_.stopping(); }
 
@@ -38,7 +40,10 @@ class QueueOwner {
   [[nodiscard]] std::optional<std::size_t> begin_next(int level, int leader);
   void stop();
   void tell_stop(int leader);
-  void post(int rank, const SchedulerMessage& message) { mailbox_.post(rank, encode(message)); }
+  void post(int rank, SchedulerMessage message) { outbox_.emplace_back(rank, std::move(message)); }
+  [[nodiscard]] bool commit();
+  void send_out();
+  void take_back();
   template <typename Hook, typename... Arguments>
   bool call(const Hook& hook, const Arguments&... arguments);
   [[nodiscard]] RunSummary summary() const;
@@ -48,6 +53,8 @@ class QueueOwner {
   const SchedulerHooks& hooks_;
   TaskQueue queue_;
   std::map<int, int> postponed_;  // leader -> level of a request posted ahead that waits for its running task
+  std::vector<std::pair<int, SchedulerMessage>> outbox_;  // what waits for the next commit
+  bool uncommitted_ = false;                              // something was begun or ended since
   int acknowledged_ = 0;
   bool finished_ = false;
   std::string error_;

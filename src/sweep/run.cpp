@@ -48,6 +48,7 @@ RunSummary schedule(const Communicator& world, const GroupTree& tree, const Swee
     // So that nothing but the task that ends the program is blamed for it.
     hooks.may_wait = [&](std::size_t task) { return !pending[task].suspect; };
     hooks.end = [&](std::size_t task, const TaskReport& report) { book->end(task, report); };
+    hooks.commit = [&] { book->commit(); };
     hooks.tick = [&] { book->tick(); };
   }
   std::vector<int> levels;
@@ -57,7 +58,10 @@ RunSummary schedule(const Communicator& world, const GroupTree& tree, const Swee
   Scheduler scheduler(tree, std::move(hooks));
   RunSummary summary = scheduler.run(levels, order, [&](std::size_t i, const TaskGroup& group) {
     const SweepTask& task = sweep.tasks[pending[i].index];
-    return encode_result(task.measure().run(sweep.parameters(task), pending[i].request, group));
+    const TaskParameters parameters = sweep.parameters(task);
+    const MeasureResult measured = task.measure().run(parameters, pending[i].request, group);
+    if (!group.comm().is_root()) return std::string();
+    return encode_result(measured, task.measure().variables(parameters));
   });
   world.barrier();
   return summary;
@@ -70,21 +74,28 @@ int run_sweep(const Communicator& world, const RunOptions& options, const std::v
   StopRequest stop({.after_seconds = world.is_root() ? options.stop_after : std::nullopt, .file = {}});
   std::string text;
   std::string summary_bytes;
-  std::unique_ptr<RunBook> book;
   DatasetSummaries summaries;
+  RunPlan plan;
   const int code = on_root(world, [&] {
     text = read_sweep_text(options.sweep_file);
-    RunPlan plan = make_plan(options, text, summaries, measures);
+    plan = make_plan(options, text, summaries, measures);
     summary_bytes = encode_summaries(summaries);
-    book = std::make_unique<RunBook>(options, std::move(plan), world.size());
-    stop.watch(book->folder() / "stop");
   });
   if (code != exit_complete) return code;
 
   world.broadcast(text);
   world.broadcast(summary_bytes);
-  summaries = decode_summaries(summary_bytes);
-  const RunPlan plan = make_plan(options, text, summaries, measures);
+  // The others parse the sweep while rank 0 reads the journals.
+  if (!world.is_root()) {
+    summaries = decode_summaries(summary_bytes);
+    plan = make_plan(options, text, summaries, measures, TaskIdentities::left_out);
+  }
+  std::unique_ptr<RunBook> book;
+  const int book_code = on_root(world, [&] {
+    book = std::make_unique<RunBook>(options, plan, world.size());
+    stop.watch(book->folder() / "stop");
+  });
+  if (book_code != exit_complete) return book_code;
   const GroupTree tree(world);
   std::vector<PendingTask> pending;
   std::string pending_bytes;
@@ -96,7 +107,7 @@ int run_sweep(const Communicator& world, const RunOptions& options, const std::v
   world.broadcast(pending_bytes);
   if (!world.is_root()) pending = decode_pending(pending_bytes);
 
-  const RunSummary summary = schedule(world, tree, plan.selected, pending, stop, book.get());
+  const RunSummary summary = schedule(world, tree, *plan.selected, pending, stop, book.get());
   std::int64_t result = exit_complete;
   const int end_code = on_root(world, [&] {
     result = book->conclude(summary, stop.reason());
@@ -116,19 +127,19 @@ int collect_results(const std::filesystem::path& folder, const std::string& comm
     options.sweep_file = path;
     DatasetSummaries summaries;
     const RunPlan plan = make_plan(options, read_sweep_text(path), summaries, measures);
-    const JournalState journals = read_journals(folder, journal_header(plan.whole));
+    const JournalState journals = read_journals(folder, journal_header(*plan.whole));
     for (const std::string& warning : journals.warnings()) show_warning(warning);
     std::size_t done = 0;
-    for (const SweepTask& task : plan.whole.tasks) done += journals.task(task.identity).complete(task.counts) ? 1 : 0;
-    ResultsFile results = Aggregator(plan.whole).results(journals);
+    for (const SweepTask& task : plan.whole->tasks) done += journals.task(task.identity).complete(task.counts) ? 1 : 0;
+    ResultsFile results = Aggregator(*plan.whole).results(journals);
     add_provenance(results, {.command_line = command_line,
-                             .sweep = plan.whole.file.effective_text,
+                             .sweep = plan.whole->file.effective_text,
                              .mpi_size = 1,
                              .start = start,
                              .end = std::chrono::system_clock::now()});
-    write_results(folder / "results.h5", results);
-    fmt::print("diffphase: {} of {} tasks collected into {}/results.h5{}\n", done, plan.whole.tasks.size(),
-               folder.string(), done < plan.whole.tasks.size() ? "; run the sweep again to compute the rest." : ".");
+    write_results(folder / "results.h5", std::move(results));
+    fmt::print("diffphase: {} of {} tasks collected into {}/results.h5{}\n", done, plan.whole->tasks.size(),
+               folder.string(), done < plan.whole->tasks.size() ? "; run the sweep again to compute the rest." : ".");
     return exit_complete;
   } catch (const std::exception& e) {
     show_error(e.what());

@@ -11,7 +11,6 @@
 #include "sweep/console.hpp"
 #include "sweep/cost_model.hpp"
 #include "sweep/placement.hpp"
-#include "sweep/task_payload.hpp"
 
 namespace diffphase {
 
@@ -40,35 +39,35 @@ RunBook::RunBook(const RunOptions& options, RunPlan plan, std::int64_t ranks)
     : options_(options),
       plan_(std::move(plan)),
       ranks_(ranks),
-      folder_(options.folder.empty() ? std::filesystem::path("runs") / plan_.whole.file.name : options.folder),
+      folder_(options.folder.empty() ? std::filesystem::path("runs") / plan_.whole->file.name : options.folder),
       shard_(shard_of(options)),
       start_(std::chrono::system_clock::now()),
       next_results_(std::chrono::steady_clock::now() + results_interval) {
   ensure_directory(folder_);
   lock_ = std::make_unique<RunLock>(folder_, shard_);
-  const JournalHeader header = journal_header(plan_.whole);
+  const JournalHeader header = journal_header(*plan_.whole);
   journals_ = std::make_unique<JournalState>(folder_, header);
   journals_->refresh();
   for (const std::string& warning : journals_->warnings()) show_warning(warning);
-  replace_file(folder_ / "sweep.toml", plan_.whole.file.effective_text);
+  replace_file(folder_ / "sweep.toml", plan_.whole->file.effective_text);
   const std::string stem = start_stem(start_, shard_, this_process());
   journal_ = std::make_unique<Journal>(folder_, stem, header);
   log_ = std::make_unique<AttemptLog>(folder_, stem);
-  aggregator_ = std::make_unique<Aggregator>(plan_.whole);
+  aggregator_ = std::make_unique<Aggregator>(*plan_.whole);
 }
 
 const std::vector<PendingTask>& RunBook::find_pending(const TreeShape& shape) {
-  for (std::size_t index = 0; index < plan_.selected.tasks.size(); ++index) look_at(index, shape);
+  for (std::size_t index = 0; index < plan_.selected->tasks.size(); ++index) look_at(index, shape);
   start_progress();
   show_info(fmt::format("{}: {} tasks, {} done before, {} to do on {} rank{}, {} failed before; folder {}",
-                        plan_.whole.file.name, plan_.selected.tasks.size(), already_done_, pending_.size(), ranks_,
+                        plan_.whole->file.name, plan_.selected->tasks.size(), already_done_, pending_.size(), ranks_,
                         ranks_ == 1 ? "" : "s", failed_.size(), folder_.string()));
   return pending_;
 }
 
 void RunBook::look_at(std::size_t index, const TreeShape& shape) {
-  const SweepTask& task = plan_.selected.tasks[index];
-  const Resources& resources = plan_.selected.file.resources;
+  const SweepTask& task = plan_.selected->tasks[index];
+  const Resources& resources = plan_.selected->file.resources;
   const TaskHistory& history = journals_->task(task.identity);
   if (history.complete(task.counts)) {
     ++already_done_;
@@ -78,7 +77,7 @@ void RunBook::look_at(std::size_t index, const TreeShape& shape) {
                    .request = history.missing(task.counts),
                    .attempt = history.attempt_count() + 1,
                    .suspect = history.suspect()};
-  const TaskLoad load = task_load(task.measure().cost(plan_.selected.parameters(task), next.request));
+  const TaskLoad load = task_load(task.measure().cost(plan_.selected->parameters(task), next.request));
   const Placement placement = place(load, shape,
                                     {.memory_per_rank = static_cast<double>(resources.memory_per_rank),
                                      .ranks_per_task = static_cast<int>(resources.ranks_per_task)});
@@ -94,14 +93,14 @@ void RunBook::look_at(std::size_t index, const TreeShape& shape) {
 }
 
 void RunBook::refuse(std::size_t index, const std::string& problem) {
-  const SweepTask& task = plan_.selected.tasks[index];
+  const SweepTask& task = plan_.selected->tasks[index];
   failed_.insert(index);
   const auto known = journals_->task(task.identity).failures();
   if (known.empty() || known.back() != problem) {
     journal_->write(
         FailedRecord{.identity = task.identity, .message = problem, .seconds = 0.0, .ranks = never_handed_out});
   }
-  show_warning(plan_.selected.label(task) + ": " + problem);
+  show_warning(plan_.selected->label(task) + ": " + problem);
 }
 
 void RunBook::start_progress() {
@@ -122,12 +121,12 @@ void RunBook::start_progress() {
 }
 
 void RunBook::begin(std::size_t i, RankRange group) {
-  journal_->write(BeginRecord{.identity = task(i).identity,
-                              .attempt = pending_[i].attempt,
-                              .ranks = group.size,
-                              .leader = group.first,
-                              .time = now_seconds()});
-  show_detail("begin " + plan_.selected.label(task(i)));
+  journal_->add(BeginRecord{.identity = task(i).identity,
+                            .attempt = pending_[i].attempt,
+                            .ranks = group.size,
+                            .leader = group.first,
+                            .time = now_seconds()});
+  if (options_.verbosity == Verbosity::verbose) show_detail("begin " + plan_.selected->label(task(i)));
 }
 
 void RunBook::end(std::size_t i, const TaskReport& report) {
@@ -136,59 +135,54 @@ void RunBook::end(std::size_t i, const TaskReport& report) {
   std::vector<std::string> notes;
   if (told.outcome == Outcome::done) {
     try {
-      const MeasureResult result = decode_result(report.payload);
+      TaskResult result = decode_result(report.payload);
       warnings = result.warnings;
-      notes = result.notes;
-      record_done(i, result, report);
-    } catch (const FileError&) {
-      throw;
+      notes = std::move(result.notes);
+      record_done(i, std::move(result), report);
     } catch (const std::exception& e) {  // no result, or one that the journal does not take
       told.outcome = Outcome::failed;
       told.message = std::string("the result could not be kept: ") + e.what();
     }
   }
-  const std::string label = plan_.selected.label(task(i));
+  const std::string label = plan_.selected->label(task(i));
   if (told.outcome == Outcome::failed) {
-    journal_->write(FailedRecord{
+    journal_->add(FailedRecord{
         .identity = task(i).identity, .message = told.message, .seconds = told.seconds, .ranks = told.ranks});
     failed_.insert(pending_[i].index);
     show_warning(fmt::format("{} failed: {}", label, told.message));
   }
-  if (told.outcome == Outcome::abandoned) journal_->write(AbandonedRecord{.identity = task(i).identity});
+  if (told.outcome == Outcome::abandoned) journal_->add(AbandonedRecord{.identity = task(i).identity});
   for (const std::string& warning : warnings) {
     if (warned_.insert(warning).second) show_warning(fmt::format("{}: {}", label, warning));
   }
   if (told.outcome != Outcome::abandoned) {
     progress_->task_ended(told.outcome == Outcome::failed, pending_[i].operations);
   }
-  log_->write({.label = label,
-               .identity = task(i).identity,
-               .measure = std::string(task(i).measure().name()),
-               .outcome = outcome_name(told.outcome),
-               .seconds = told.seconds,
-               .ranks = told.ranks,
-               .attempt = pending_[i].attempt,
-               .message = told.message,
-               .warnings = warnings,
-               .notes = notes});
+  log_->add({.label = label,
+             .identity = task(i).identity,
+             .measure = std::string(task(i).measure().name()),
+             .outcome = outcome_name(told.outcome),
+             .seconds = told.seconds,
+             .ranks = told.ranks,
+             .attempt = pending_[i].attempt,
+             .message = told.message,
+             .warnings = warnings,
+             .notes = notes});
 }
 
-void RunBook::record_done(std::size_t i, const MeasureResult& result, const TaskReport& report) {
-  std::set<std::string> per_sample;
-  for (const VariableSpec& spec : task(i).measure().variables(plan_.selected.parameters(task(i)))) {
-    if (spec.per_sample) per_sample.insert(spec.name);
-  }
-  DoneRecord record{.identity = task(i).identity,
-                    .counts = pending_[i].request.counts,
-                    .count_free = pending_[i].request.count_free,
-                    .variables = {},
-                    .warnings = result.warnings,
-                    .seconds = report.seconds,
-                    .ranks = report.ranks};
-  for (const VariableValues& variable : result.variables) {
-    record.variables.push_back({variable.name, per_sample.count(variable.name) > 0, variable.values});
-  }
-  journal_->write(record);
+void RunBook::record_done(std::size_t i, TaskResult result, const TaskReport& report) {
+  journal_->add(DoneRecord{.identity = task(i).identity,
+                           .counts = pending_[i].request.counts,
+                           .count_free = pending_[i].request.count_free,
+                           .variables = std::move(result.variables),
+                           .warnings = std::move(result.warnings),
+                           .seconds = report.seconds,
+                           .ranks = report.ranks});
+}
+
+void RunBook::commit() {
+  journal_->commit();
+  log_->commit();
 }
 
 void RunBook::tick() {
@@ -208,11 +202,11 @@ void RunBook::write_results_file() {
   journals_->refresh();
   ResultsFile results = aggregator_->results(*journals_);
   add_provenance(results, {.command_line = options_.command_line,
-                           .sweep = plan_.whole.file.effective_text,
+                           .sweep = plan_.whole->file.effective_text,
                            .mpi_size = ranks_,
                            .start = start_,
                            .end = std::chrono::system_clock::now()});
-  write_results(folder_ / "results.h5", results);
+  write_results(folder_ / "results.h5", std::move(results));
 }
 
 // Brings all to disk; returns the first error, `error` if there was one before.
@@ -240,7 +234,7 @@ int RunBook::conclude(const RunSummary& summary, const std::string& stop_reason)
   if (!failed_.empty()) return conclude_failed();
   if (!whole()) {
     fmt::print("diffphase: shard {} is complete; when all are, run `diffphase collect {}`.\n", shard_.name(), folder);
-  } else if (const std::size_t left = plan_.whole.tasks.size() - plan_.selected.tasks.size(); left > 0) {
+  } else if (const std::size_t left = plan_.whole->tasks.size() - plan_.selected->tasks.size(); left > 0) {
     fmt::print(
         "diffphase: points {} are complete, in {}/results.h5; the sweep has {} more task{}: run without --points.\n",
         options_.points, folder, left, left == 1 ? "" : "s");
@@ -268,9 +262,9 @@ int RunBook::conclude_failed() {
 }
 
 std::string RunBook::failure_text(std::size_t index) {
-  const SweepTask& failing = plan_.selected.tasks[index];
+  const SweepTask& failing = plan_.selected->tasks[index];
   const auto failures = journals_->task(failing.identity).failures();
-  return plan_.selected.label(failing) + ": " + (failures.empty() ? "no message" : failures.back());
+  return plan_.selected->label(failing) + ": " + (failures.empty() ? "no message" : failures.back());
 }
 
 }  // namespace diffphase

@@ -20,6 +20,7 @@
 #include "sweep/run_lock.hpp"
 #include "sweep/run_plan.hpp"
 #include "sweep/scheduler.hpp"
+#include "sweep/task_payload.hpp"
 
 namespace diffphase {
 
@@ -40,6 +41,7 @@ class RunBook {
   /// What the scheduler tells; `i` counts the pending tasks. Throw FileError when the disk is full.
   void begin(std::size_t i, RankRange group);
   void end(std::size_t i, const TaskReport& report);
+  void commit();
   void tick();
 
   /// Another start took the folder over: this one should end.
@@ -50,12 +52,12 @@ class RunBook {
   [[nodiscard]] int conclude(const RunSummary& summary, const std::string& stop_reason);
 
  private:
-  [[nodiscard]] const SweepTask& task(std::size_t i) const { return plan_.selected.tasks[pending_[i].index]; }
+  [[nodiscard]] const SweepTask& task(std::size_t i) const { return plan_.selected->tasks[pending_[i].index]; }
   [[nodiscard]] bool whole() const { return shard_.count == 1; }
   void look_at(std::size_t index, const TreeShape& shape);
   void start_progress();
   void refuse(std::size_t index, const std::string& problem);
-  void record_done(std::size_t i, const MeasureResult& result, const TaskReport& report);
+  void record_done(std::size_t i, TaskResult result, const TaskReport& report);
   void write_results_file();
   [[nodiscard]] std::string save_all(std::string error);
   [[nodiscard]] std::string failure_text(std::size_t index);

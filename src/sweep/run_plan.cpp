@@ -24,21 +24,25 @@ std::string summary_key(const DatasetFile& file) {
 }  // namespace
 
 RunPlan make_plan(const RunOptions& options, const std::string& text, DatasetSummaries& summaries,
-                  const std::vector<const Measure*>& measures) {
+                  const std::vector<const Measure*>& measures, TaskIdentities identities) {
+  if (!options.shard.empty()) identities = TaskIdentities::computed;
   const auto inspect = [&](const DatasetFile& file) {
     const auto [place, is_new] = summaries.try_emplace(summary_key(file));
     if (is_new) place->second = inspect_dataset(file);
     return place->second;
   };
   const auto parse = [&] {
-    Sweep sweep = make_sweep(parse_sweep_text(text, options.sweep_file, options.overrides, measures));
-    attach_dataset_summaries(sweep, inspect);
+    auto sweep = std::make_shared<Sweep>(
+        make_sweep(parse_sweep_text(text, options.sweep_file, options.overrides, measures), identities));
+    attach_dataset_summaries(*sweep, inspect);
     return sweep;
   };
-  RunPlan plan{parse(), parse()};
-  if (!options.points.empty()) select_points(plan.selected, options.points);
-  if (!options.shard.empty()) select_shard(plan.selected, options.shard);
-  return plan;
+  const std::shared_ptr<const Sweep> whole = parse();
+  if (options.points.empty() && options.shard.empty()) return {whole, whole};
+  const std::shared_ptr<Sweep> selected = parse();
+  if (!options.points.empty()) select_points(*selected, options.points);
+  if (!options.shard.empty()) select_shard(*selected, options.shard);
+  return {whole, selected};
 }
 
 Shard shard_of(const RunOptions& options) {

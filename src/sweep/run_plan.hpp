@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -13,19 +14,20 @@
 
 namespace diffphase {
 
-/// A sweep parsed twice: whole, for the results, and with what this start was told to do.
+/// A sweep, whole for the results, and with what this start was told to do: the same one where that is everything.
 struct RunPlan {
-  Sweep whole;
-  Sweep selected;
+  std::shared_ptr<const Sweep> whole;
+  std::shared_ptr<const Sweep> selected;
 };
 
 /// What rank 0 saw in the data files, by file and all that changes what it sees there.
 using DatasetSummaries = std::map<std::string, DatasetSummary>;
 
-/// Parses and checks a sweep. Data files that are not among the summaries are inspected and added. Throws
-/// BadInput. Local.
+/// Parses and checks a sweep. Data files that are not among the summaries are inspected and added. Identities that are
+/// left out are computed all the same where --shard needs them. Throws BadInput. Local.
 [[nodiscard]] RunPlan make_plan(const RunOptions& options, const std::string& text, DatasetSummaries& summaries,
-                                const std::vector<const Measure*>& measures);
+                                const std::vector<const Measure*>& measures,
+                                TaskIdentities identities = TaskIdentities::computed);
 
 /// The shard of --shard. Throws BadInput.
 [[nodiscard]] Shard shard_of(const RunOptions& options);

@@ -80,10 +80,12 @@ class RemoteSource : public TaskSource {
       // Read first: a stop that has arrived keeps a task that was handed out ahead from being begun.
       const bool stop = poll();
       if (stop || finished_) {
+        return_result();
         give_back(level);
         return command_end;
       }
       if (level_done_) {
+        return_result();
         level_done_ = asked_ = false;
         return command_split;
       }
@@ -93,20 +95,24 @@ class RemoteSource : public TaskSource {
         return static_cast<std::int64_t>(task);
       }
       if (!asked_) ask(level);
+      return_result();
     }
   }
 
+  // Kept for next_command, which comes at once and may have a request to send along.
   void report(std::size_t task, int level, TaskReport report) override {
-    post({.kind = Kind::result,
-          .level = level,
-          .task = task,
-          .outcome = report.outcome,
-          .seconds = report.seconds,
-          .text = std::move(report.message),
-          .payload = std::move(report.payload)});
+    return_result();
+    result_ = SchedulerMessage{.kind = Kind::result,
+                               .level = level,
+                               .task = task,
+                               .outcome = report.outcome,
+                               .seconds = report.seconds,
+                               .text = std::move(report.message),
+                               .payload = std::move(report.payload)};
   }
 
   RunSummary finish() override {
+    return_result();
     for (IdleWait idle; !finished_; idle.pause()) poll();
     post({.kind = Kind::acknowledged});
     mailbox_.flush();
@@ -117,13 +123,23 @@ class RemoteSource : public TaskSource {
   void post(const SchedulerMessage& message) { mailbox_.post(0, encode(message)); }
 
   void ask(int level) {
-    post({.kind = Kind::request, .level = level});
     asked_ = true;
+    if (result_) {
+      result_->asks = true;
+      return_result();
+    } else {
+      post({.kind = Kind::request, .level = level});
+    }
+  }
+
+  void return_result() {
+    if (result_) post(*std::exchange(result_, std::nullopt));
   }
 
   void give_back(int level) {
     if (!handed_out_) return;
     report(*handed_out_, level, {.outcome = Outcome::abandoned});
+    return_result();
     handed_out_.reset();
   }
 
@@ -156,6 +172,7 @@ class RemoteSource : public TaskSource {
   Mailbox& mailbox_;
   const SchedulerHooks& hooks_;
   std::optional<std::size_t> handed_out_;
+  std::optional<SchedulerMessage> result_;  // not sent yet
   bool asked_ = false;
   bool level_done_ = false;
   bool stopping_ = false;

@@ -24,7 +24,7 @@ struct TaskReport {
 
 /// What rank 0 does with the queue's events, in the run loop: journal, progress, stop. Any may be empty. They
 /// run while rank 0 serves the queue, possibly inside a task's agreement point: short, and without MPI. An
-/// exception of begin, end or tick stops the run cleanly and is reported in RunSummary::error.
+/// exception of begin, end, commit or tick stops the run cleanly and is reported in RunSummary::error.
 struct SchedulerHooks {
   /// Before a task is handed out to a group. If it throws, the task is not handed out and has no end.
   std::function<void(std::size_t task, RankRange group)> begin{};
@@ -33,6 +33,10 @@ struct SchedulerHooks {
   std::function<bool(std::size_t task)> may_wait{};
   /// Exactly once for every task whose begin returned. Abandoned does not count as an attempt.
   std::function<void(std::size_t task, const TaskReport& report)> end{};
+  /// After begins and ends, of one message or of many that had arrived: brings what they recorded where it is kept.
+  /// Tasks are sent to their groups only afterwards; if it throws, those of the begins since the last commit are not
+  /// sent, and end as abandoned.
+  std::function<void()> commit{};
   /// Often: progress, housekeeping.
   std::function<void()> tick{};
   /// Often, on every rank: whether this rank knows a reason to stop. Rank 0 decides; others only tell it.

@@ -9,18 +9,17 @@
 
 namespace diffphase {
 
-/// What ranks tell each other about the queue. A leader has at most one unanswered request; its answer is a
-/// task, level_done, stop or finished. `finished` goes to every rank, once
-/// and last.
+/// What ranks tell each other about the queue. A leader has at most one unanswered request, whether it came by itself
+/// or with a result; its answer is a task, level_done, stop or finished. `finished` goes to every rank, once and last.
 struct SchedulerMessage {
   enum class Kind : std::int32_t {
     // to the owner of the queue
     request,       ///< level: the leader of a group wants a task
-    result,        ///< task, outcome, seconds, text, payload; abandoned with zero seconds if never begun
+    result,        ///< task, outcome, seconds, text, payload, asks; abandoned with zero seconds if never begun
     stop_wanted,   ///< a signal reached this rank
     acknowledged,  ///< the last message of a rank
     // from the owner
-    task,        ///< task
+    task,        ///< level, task
     level_done,  ///< the level has no tasks left: split
     stop,        ///< abandon what is running, begin nothing
     finished,    ///< every task is settled; payload: the summary
@@ -30,6 +29,7 @@ struct SchedulerMessage {
   int level = 0;
   std::size_t task = 0;
   Outcome outcome = Outcome::done;
+  bool asks = false;  ///< of a result: it is a request too
   double seconds = 0.0;
   std::string text{};
   std::string payload{};

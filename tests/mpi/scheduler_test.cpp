@@ -18,6 +18,7 @@
 #include <map>
 #include <numeric>
 #include <random>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -84,6 +85,7 @@ struct Plan {
   int stop_after = 0;       // polls of that rank
   int throwing_begin = -1;  // calls of the begin hook until one throws
   int throwing_end = -1;
+  int throwing_commit = -1;
 };
 
 class PlanMaker {
@@ -105,6 +107,7 @@ class PlanMaker {
     }
     if (below(20) == 0) plan.throwing_begin = static_cast<int>(below(6));
     if (below(20) == 0) plan.throwing_end = static_cast<int>(below(6));
+    if (below(20) == 0) plan.throwing_commit = static_cast<int>(below(30));
     return plan;
   }
 
@@ -225,7 +228,8 @@ class Schedule {
     SchedulerHooks hooks;
     hooks.begin = [this](std::size_t task, RankRange group) { on_begin(task, group.size); };
     hooks.end = [this](std::size_t task, const TaskReport& report) { on_end(task, report); };
-    hooks.tick = [this] { EXPECT_EQ(rank(), 0); };
+    hooks.commit = [this] { on_commit(); };
+    hooks.tick = [this] { on_tick(); };
     hooks.stop_wanted = [this] { return stop_wanted(); };
     return hooks;
   }
@@ -245,6 +249,7 @@ class Schedule {
       throw std::runtime_error("begin failed");
     }
     Seen& seen = seen_[task];
+    uncommitted_.insert(task);
     ++seen.begins;
     seen.ranks = ranks;
     EXPECT_EQ(seen.ends, 0) << "task " << task;
@@ -253,6 +258,7 @@ class Schedule {
   void on_end(std::size_t task, const TaskReport& report) {
     EXPECT_EQ(rank(), 0);
     Seen& seen = seen_[task];
+    to_come_back_.erase(task);
     ++seen.ends;
     seen.report = report;
     EXPECT_EQ(seen.begins, 1) << "task " << task << " ended before it was begun";
@@ -262,10 +268,28 @@ class Schedule {
     }
   }
 
+  // Throws once, if at all: as a disk that is full for a while.
+  void on_commit() {
+    EXPECT_EQ(rank(), 0);
+    if (plan_.throwing_commit == commits_++) {
+      hook_threw_ = true;
+      taken_back_ = to_come_back_ = uncommitted_;
+      uncommitted_.clear();
+      throw std::runtime_error("commit failed");
+    }
+    uncommitted_.clear();
+  }
+
+  void on_tick() {
+    EXPECT_EQ(rank(), 0);
+    EXPECT_TRUE(to_come_back_.empty()) << "a task whose begin is not kept was sent";
+  }
+
   std::string body(std::size_t index, const TaskGroup& group) {
     const FakeTask& task = plan_.tasks[index];
     const Communicator& comm = group.comm();
     ++bodies_[index];
+    EXPECT_FALSE(uncommitted_.contains(index)) << "task " << index << " runs before its begin is kept";
     EXPECT_EQ(comm.size(), tree_.shape().group_of(rank(), task.level).size) << "task " << index;
     now_ += task.seconds;
     const bool fails = fails_here(task, comm.rank(), comm.size());
@@ -362,7 +386,7 @@ class Schedule {
     for (std::size_t task = 0; task < bodies_.size(); ++task) {
       const Seen& seen = seen_[task];
       const bool may_not_have_run = seen.begins == 0 || seen.report.outcome == Outcome::abandoned;
-      const bool must_not_have_run = seen.begins == 0;
+      const bool must_not_have_run = seen.begins == 0 || taken_back_.contains(task);
       const std::int64_t runs = bodies_[task];
       EXPECT_TRUE((runs == seen.ranks && !must_not_have_run) || (runs == 0 && may_not_have_run))
           << "task " << task << ": " << runs << " ranks ran it, " << seen.ranks << " should have";
@@ -378,6 +402,10 @@ class Schedule {
   int polls_ = 0;
   int begins_ = 0;
   int ends_ = 0;
+  int commits_ = 0;
+  std::set<std::size_t> uncommitted_;   // begun on rank 0 since the last commit
+  std::set<std::size_t> taken_back_;    // not committed because it threw
+  std::set<std::size_t> to_come_back_;  // of these, not ended yet
   bool stop_raised_ = false;
   bool hook_threw_ = false;
 };

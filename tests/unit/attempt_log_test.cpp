@@ -49,12 +49,14 @@ TEST(JsonString, KeepsUtf8AndReplacesTheRest) {
 TEST(AttemptLog, WritesOneObjectPerLine) {
   const TemporaryFolder folder;
   AttemptLog log(folder.path(), "stem", [] { return from_unix_seconds(1709115072.25); });
-  log.write(some_line());
+  log.add(some_line());
   AttemptLine second = some_line();
   second.seconds = std::numeric_limits<double>::quiet_NaN();
   second.warnings.clear();
   second.notes.clear();
-  log.write(second);
+  log.add(second);
+  EXPECT_EQ(read_text(log.path()), "");
+  log.commit();
   EXPECT_EQ(log.path(), log_folder(folder.path()) / "stem.jsonl");
   const std::string head =
       R"({"time": "2024-02-28T10:11:12.250Z", "label": "collapse d=256 \"x\"", )"
@@ -67,11 +69,17 @@ TEST(AttemptLog, WritesOneObjectPerLine) {
 TEST(AttemptLog, AFullDiskLeavesNoHalfLine) {
   const TemporaryFolder folder;
   AttemptLog log(folder.path(), "stem");
-  log.write(some_line());
+  log.add(some_line());
+  log.commit();
   const std::string before = read_text(log.path());
-  const FileSizeLimit limit(before.size() + 10);
-  EXPECT_THROW(log.write(some_line()), FileError);
-  EXPECT_EQ(read_text(log.path()), before);
+  log.add(some_line());
+  {
+    const FileSizeLimit limit(before.size() + 10);
+    EXPECT_THROW(log.commit(), FileError);
+    EXPECT_EQ(read_text(log.path()), before);
+  }
+  log.commit();
+  EXPECT_EQ(read_text(log.path()).size(), 2 * before.size());
 }
 
 }  // namespace

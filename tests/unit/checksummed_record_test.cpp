@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <boost/crc.hpp>
 #include <random>
 #include <stdexcept>
 #include <vector>
@@ -97,6 +98,20 @@ TEST(ChecksummedRecord, AChangedByteAnywhereEndsTheReadingAtItsRecord) {
       ASSERT_TRUE(seen.scan.damage.has_value());
       EXPECT_EQ(seen.scan.damage->offset, records.begins[whole_before(records, i)]);
       EXPECT_FALSE(seen.scan.damage->reason.empty());
+    }
+  }
+}
+
+// Journals are read by programs with other checksum libraries too.
+TEST(ChecksummedRecord, TheChecksumIsTheCrc32OfLengthAndPayload) {
+  std::mt19937 random(11);
+  for (const std::size_t size : {0, 1, 7, 64, 1000, 70001}) {
+    const Bytes record = frame_record(random_bytes(random, size));
+    boost::crc_32_type crc;
+    crc.process_bytes(record.data(), 4);
+    crc.process_bytes(record.data() + record_frame_bytes, size);
+    for (std::size_t i = 0; i < 4; ++i) {
+      EXPECT_EQ(std::to_integer<unsigned>(record[4 + i]), crc.checksum() >> (8 * i) & 0xFFU) << size;
     }
   }
 }

@@ -515,6 +515,23 @@ TEST(Journal, AFullDiskLosesNothingThatWasWritten) {
   EXPECT_EQ(read_journals(folder.path()).tasks().size(), 2U);
 }
 
+TEST(Journal, WhatAFullDiskRefusedWaitsForTheNextCommit) {
+  const TemporaryFolder folder;
+  Journal journal(folder.path(), "j", header);
+  for (int task = 0; task < 3; ++task) journal.add(done_record(task, {1}, 1.0));
+  EXPECT_TRUE(read_journals(folder.path()).tasks().empty());
+  {
+    const FileSizeLimit limit(fs::file_size(journal.path()) + 250);  // one record, and a piece of another
+    EXPECT_THROW(journal.commit(), FileError);
+    EXPECT_TRUE(read_journals(folder.path()).tasks().empty());
+    EXPECT_THAT(read_journals(folder.path()).warnings(), IsEmpty());
+  }
+  journal.write(done_record(3, {1}, 1.0));  // behind them
+  const JournalState state = read_journals(folder.path());
+  for (int task = 0; task < 4; ++task)
+    EXPECT_TRUE(state.task(task_number(task)).complete(std::vector<std::int64_t>{1}));
+}
+
 TEST(Journal, RefusesWhatDoesNotFitTogether) {
   const TemporaryFolder folder;
   Journal journal(folder.path(), "j", header);
@@ -556,11 +573,13 @@ TEST(Journal, IsBroughtToDiskAtMostOnceASecond) {
   EXPECT_EQ(syncs_of([&] { journal.close(); }), 1);
 }
 
-// Writes records for ever and tells the parent, after each, that it is there.
+// Writes records for ever, several at once, and tells the parent, after each commit, that they are there.
 [[noreturn]] void write_until_killed(const fs::path& run, const std::string& stem, int first, int confirm) {
   Journal journal(run, stem, header);
   for (int task = first;; ++task) {
-    journal.write(done_record(task, {1, 2, 3}, task));
+    journal.add(done_record(task, {1, 2, 3}, task));
+    if (task % 4 == 1 || task % 4 == 2) continue;
+    journal.commit();
     if (::write(confirm, &task, sizeof task) != sizeof task) ::_exit(1);
   }
 }

@@ -64,7 +64,7 @@ std::string large_example() {
 TEST(RunPrediction, OneRankTakesTheSumOfAllTasks) {
   for (const std::string& text : {real_example(), large_example()}) {
     const Sweep sweep = real_sweep(text + "[resources]\nmemory_per_rank = \"1000 GiB\"\n");
-    const RunPrediction run = predict_run(sweep, 1, rates);
+    const RunPrediction run = predict_run(sweep, 1, rates, free_queue);
     const double expected = serial_seconds(sweep) + run_overhead_seconds;
     EXPECT_NEAR(run.wall_seconds, expected, 1e-9 * expected);
     EXPECT_NEAR(run.core_hours, run.wall_seconds / 3600.0, 1e-12 * run.wall_seconds);
@@ -98,22 +98,24 @@ TEST(RunPrediction, TotalsAreTheSumsOfLevelsAndTasks) {
 TEST(RunPrediction, TwiceTheRanksAreNeverLongerNorMoreThanTwiceAsFast) {
   for (const std::string& text : {real_example(), large_example()}) {
     const Sweep sweep = real_sweep(text + "[resources]\nmemory_per_rank = \"1000 GiB\"\n");
-    const double alone = predict_run(sweep, 1, rates).wall_seconds;
+    const double alone = predict_run(sweep, 1, rates, free_queue).wall_seconds;
     double before = alone;
     for (int ranks = 2; ranks <= 4096; ranks *= 2) {
-      const double seconds = predict_run(sweep, ranks, rates).wall_seconds;
+      const double seconds = predict_run(sweep, ranks, rates, free_queue).wall_seconds;
       EXPECT_LE(seconds, before * (1.0 + 1e-12)) << ranks;
       EXPECT_GE(seconds, before / 2.0) << ranks;
       before = seconds;
     }
-    for (const int ranks : {3, 5, 7, 65, 100}) EXPECT_LE(predict_run(sweep, ranks, rates).wall_seconds, alone);
+    for (const int ranks : {3, 5, 7, 65, 100})
+      EXPECT_LE(predict_run(sweep, ranks, rates, free_queue).wall_seconds, alone);
   }
 }
 
 TEST(RunPrediction, RanksWithoutTasksDoNotHelp) {
   const Sweep sweep = real_sweep(real_example());
   const auto enough = static_cast<int>(2 * sweep.tasks.size());
-  EXPECT_NEAR(predict_run(sweep, 60, rates).wall_seconds, predict_run(sweep, enough, rates).wall_seconds, 1e-9);
+  EXPECT_NEAR(predict_run(sweep, 60, rates, free_queue).wall_seconds,
+              predict_run(sweep, enough, rates, free_queue).wall_seconds, 1e-9);
 }
 
 TEST(RunPrediction, TasksThatFitNowhereAreNamedWithWhatHelps) {
@@ -126,6 +128,33 @@ TEST(RunPrediction, TasksThatFitNowhereAreNamedWithWhatHelps) {
   EXPECT_THAT(text, HasSubstr("fit on no group"));
   EXPECT_THAT(text, HasSubstr("use at least"));
   expect_narrow(text);
+}
+
+TEST(RunPrediction, EfficiencyIsWhatTasksTakeAloneOverWhatRanksTake) {
+  const Sweep sweep = real_sweep(large_example() + "[resources]\nmemory_per_rank = \"1000 GiB\"\n");
+  for (const int ranks : {1, 3, 100}) {
+    const RunPrediction run = predict_run(sweep, ranks, rates);
+    EXPECT_NEAR(run.efficiency, serial_seconds(sweep) / (ranks * run.wall_seconds), 1e-9);
+    EXPECT_GT(run.root_load, 0.0);
+    EXPECT_LT(run.root_load, 0.01);
+  }
+}
+
+TEST(RunPrediction, ScalesUntilTheEfficiencyIsHalf) {
+  for (const std::string& text : {real_example(), large_example()}) {
+    const Sweep sweep = real_sweep(text + "[resources]\nmemory_per_rank = \"1000 GiB\"\n");
+    const RunPredictor predictor(sweep, rates);
+    const ScalingLimit limit = predictor.scaling_limit(100000);
+    ASSERT_FALSE(limit.beyond);
+    if (limit.ranks > 1) {
+      EXPECT_GE(predictor.predict(limit.ranks).efficiency, 0.5);
+    }
+    EXPECT_LT(predictor.predict(limit.ranks + 1 + limit.ranks / 100).efficiency, 0.5);
+  }
+  const Sweep sweep = real_sweep(large_example() + "[resources]\nmemory_per_rank = \"1000 GiB\"\n");
+  const ScalingLimit few = RunPredictor(sweep, rates).scaling_limit(2);
+  EXPECT_EQ(few.ranks, 2);
+  EXPECT_TRUE(few.beyond);
 }
 
 TEST(RunPrediction, RefusesRatesAndRanksThatCannotBe) {
@@ -150,6 +179,15 @@ TEST(PlanText, PrintsEveryPointWithItsNumber) {
   EXPECT_TRUE(has_row(text, {"speciation", "8"}));
   EXPECT_TRUE(has_row(text, {"collapse", "8"}));
   expect_narrow(text);
+}
+
+TEST(PlanText, SaysHowManyRanksTheSweepIsWorth) {
+  const Sweep sweep = real_sweep(large_example() + "[resources]\nmemory_per_rank = \"1000 GiB\"\n");
+  const RunPredictor predictor(sweep, rates);
+  const ScalingLimit limit = predictor.scaling_limit(1000000);
+  const std::string text = plan_text(sweep, 16, rates);
+  EXPECT_THAT(text, HasSubstr(fmt::format("efficiency            {:.0f} %", 100.0 * predictor.predict(16).efficiency)));
+  EXPECT_THAT(text, HasSubstr(fmt::format("up to {} ranks; then all wait for the longest task", limit.ranks)));
 }
 
 TEST(PlanText, LongGridsAreShortenedInTheMiddleAndKeepTheirNumbers) {
