@@ -7,8 +7,8 @@
 //   $ diffphase_bench normals --rows 32 --runs 2
 //   $ mpirun -n 2 diffphase_bench queue --points 10 --realizations 20
 //
-// tests/bench/compare_*.py run it beside its peers and print tables, tests/bench/queue_overhead.py on several numbers of
-// ranks.
+// tests/bench/compare_*.py run it beside its peers and print tables, tests/bench/queue_overhead.py on several numbers
+// of ranks.
 
 #include <fmt/format.h>
 
