@@ -28,6 +28,7 @@ realizations = {realizations}
 kind = "ornstein-uhlenbeck"
 time = {{ from = 0.05, to = 6.0, count = 16, spacing = "log" }}
 [ensemble]
+representation = "explicit"
 kind = "gaussian-mixture"
 dimension = {dimension}
 classes = 2
