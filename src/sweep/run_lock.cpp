@@ -191,8 +191,15 @@ void RunLock::take_over() {
 
 void RunLock::create() {
   file_ = PosixFile::create(path_);
-  file_.write_all(owner_text(owner_));
-  file_.sync();
+  try {
+    file_.write_all(owner_text(owner_));
+    file_.sync();
+  } catch (const FileError&) {
+    // On a full disk: a lock without a name would keep everybody out.
+    std::error_code ignored;
+    fs::remove(path_, ignored);
+    throw;
+  }
 }
 
 bool RunLock::is_ours() const {

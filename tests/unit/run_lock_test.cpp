@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -153,6 +154,29 @@ TEST_F(RunLockTest, AtOnceWhenTheSlurmJobIsOursOrGone) {
   EXPECT_EQ(refusal(elsewhere("node8", "992")), "taken");
   leave_lock(elsewhere("node7", ""));
   EXPECT_THAT(refusal(elsewhere("node8", "")), HasSubstr("node7"));
+}
+
+// A full disk, in a process of its own: the limit is for good.
+TEST_F(RunLockTest, WhereItsNameCannotBeWrittenThereIsNoLock) {
+  const pid_t child = ::fork();
+  ASSERT_GE(child, 0);
+  if (child == 0) {
+    std::signal(SIGXFSZ, SIG_IGN);
+    const rlimit one_byte{1, 1};
+    if (::setrlimit(RLIMIT_FSIZE, &one_byte) != 0) ::_exit(2);
+    try {
+      const RunLock lock(run.path(), {}, here());
+    } catch (const FileError&) {
+      ::_exit(0);
+    }
+    ::_exit(1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status));
+  EXPECT_EQ(WEXITSTATUS(status), 0);
+  EXPECT_FALSE(fs::exists(lock_path()));
+  EXPECT_EQ(refusal(here()), "taken");
 }
 
 TEST_F(RunLockTest, ALockWithoutAnOwnerIsHeldUntilItIsOld) {
