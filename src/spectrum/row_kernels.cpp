@@ -210,13 +210,18 @@ DIFFPHASE_INLINE void pass_rows(const RowBlock<T>& next, const double* in, doubl
   }
 }
 
+// Whole blocks of vectors, or one after the other: code for two and three would be compiled as long as all the rest.
 template <typename T>
 DIFFPHASE_INLINE void pass_vectors(std::int64_t vectors, const RowBlock<T>& next, const double* in, double* dots,
                                    const RowBlock<T>& last, const double* factors, double* out) {
-  if (vectors == 1) pass_rows<T, 1>(next, in, dots, last, factors, out);
-  if (vectors == 2) pass_rows<T, 2>(next, in, dots, last, factors, out);
-  if (vectors == 3) pass_rows<T, 3>(next, in, dots, last, factors, out);
-  if (vectors == 4) pass_rows<T, 4>(next, in, dots, last, factors, out);
+  if (vectors == most_row_vectors) {
+    pass_rows<T, most_row_vectors>(next, in, dots, last, factors, out);
+    return;
+  }
+  const std::int64_t columns = next.rows > 0 ? next.columns : last.columns;
+  for (std::int64_t v = 0; v < vectors; ++v) {
+    pass_rows<T, 1>(next, in + v * columns, dots + v * next.rows, last, factors + v * last.rows, out + v * columns);
+  }
 }
 
 template <typename T>
