@@ -19,9 +19,9 @@ inline constexpr std::int64_t most_row_vectors = 4;
 ///
 ///   dots[v][r] := next_r . in_v,   out_v += sum_r factors[v][r] last_r,
 ///
-/// in double: `next` comes from memory, at the speed of memory, while `last` is still in cache. One pass over both blocks
-/// of rows for one vector and for most_row_vectors, one for each vector in between. Either block may have no rows; with rows in both, the columns must be as many. Stored are dots and
-/// factors as [vector][row].
+/// in double: `next` comes from memory, at the speed of memory, while `last` is still in cache. One pass over both
+/// blocks of rows for one vector and for most_row_vectors, one for each vector in between. Either block may have no
+/// rows; with rows in both, the columns must be as many. Stored are dots and factors as [vector][row].
 void dot_and_add_rows(std::int64_t vectors, const RowBlock<double>& next, const double* in, double* dots,
                       const RowBlock<double>& last, const double* factors, double* out);
 void dot_and_add_rows(std::int64_t vectors, const RowBlock<float>& next, const double* in, double* dots,
