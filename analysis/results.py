@@ -23,7 +23,8 @@ MAX_REALIZATIONS_FOR_STUDENT = 20  # from here on Student's factor is 1 within 3
 ERROR_SOURCES = ("none", "probes", "spread")  # the values of Estimate.source
 VARIANCE_BLOCK = r"\{size=([^,}]+),sigma=([^}]+)\}"
 FORMATTED_BLOCK = r"(\S+)\(σ=([^)]+)\)"  # as format_value writes it
-DERIVED_SUFFIXES = ("_stderr", "_theory", "_theory_asymptotic", "_status", "_shift", "_tolerance", "_window", "_spectral")
+DERIVED_SUFFIXES = ("_stderr", "_theory", "_theory_asymptotic", "_status", "_shift", "_tolerance", "_window", "_spectral",
+                    "_interpolation_error")
 ROOT_STATUS = ("found", "before_grid", "after_grid", "not_monotone", "failed")
 TASK_STATUS = ("pending", "done", "failed")
 

@@ -20,6 +20,7 @@ namespace diffphase {
 namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr const char* interpolation_ending = "_interpolation_error";
 
 std::int64_t probe_count(const TaskParameters& task) { return static_cast<std::int64_t>(task.options.at("probes")); }
 double threshold_of(const TaskParameters& task) { return task.options.at("threshold"); }
@@ -114,6 +115,16 @@ std::vector<Quantity> quantities(const TaskParameters& task) {
   time("coverage_time", "begin of manifold coverage: the spread of the eigenvalues of N reaches the threshold", {},
        "coverage_time");
   return all;
+}
+
+// Of a time that is read off a curve on the grid.
+VariableSpec interpolation_spec(const VariableSpec& time) {
+  VariableSpec error = time;
+  error.name += interpolation_ending;
+  error.long_name =
+      "bound on the interpolation error of the " + time.long_name + ": how far it moves with half of the time grid";
+  error.source.clear();
+  return error;
 }
 
 // "_theory" where the prediction is of the same quantity at the same size: the law's own score with exact bands.
@@ -282,6 +293,12 @@ class MeasuredGaps {
  private:
   void time(const std::string& name, const CriticalTime& found) {
     collector_.append_time(name, found, task_.times, count_);
+    // 0 says that nothing is known.
+    collector_.append(name + interpolation_ending, found.coarse_grid_shift > 0.0 ? found.coarse_grid_shift : nan);
+  }
+  void no_time(const std::string& name, const std::string& reason) {
+    collector_.append_no_time(name, RootStatus::before_grid, reason);
+    collector_.append(name + interpolation_ending, nan);
   }
   [[nodiscard]] CriticalTime outer(const ProbeCurves& c, double level) const {
     return largest_crossing_of_mean(task_.times, c.values, c.probes, level, task_.process, /*falling=*/true);
@@ -300,10 +317,9 @@ class MeasuredGaps {
       time(name + "_closing_time", inner(gap, threshold_of(task_)));
       return;
     }
-    collector_.append_no_time(
-        name + "_opening_time", RootStatus::before_grid,
-        fmt::format("{} of n = {} never reaches the threshold {}", name, count_, threshold_of(task_)));
-    collector_.append_no_time(name + "_closing_time", RootStatus::before_grid, "");
+    no_time(name + "_opening_time",
+            fmt::format("{} of n = {} never reaches the threshold {}", name, count_, threshold_of(task_)));
+    no_time(name + "_closing_time", "");
   }
 
   void append_gaps() {
@@ -322,7 +338,7 @@ class MeasuredGaps {
     opening_and_closing("final_gap", curves_.final_gap);
     const CriticalTime consolidation = outer(lead_of_final_gap(curves_, threshold_of(task_)), 0.0);
     if (consolidation.status == RootStatus::before_grid) {
-      collector_.append_no_time("consolidation_time", RootStatus::before_grid, "");
+      no_time("consolidation_time", "");
     } else {
       time("consolidation_time", consolidation);
     }
@@ -406,6 +422,7 @@ std::vector<VariableSpec> GapMeasure::variables(const TaskParameters& task) cons
     for (const VariableSpec& one : all) {
       if (measured || !one.name.ends_with("_stderr")) specs.push_back(one);
     }
+    if (measured && quantity.is_time) specs.push_back(interpolation_spec(quantity.spec));
     specs.push_back(prediction);
   }
   VariableSpec phase = spec_of(task, "geometric_phase", "1", "phase of generation", {"time"});

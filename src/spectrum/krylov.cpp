@@ -93,17 +93,20 @@ void set_start(EPS eps, Mat matrix, const VectorBlocks& blocks, std::int64_t num
   check_petsc(EPSSetInitialSpace(eps, 1, &vector), "EPSSetInitialSpace");
 }
 
-void deflate(EPS eps, Mat matrix, const KrylovRequest& request) {
-  if (request.deflated_count == 0) return;
-  const std::size_t local = request.deflated.size() / static_cast<std::size_t>(request.deflated_count);
+// SLEPc copies what is deflated when it is set up, and only reads it: the vectors are those of the request.
+void deflate(EPS eps, MPI_Comm comm, const SymmetricOperator& op, const KrylovRequest& request) {
   std::vector<VecHandle> handles;
   std::vector<Vec> vectors;
-  for (std::size_t i = 0; i < static_cast<std::size_t>(request.deflated_count); ++i) {
-    handles.push_back(new_vector(matrix));
+  for (std::int64_t i = 0; i < request.deflated_count; ++i) {
+    handles.emplace_back();
+    // NOLINTNEXTLINE(cppcoreguidelines-pro-type-const-cast): PETSc has no vectors of constant numbers
+    double* const numbers = const_cast<double*>(request.deflated.data()) + i * op.local_size;
+    check_petsc(VecCreateMPIWithArray(comm, 1, petsc_int(op.local_size, "rows of a rank"),
+                                      petsc_int(op.size, "dimension"), numbers, handles.back().address()),
+                "VecCreateMPIWithArray");
     vectors.push_back(handles.back().get());
-    const std::span<const double> from = request.deflated.subspan(i * local, local);
-    fill(vectors.back(), [&](std::span<double> out) { std::copy(from.begin(), from.end(), out.begin()); });
   }
+  if (vectors.empty()) return;
   check_petsc(EPSSetDeflationSpace(eps, petsc_int(request.deflated_count, "deflated vectors"), vectors.data()),
               "EPSSetDeflationSpace");
 }
@@ -158,8 +161,10 @@ std::int64_t basis_size(std::int64_t size, const KrylovRequest& request) {
 }
 
 std::int64_t krylov_vectors(std::int64_t size, const KrylovRequest& request) {
-  // One more than the basis, two copies of what is deflated (SLEPc's and those it was given), and two to work with.
-  return basis_size(size, request) + 3 + 2 * request.deflated_count;
+  // One more than the basis and two to work with; where something is deflated, SLEPc's copy of it, and the basis twice
+  // while they are put together.
+  const std::int64_t basis = basis_size(size, request) + 1;
+  return request.deflated_count == 0 ? basis + 2 : 2 * basis + 2 + request.deflated_count;
 }
 
 KrylovResult krylov_schur(const TaskGroup& group, const SymmetricOperator& op, const KrylovRequest& request) {
@@ -170,7 +175,7 @@ KrylovResult krylov_schur(const TaskGroup& group, const SymmetricOperator& op, c
   check_petsc(EPSCreate(group.comm().get(), eps.address()), "EPSCreate");
   set_up(eps.get(), matrix.get(), solve);
   set_start(eps.get(), matrix.get(), blocks, request.start);
-  deflate(eps.get(), matrix.get(), request);
+  deflate(eps.get(), group.comm().get(), op, request);
   const PetscErrorCode code = EPSSolve(eps.get());
   matrix.rethrow();
   if (solve.failure) std::rethrow_exception(solve.failure);

@@ -222,6 +222,17 @@ TEST(GapMeasure, OfAGaussianFactorIsThatOfTheReplicasOwnMatrix) {
       EXPECT_NEAR(found.value("gap", t), n[7] - n[6], 1e-8);
       EXPECT_NEAR(found.value("final_gap", t), n[16] - n[15], 1e-8);
     }
+    // The gap tau/(tau + below) - tau/(tau + above) is highest at the geometric mean, and at the threshold at the roots
+    // of tau^2 - 2 half tau + below above.
+    const std::vector<double> variances = descending_eigenvalues(square);
+    const double above = variances[6];
+    const double below = variances[7];
+    constexpr double threshold = 0.1;
+    expect_relative(found.value("gap_maximum_time"), std::sqrt(above * below), 1e-6, "maximum");
+    const double half = ((above - below) - threshold * (above + below)) / (2.0 * threshold);
+    const double root = std::sqrt(half * half - above * below);
+    expect_relative(found.value("gap_opening_time"), half + root, 1e-6, "opening");
+    expect_relative(found.value("gap_closing_time"), above * below / (half + root), 1e-6, "closing");
     // The times are roots and maxima of the dense gap.
     const auto dense_gap = [&](double tau) {
       const std::vector<double> n = dense_spectrum(square, tau);
@@ -404,7 +415,7 @@ TEST(GapMeasure, OfATrainingSetIsReadOffItsDenseSpectra) {
 // corrections of order 1/3600 and those of the grid.
 TEST(GapMeasure, OfManyPointsHasTheTimesOfTheLaw) {
   TaskParameters task = manifold_task(4, {{.size = 1, .sigma = 1.0}, {.size = 1, .sigma = 0.1}},
-                                      FactorKind::orthonormal, log_spaced(0.004, 20.0, 24), "many points");
+                                      FactorKind::orthonormal, log_spaced(0.002, 20.0, 27), "many points");
   task.options["threshold"] = 0.5;
   task.options["probes"] = 12.0;
   task.samples = {50000};
@@ -415,6 +426,11 @@ TEST(GapMeasure, OfManyPointsHasTheTimesOfTheLaw) {
     EXPECT_GT(measured.error, 0.0) << name;
     EXPECT_NEAR(measured.mean, exact, 4.0 * measured.error + 0.005 * exact) << name;
     EXPECT_LT(measured.error, 0.1 * exact) << name << ": an error bar that hides everything";
+    if (!name.ends_with("_time")) return;
+    const double interpolation = found.value(name + "_interpolation_error");
+    EXPECT_GT(interpolation, 0.0) << name;
+    EXPECT_LT(interpolation, 0.02 * exact) << name << ": a bound that says nothing";
+    EXPECT_NEAR(measured.mean, exact, 4.0 * measured.error + interpolation + exact / 3600.0) << name;
   };
   expect("gap_opening_time", gap.root(0.5, 1.0));
   expect("gap_closing_time", gap.root(0.5, -1.0));
