@@ -129,8 +129,7 @@ DIFFPHASE_INLINE double total(const DoubleLanes& x) {
 // `Clamp`: some exponents may be below the smallest.
 template <bool Table, bool Clamp>
 DIFFPHASE_INLINE Sums sum_line(const Line& line) {
-  Words roots;
-  for (int k = 0; k < lanes; ++k) roots[k] = sixteenth_roots.bits[static_cast<std::size_t>(k)];
+  const Words roots = *reinterpret_cast<const Words*>(sixteenth_roots.bits.data());
   DoubleLanes sum{}, weighted{}, squares{};
   Lanes largest = all(nothing);
   const std::int64_t whole = line.n / lanes * lanes;

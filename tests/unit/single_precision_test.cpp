@@ -88,7 +88,8 @@ TEST(SinglePrecision, IsWithin1e4OfDoubleForRowsFarFromTheOrigin) {
   const std::string path = folder / "offset.npy";
   test::write_file(path, test::npy_header("<f8", "(1200, 30)") + test::packed<double>(values));
   TaskParameters task = collapse_task({400, rows}, log_spaced(0.1, 3.0, 16));
-  task.file = DatasetFile{.path = path, .labels = {}, .select_classes = {}};
+  task.file.emplace();
+  task.file->path = path;
   task.file_summary = inspect_dataset(*task.file);
   expect_close_to_double(task, "offset");
 }
