@@ -5,14 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from analysis.figures import (agreement, clones, collapse, critical_times, dimension, eigenvalue_density, gaps,
-                              phase_diagram, retained_fraction, spectral_times, spectrum)
+from analysis.figures import (agreement, clones, collapse, collapse_scaling, critical_times, dimension,
+                              eigenvalue_density, gaps, phase_diagram, retained_fraction, spectral_times, spectrum)
 from analysis.figures.drawing import Drawing
 from analysis.results import Results
 
 FIGURES: dict[str, Callable[[Results], Drawing | None]] = {
     "class_agreement": agreement.draw,
     "collapse": collapse.draw,
+    "collapse_scaling": collapse_scaling.draw,
     "critical_times": critical_times.draw,
     "phase_diagram": phase_diagram.draw,
     "spectrum": spectrum.draw,

@@ -24,22 +24,28 @@ class PosteriorCase {
  public:
   PosteriorCase(const TaskGroup& group, const PosteriorOptions& options)
       : group_(group), options_(options), task_(task_of(options)) {
-    slab_ = make_nonzero_training_set(group, task_, options.partition, options.rows);
-    source_ = std::make_unique<StoredSource>(group, slab_);
+    if (options.single) {
+      singles_ = make_single_precision_training_set(group, task_, options.partition, options.rows);
+      source_ = std::make_unique<StoredSource>(group, singles_);
+    } else {
+      doubles_ = make_nonzero_training_set(group, task_, options.partition, options.rows);
+      source_ = std::make_unique<StoredSource>(group, doubles_);
+    }
     const ProbeStarts starts(task_);
     for (std::int64_t first = 0; first < options.probes; first += ProbeBlock::size) {
       const std::int64_t size = std::min(ProbeBlock::size, options.probes - first);
-      blocks_.push_back(fetch_probes(group, slab_, starts.noise(), first, size,
+      blocks_.push_back(fetch_probes(group, rows(), starts.noise(), first, size,
                                      [&](std::int64_t p) { return starts.row(p, options.rows); }));
     }
-    plan_ = {.times = task_.times, .process = task_.process, .counts = task_.samples, .law = {}};
+    plan_ = {
+        .times = task_.times, .process = task_.process, .counts = task_.samples, .law = {}, .single = options.single};
   }
 
   // Means over the probes of the participation ratio, [count][time], on rank 0.
   [[nodiscard]] std::vector<double> pass() const {
     std::vector<double> means(plan_.counts.size() * plan_.times.size(), 0.0);
     for (const ProbeBlock& block : blocks_) {
-      Reduction reduction(plan_, slab_.layout.columns, block);
+      Reduction reduction(plan_, options_.columns, block);
       source_->visit(group_, block, plan_.counts.back(), reduction.consumer());
       reduction.merge_over(group_);
       if (group_.comm().is_root()) add(reduction, block.probes, means);
@@ -49,22 +55,14 @@ class PosteriorCase {
 
   // Seconds of the products of all rows with all starts and with all noises, each rank its part.
   [[nodiscard]] double bare_products() const {
-    const auto rows = static_cast<int>(slab_.layout.local_rows());
-    const auto columns = static_cast<int>(slab_.layout.local_columns());
-    const auto probes = static_cast<int>(options_.probes);
-    std::vector<double> points(static_cast<std::size_t>(probes) * static_cast<std::size_t>(columns), 1.0);
-    std::vector<double> products(static_cast<std::size_t>(probes) * static_cast<std::size_t>(rows));
-    return shortest_time(group_.comm(), options_.runs, [&] {
-      for (int product = 0; product < 2; ++product) {
-        cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, probes, rows, columns, 1.0, points.data(), columns,
-                    slab_.values.data(), columns, 0.0, products.data(), rows);
-      }
-    });
+    return options_.single ? bare_products(singles_.values, cblas_sgemm) : bare_products(doubles_.values, cblas_dgemm);
   }
 
   // One rank only.
   void save(const std::vector<double>& means) const {
-    write("rows", std::span(slab_.values).first(static_cast<std::size_t>(options_.rows * options_.columns)));
+    const std::int64_t stored = options_.rows;
+    std::vector<double> buffer(static_cast<std::size_t>(stored * options_.columns));
+    write("rows", std::span(rows().rows(0, stored, buffer), buffer.size()));
     write("times", task_.times);
     write("participation", means);
     std::vector<double> noises;
@@ -75,6 +73,24 @@ class PosteriorCase {
   }
 
  private:
+  [[nodiscard]] RowView rows() const { return options_.single ? RowView(singles_) : RowView(doubles_); }
+
+  template <typename Number, typename Product>
+  [[nodiscard]] double bare_products(const std::vector<Number>& stored, const Product& multiply) const {
+    const SlabLayout& layout = rows().layout();
+    const auto count = static_cast<int>(layout.local_rows());
+    const auto columns = static_cast<int>(layout.local_columns());
+    const auto probes = static_cast<int>(options_.probes);
+    const std::vector<Number> points(static_cast<std::size_t>(probes) * static_cast<std::size_t>(columns), Number{1});
+    std::vector<Number> products(static_cast<std::size_t>(probes) * static_cast<std::size_t>(count));
+    return shortest_time(group_.comm(), options_.runs, [&] {
+      for (int product = 0; product < 2; ++product) {
+        multiply(CblasRowMajor, CblasNoTrans, CblasTrans, probes, count, columns, Number{1}, points.data(), columns,
+                 stored.data(), columns, Number{0}, products.data(), count);
+      }
+    });
+  }
+
   static TaskParameters task_of(const PosteriorOptions& options) {
     TaskParameters task;
     task.mixture = MixtureParameters{.dimension = options.columns, .classes = 2, .centroids = CentroidKind::opposite};
@@ -110,7 +126,8 @@ class PosteriorCase {
   const TaskGroup& group_;
   const PosteriorOptions& options_;
   TaskParameters task_;
-  DataSlab slab_;
+  DataSlab doubles_;
+  SinglePrecisionSlab singles_;
   std::unique_ptr<StoredSource> source_;
   std::vector<ProbeBlock> blocks_;
   ReductionPlan plan_;
@@ -130,9 +147,10 @@ void measure_posterior(const TaskGroup& group, const PosteriorOptions& options, 
   line.add("times", options.times);
   line.add("counts", options.counts);
   line.add("partition", options.partition == Partition::component ? "component" : "dimension");
+  line.add("precision", options.single ? "single" : "double");
   line.add("pass_seconds", pass);
-  line.add("dgemm_seconds", products);
-  line.add("pass_over_dgemm", pass / products);
+  line.add("gemm_seconds", products);
+  line.add("pass_over_gemm", pass / products);
   line.add("peak_memory", peak_memory());
 }
 

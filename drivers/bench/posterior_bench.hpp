@@ -19,11 +19,13 @@ struct PosteriorOptions {
   double last_time = 4.0;
   int counts = 4;  ///< nested sample counts: rows, rows/2, rows/4, ...
   Partition partition = Partition::component;
-  int runs = 3;      ///< of which the fastest counts
-  std::string save;  ///< folder for rows, probes, noise, and the measured means; empty: none
+  bool single = false;  ///< rows, products and exponentials in single precision
+  int runs = 3;         ///< of which the fastest counts
+  std::string save;     ///< folder for rows, probes, noise, and the measured means; empty: none
 };
 
-/// Time of one pass (all times, all counts) beside those of its two bare matrix products, whole. Collective.
+/// Time of one pass (all times, all counts) beside those of its two bare matrix products, whole, in the same precision.
+/// Collective.
 void measure_posterior(const TaskGroup& group, const PosteriorOptions& options, ReportLine& line);
 
 }  // namespace diffphase::bench

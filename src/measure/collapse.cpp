@@ -80,13 +80,17 @@ Cost explicit_cost(const TaskParameters& task, std::span<const std::int64_t> cou
   const auto n = static_cast<double>(largest);
   // Files draw new starting rows for every count: one pass each.
   const double passes = task.file ? static_cast<double>(counts.size()) : 1.0;
+  const double of_double = task.single_precision ? 0.5 : 1.0;  // in time, of a product or an exponential
   Cost cost = curves_cost(task, counts);
   cost += draw_cost(task, partition_of(task), largest);
-  cost.flops += passes * 4.0 * probes * n * dimension;
-  cost.exponentials += passes * probes * n * times;
+  cost.flops += of_double * passes * 4.0 * probes * n * dimension;
+  cost.exponentials += of_double * passes * probes * n * times;
   cost.normals += 2.0 * probes * dimension;
-  cost.divided_bytes += 8.0 * n * dimension;
-  cost.rank_bytes += 8.0 * 2.0 * ProbeBlock::size * (dimension + SlabLayout::block);
+  const bool stores_doubles = !task.single_precision || task.file;
+  const double bytes_of_row = (stores_doubles ? 8.0 : 0.0) + (task.single_precision ? 4.0 : 0.0);
+  cost.divided_bytes += bytes_of_row * n * dimension;
+  const double bytes_of_product = task.single_precision ? 12.0 : 8.0;
+  cost.rank_bytes += bytes_of_product * 2.0 * ProbeBlock::size * (dimension + SlabLayout::block);
   return cost;
 }
 
@@ -125,7 +129,7 @@ Cost extreme_cost(const TaskParameters& task, std::span<const std::int64_t> coun
   return cost;
 }
 
-bool can_reduce(const TaskParameters& task) { return task.mixture && !task.mixed_precision; }
+bool can_reduce(const TaskParameters& task) { return task.mixture && !task.mixed_precision && !task.single_precision; }
 
 bool can_stream(const TaskParameters& task) {
   return can_reduce(task) && task.mixture->dimension >= StreamedSource::least_dimension;
@@ -313,8 +317,16 @@ class CollapseRun {
 
   // Every probe at the rows of one stored training set.
   void measure_stored(const std::vector<std::int64_t>& counts) {
+    if (task_.single_precision) {
+      measure_rows(make_single_precision_differences(group_, task_, partition_of(task_), counts.back()), counts);
+    } else {
+      measure_rows(make_nonzero_training_set(group_, task_, partition_of(task_), counts.back()), counts);
+    }
+  }
+
+  template <class Slab>
+  void measure_rows(const Slab& slab, const std::vector<std::int64_t>& counts) {
     const std::int64_t probes = probe_count(task_);
-    const DataSlab slab = make_nonzero_training_set(group_, task_, partition_of(task_), counts.back());
     const StoredSource source(group_, slab);
     const ProbeStarts starts(task_);
     for (std::int64_t first = 0; first < probes; first += ProbeBlock::size) {
@@ -374,7 +386,8 @@ class CollapseRun {
  private:
   void reduce(const InnerProductSource& source, const ProbeBlock& block, std::int64_t first,
               const std::vector<std::int64_t>& counts) {
-    const ReductionPlan plan{.times = task_.times, .process = task_.process, .counts = counts, .law = {}};
+    const ReductionPlan plan{
+        .times = task_.times, .process = task_.process, .counts = counts, .law = {}, .single = task_.single_precision};
     Reduction reduction(plan, source.dimension(), block);
     source.visit(group_, block, counts.back(), reduction.consumer());
     reduction.merge_over(group_);
@@ -422,8 +435,10 @@ std::string CollapseMeasure::problem(const TaskParameters& task) const {
   const std::string extreme = extreme_problem(task);
   if (!extreme.empty()) return extreme;
   if (task.representation == Representation::streaming && !can_stream(task)) {
-    return fmt::format("measure.collapse with ensemble.representation = \"streaming\" needs at least {} dimensions",
-                       StreamedSource::least_dimension);
+    return fmt::format(
+        "measure.collapse with ensemble.representation = \"streaming\" needs at least {} dimensions and double "
+        "precision",
+        StreamedSource::least_dimension);
   }
   return {};
 }

@@ -15,6 +15,9 @@ namespace diffphase {
 /// All are means over probes of what each probe sees, so a mixture can be taken as `streaming`: every probe has a
 /// training set of its own, drawn in law at a cost that does not depend on d, and probes are independent; or as
 /// `extreme`, at a cost that does not depend on n either.
+///
+/// In single precision (explicit representation only) products, logits and exponentials are floats, and nearly all sums
+/// doubles: participation and entropy differ from those in double by less than 1e-4.
 class CollapseMeasure : public Measure {
  public:
   [[nodiscard]] std::string_view name() const override { return "collapse"; }
@@ -24,6 +27,7 @@ class CollapseMeasure : public Measure {
   [[nodiscard]] bool knows(Representation representation) const override {
     return representation != Representation::projected;
   }
+  [[nodiscard]] bool knows_single_precision() const override { return true; }
   [[nodiscard]] Cost cost(const TaskParameters& task, const TaskRequest& request) const override;
   [[nodiscard]] MeasureResult run(const TaskParameters& task, const TaskRequest& request,
                                   const TaskGroup& group) const override;

@@ -47,6 +47,7 @@ struct TaskParameters {
   std::map<std::string, std::string> words;          ///< the measure's words, defaults filled in
   std::map<std::string, std::vector<double>> lists;  ///< the measure's lists; absent where not given
   bool mixed_precision = false;                      ///< data are stored as float, all arithmetic is in double
+  bool single_precision = false;                     ///< the posterior pass is in float, its sums in double
 
   [[nodiscard]] std::int64_t dimension() const;
   /// Coordinates of the data from this one on are zero in every row.
@@ -178,6 +179,8 @@ class Measure {
 
   /// Whether the measure knows data stored in single precision.
   [[nodiscard]] virtual bool knows_mixed_precision() const { return false; }
+  /// Whether the measure is a posterior pass that can be made in single precision.
+  [[nodiscard]] virtual bool knows_single_precision() const { return false; }
 
   [[nodiscard]] virtual Cost cost(const TaskParameters& task, const TaskRequest& request) const = 0;
 

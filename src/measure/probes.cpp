@@ -1,6 +1,8 @@
 #include "measure/probes.hpp"
 
 #include <algorithm>
+#include <array>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -74,18 +76,21 @@ ProbeBlock draw_probes(const TaskGroup& group, const GaussianMixture& mixture, c
   return block;
 }
 
-ProbeBlock fetch_probes(const TaskGroup& group, const DataSlab& slab, const RandomStream& noise, std::int64_t first,
+ProbeBlock fetch_probes(const TaskGroup& group, RowView rows, const RandomStream& noise, std::int64_t first,
                         std::int64_t probes, const std::function<std::int64_t(std::int64_t)>& row_of) {
-  ProbeBlock block(probes, slab.layout.local_columns());
+  const SlabLayout& layout = rows.layout();
+  ProbeBlock block(probes, layout.local_columns());
   for (std::int64_t p = 0; p < probes; ++p) block.parents[static_cast<std::size_t>(p)] = row_of(first + p);
   block.starts_at_parent = true;
   const auto starts = std::span(block.points).first(static_cast<std::size_t>(probes * block.columns));
-  fetch_rows(group, slab, block.parents, starts);
-  fill_probes(group, slab.layout, probes, [&](std::int64_t p) {
-    noise.normals(static_cast<std::uint64_t>(first + p), static_cast<std::uint64_t>(slab.layout.first_column()),
-                  block.noise(p));
+  fetch_rows(group, rows, block.parents, starts);
+  fill_probes(group, layout, probes, [&](std::int64_t p) {
+    const std::span<double> drawn = block.noise(p);
+    noise.normals(static_cast<std::uint64_t>(first + p), static_cast<std::uint64_t>(layout.first_column()), drawn);
+    if (!rows.is_single()) return;
+    std::transform(drawn.begin(), drawn.end(), drawn.begin(), [](double x) { return static_cast<float>(x); });
   });
-  block.measure(group, slab.layout.partition);
+  block.measure(group, layout.partition);
   return block;
 }
 
@@ -180,6 +185,24 @@ SinglePrecisionSlab make_single_precision_training_set(const TaskGroup& group, c
   }
   const std::unique_ptr<Ensemble> ensemble = ensemble_of(group, task);
   return finished_draw(group, *ensemble, layout, /*single=*/true).take_single();
+}
+
+SinglePrecisionSlab make_single_precision_differences(const TaskGroup& group, const TaskParameters& task,
+                                                      Partition partition, std::int64_t count) {
+  if (!task.file) return make_single_precision_training_set(group, task, partition, count);
+  DataSlab slab = make_nonzero_training_set(group, task, partition, count);
+  std::vector<double> first(static_cast<std::size_t>(slab.layout.local_columns()));
+  constexpr std::array<std::int64_t, 1> first_row{0};
+  fetch_rows(group, slab, first_row, first);
+  SinglePrecisionSlab rounded;
+  group.run_guarded([&] {
+    for (std::int64_t i = 0; i < slab.layout.local_rows(); ++i) {
+      const std::span<double> row = slab.row(i);
+      std::transform(row.begin(), row.end(), first.begin(), row.begin(), std::minus<>());
+    }
+    rounded = single_precision(slab);
+  });
+  return rounded;
 }
 
 DataSlab make_centroids(const TaskGroup& group, const GaussianMixture& mixture, const SlabLayout& layout) {

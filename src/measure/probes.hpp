@@ -7,6 +7,7 @@
 
 #include "ensemble/data_slab.hpp"
 #include "ensemble/gaussian_mixture.hpp"
+#include "ensemble/row_view.hpp"
 #include "measure/measure.hpp"
 #include "posterior/inner_products.hpp"
 #include "posterior/reduction.hpp"
@@ -44,8 +45,9 @@ class ProbeStarts {
                                      const SlabLayout& layout, std::int64_t first, std::int64_t probes,
                                      const std::function<std::int64_t(std::int64_t)>& row_of);
 
-/// Probes that start at rows of a stored training set; parents are the rows. Collective.
-[[nodiscard]] ProbeBlock fetch_probes(const TaskGroup& group, const DataSlab& slab, const RandomStream& noise,
+/// Probes that start at rows of a stored training set; parents are the rows. Of a set in single precision, the noise is
+/// rounded to it, too, so that products in that precision are of just these probes. Collective.
+[[nodiscard]] ProbeBlock fetch_probes(const TaskGroup& group, RowView rows, const RandomStream& noise,
                                       std::int64_t first, std::int64_t probes,
                                       const std::function<std::int64_t(std::int64_t)>& row_of);
 
@@ -70,6 +72,11 @@ class ProbeStarts {
 /// Collective.
 [[nodiscard]] SinglePrecisionSlab make_single_precision_training_set(const TaskGroup& group, const TaskParameters& task,
                                                                      Partition partition, std::int64_t count);
+
+/// The same for products in single precision: the rows of a file less its first row, which nothing about differences of
+/// rows depends on, so that an offset common to all rows costs no digits. Collective.
+[[nodiscard]] SinglePrecisionSlab make_single_precision_differences(const TaskGroup& group, const TaskParameters& task,
+                                                                    Partition partition, std::int64_t count);
 
 /// The centroids of a mixture, layout.rows = classes, labelled by superclass where there are superclasses. Collective.
 [[nodiscard]] DataSlab make_centroids(const TaskGroup& group, const GaussianMixture& mixture, const SlabLayout& layout);

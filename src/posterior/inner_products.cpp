@@ -46,34 +46,56 @@ void ProbeBlock::measure(const TaskGroup& group, Partition partition) {
   group.comm().sum(start_noise);
 }
 
-StoredSource::StoredSource(const TaskGroup& group, const DataSlab& slab) : slab_(slab) {
+StoredSource::StoredSource(const TaskGroup& group, const DataSlab& slab) : rows_(slab), labels_(slab.labels) {
+  measure_rows(group);
+}
+
+StoredSource::StoredSource(const TaskGroup& group, const SinglePrecisionSlab& slab) : rows_(slab) {
+  measure_rows(group);
+}
+
+void StoredSource::measure_rows(const TaskGroup& group) {
+  const SlabLayout& layout = rows_.layout();
   group.run_guarded([&] {
-    half_norm2_.resize(static_cast<std::size_t>(slab.layout.local_rows()));
+    half_norm2_.resize(static_cast<std::size_t>(layout.local_rows()));
+    std::vector<double> buffer(static_cast<std::size_t>(layout.local_columns()));
     for (std::size_t i = 0; i < half_norm2_.size(); ++i) {
-      const auto row = slab.row(static_cast<std::int64_t>(i));
+      const std::span row(rows_.rows(static_cast<std::int64_t>(i), 1, buffer), buffer.size());
       half_norm2_[i] = 0.5 * dot(row, row);
     }
   });
-  if (slab.layout.partition == Partition::dimension) group.comm().sum(half_norm2_);
+  if (layout.partition == Partition::dimension) group.comm().sum(half_norm2_);
+}
+
+void StoredSource::Products::reserve(const ProbeBlock& probes, bool single) {
+  values.resize(static_cast<std::size_t>(2 * probes.probes * SlabLayout::block));
+  if (!single) return;
+  rounded.resize(values.size());
+  points.assign(probes.points.begin(), probes.points.end());
 }
 
 void StoredSource::multiply(const ProbeBlock& probes, std::int64_t first_local_row, std::int64_t rows,
-                            double* products) const {
-  const auto columns = static_cast<blasint>(slab_.layout.local_columns());
+                            Products& products) const {
+  constexpr auto stride = static_cast<blasint>(SlabLayout::block);
+  const auto columns = static_cast<blasint>(rows_.layout().local_columns());
+  const auto points = static_cast<blasint>(2 * probes.probes);
+  const auto count = static_cast<blasint>(rows);
   if (columns == 0) {
-    std::fill_n(products, 2 * probes.probes * SlabLayout::block, 0.0);
-    return;
+    std::fill(products.values.begin(), products.values.end(), 0.0);
+  } else if (rows_.is_single()) {
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, points, count, columns, 1.0F, products.points.data(), columns,
+                rows_.single_row(first_local_row), columns, 0.0F, products.rounded.data(), stride);
+    std::copy(products.rounded.begin(), products.rounded.end(), products.values.begin());
+  } else {
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, points, count, columns, 1.0, probes.points.data(), columns,
+                rows_.double_row(first_local_row), columns, 0.0, products.values.data(), stride);
   }
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<blasint>(2 * probes.probes),
-              static_cast<blasint>(rows), columns, 1.0, probes.points.data(), columns,
-              slab_.values.data() + first_local_row * columns, columns, 0.0, products,
-              static_cast<blasint>(SlabLayout::block));
 }
 
 void StoredSource::visit(const TaskGroup& group, const ProbeBlock& probes, std::int64_t components,
                          const TileConsumer& consumer) const {
-  if (components > slab_.layout.rows) throw std::logic_error("visit: more components than the slab has rows");
-  if (slab_.layout.partition == Partition::component) {
+  if (components > rows_.layout().rows) throw std::logic_error("visit: more components than the slab has rows");
+  if (rows_.layout().partition == Partition::component) {
     visit_own_rows(group, probes, components, consumer);
   } else {
     visit_own_columns(group, probes, components, consumer);
@@ -83,12 +105,12 @@ void StoredSource::visit(const TaskGroup& group, const ProbeBlock& probes, std::
 void StoredSource::visit_own_rows(const TaskGroup& group, const ProbeBlock& probes, std::int64_t components,
                                   const TileConsumer& consumer) const {
   constexpr std::int64_t block = SlabLayout::block;
-  const SlabLayout& layout = slab_.layout;
+  const SlabLayout& layout = rows_.layout();
   const std::int64_t blocks = (components + block - 1) / block;
   const std::int64_t rounds = (blocks + layout.ranks - 1) / layout.ranks;
   const std::int64_t chunk =
       blocks_between_agreements(probes.probes, 2.0 * static_cast<double>(layout.columns) + consumer.work_per_product);
-  std::vector<double> products;
+  Products products;
 
   const auto consume_block = [&](std::int64_t index) {
     const std::int64_t first = index * block;
@@ -97,19 +119,19 @@ void StoredSource::visit_own_rows(const TaskGroup& group, const ProbeBlock& prob
     // depend on how many components are asked for.
     const std::int64_t local = layout.local_row(first);
     const std::int64_t rows = std::min(block, layout.rows - first);
-    multiply(probes, local, rows, products.data());
+    multiply(probes, local, rows, products);
     consumer.consume({.first = first,
                       .components = std::min(rows, components - first),
                       .stride = block,
-                      .start_products = products.data(),
-                      .noise_products = products.data() + probes.probes * block,
+                      .start_products = products.values.data(),
+                      .noise_products = products.values.data() + probes.probes * block,
                       .half_norm2 = half_norm2_.data() + local,
-                      .labels = slab_.labels.empty() ? nullptr : slab_.labels.data() + local});
+                      .labels = labels(local)});
   };
 
   for (std::int64_t round = 0; round < rounds; round += chunk) {
     group.run_guarded([&] {
-      products.resize(static_cast<std::size_t>(2 * probes.probes * block));
+      if (round == 0) products.reserve(probes, rows_.is_single());
       for (std::int64_t r = round; r < std::min(rounds, round + chunk); ++r) {
         consume_block(r * layout.ranks + layout.rank);
       }
@@ -120,7 +142,7 @@ void StoredSource::visit_own_rows(const TaskGroup& group, const ProbeBlock& prob
 void StoredSource::visit_own_columns(const TaskGroup& group, const ProbeBlock& probes, std::int64_t components,
                                      const TileConsumer& consumer) const {
   constexpr std::int64_t block = SlabLayout::block;
-  const SlabLayout& layout = slab_.layout;
+  const SlabLayout& layout = rows_.layout();
   const std::int64_t blocks = (components + block - 1) / block;
   const std::int64_t chunk = blocks_between_agreements(
       probes.probes, 2.0 * static_cast<double>(layout.most_local_columns()) + consumer.work_per_product);
@@ -129,7 +151,7 @@ void StoredSource::visit_own_columns(const TaskGroup& group, const ProbeBlock& p
   const std::int64_t own_first = boundary(layout.rank);
   const std::int64_t own = boundary(layout.rank + 1) - own_first;
   std::vector<int> counts;
-  std::vector<double> products;  // [2 probes][block]
+  Products products;
   std::vector<double> by_owner;  // [rank][2 probes][components of that rank]
   std::vector<double> own_products;
 
@@ -137,8 +159,8 @@ void StoredSource::visit_own_columns(const TaskGroup& group, const ProbeBlock& p
     for (int r = 0; r < layout.ranks; ++r) {
       counts.push_back(static_cast<int>(rows2 * (boundary(r + 1) - boundary(r))));
     }
-    products.assign(static_cast<std::size_t>(rows2 * block), 0.0);
-    by_owner.assign(products.size(), 0.0);
+    products.reserve(probes, rows_.is_single());
+    by_owner.assign(products.values.size(), 0.0);
     own_products.assign(static_cast<std::size_t>(rows2 * own), 0.0);
   });
 
@@ -146,7 +168,8 @@ void StoredSource::visit_own_columns(const TaskGroup& group, const ProbeBlock& p
     double* out = by_owner.data();
     for (int r = 0; r < layout.ranks; ++r) {
       for (std::int64_t p = 0; p < rows2; ++p) {
-        out = std::copy(products.data() + p * block + boundary(r), products.data() + p * block + boundary(r + 1), out);
+        const double* row = products.values.data() + p * block;
+        out = std::copy(row + boundary(r), row + boundary(r + 1), out);
       }
     }
   };
@@ -161,7 +184,7 @@ void StoredSource::visit_own_columns(const TaskGroup& group, const ProbeBlock& p
                       .start_products = own_products.data(),
                       .noise_products = own_products.data() + probes.probes * own,
                       .half_norm2 = half_norm2_.data() + share_first,
-                      .labels = slab_.labels.empty() ? nullptr : slab_.labels.data() + share_first});
+                      .labels = labels(share_first)});
   };
 
   // An exception of `consume` waits for the next agreement point: the sums before it must be reached by every
@@ -169,7 +192,7 @@ void StoredSource::visit_own_columns(const TaskGroup& group, const ProbeBlock& p
   std::exception_ptr failure;
   for (std::int64_t index = 0; index < blocks; ++index) {
     const std::int64_t first = index * block;
-    multiply(probes, first, std::min(block, layout.rows - first), products.data());
+    multiply(probes, first, std::min(block, layout.rows - first), products);
     sort_by_owner();
     group.comm().sum_scatter(by_owner, own_products, counts);
     try {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ensemble/data_slab.hpp"
+#include "ensemble/row_view.hpp"
 #include "parallel/task_group.hpp"
 
 namespace diffphase {
@@ -68,27 +69,43 @@ class InnerProductSource {
                      const TileConsumer& consumer) const = 0;
 };
 
-/// Inner products with the rows of a stored matrix, by one matrix product per block of rows. Component
-/// partition: each rank multiplies its own rows. Dimension partition: every rank multiplies its columns, the
-/// products are summed and scattered, so that each rank consumes its share of every block. Memory: 2
-/// ProbeBlock::size x SlabLayout::block products (twice that by dimension), and 8 bytes per local row.
+/// Inner products with the rows of a stored matrix, by one matrix product per block of rows, in the precision that the
+/// rows are stored in. Component partition: each rank multiplies its own rows. Dimension partition: every rank
+/// multiplies its columns, the products are summed and scattered, so that each rank consumes its share of every block.
+/// Memory: 2 ProbeBlock::size x SlabLayout::block products (twice that by dimension), and 8 bytes per local row; with
+/// rows in single precision the products and the block of probes once more as floats.
 class StoredSource : public InnerProductSource {
  public:
   /// `slab` must outlive the source. Collective over the group.
   StoredSource(const TaskGroup& group, const DataSlab& slab);
+  /// Unlabelled.
+  StoredSource(const TaskGroup& group, const SinglePrecisionSlab& slab);
 
-  [[nodiscard]] std::int64_t dimension() const override { return slab_.layout.columns; }
+  [[nodiscard]] std::int64_t dimension() const override { return rows_.layout().columns; }
   void visit(const TaskGroup& group, const ProbeBlock& probes, std::int64_t components,
              const TileConsumer& consumer) const override;
 
  private:
+  struct Products {
+    std::vector<double> values;  // [2 probes][block]
+    std::vector<float> rounded;  // the same of rows in single precision
+    std::vector<float> points;   // of the probes, for those
+
+    void reserve(const ProbeBlock& probes, bool single);
+  };
+
+  void measure_rows(const TaskGroup& group);
   void visit_own_rows(const TaskGroup& group, const ProbeBlock& probes, std::int64_t components,
                       const TileConsumer& consumer) const;
   void visit_own_columns(const TaskGroup& group, const ProbeBlock& probes, std::int64_t components,
                          const TileConsumer& consumer) const;
-  void multiply(const ProbeBlock& probes, std::int64_t first_local_row, std::int64_t rows, double* products) const;
+  void multiply(const ProbeBlock& probes, std::int64_t first_local_row, std::int64_t rows, Products& products) const;
+  [[nodiscard]] const std::int32_t* labels(std::int64_t local_row) const {
+    return labels_.empty() ? nullptr : labels_.data() + local_row;
+  }
 
-  const DataSlab& slab_;
+  RowView rows_;
+  std::span<const std::int32_t> labels_;
   std::vector<double> half_norm2_;  // of local rows, summed over all columns
 };
 

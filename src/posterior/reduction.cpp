@@ -14,15 +14,19 @@ namespace {
 
 constexpr double empty = -std::numeric_limits<double>::infinity();
 constexpr double negligible_logit = 60.0;  // below another: a million such weights are less than rounding
+constexpr double negligible_in_single = 40.0;
 constexpr std::int64_t nowhere = -1;
 constexpr std::size_t numbers_per_sum = sizeof(PosteriorSums) / sizeof(double);
 
 }  // namespace
 
 Reduction::Reduction(const ReductionPlan& plan, std::int64_t dimension, const ProbeBlock& probes)
-    : plan_(plan), dimension_(dimension), probes_(probes), products_(SlabLayout::block) {
+    : plan_(plan), dimension_(dimension), probes_(probes), products_(SlabLayout::block), rounded_(SlabLayout::block) {
   if (!std::is_sorted(plan.counts.begin(), plan.counts.end()) || plan.counts.empty() || plan.counts.front() < 1) {
     throw std::logic_error("reduction: counts must be ascending and positive");
+  }
+  if (plan.single && !fused()) {
+    throw std::logic_error("reduction: single precision needs components of one law, and no labels");
   }
   for (const double time : plan.times) {
     const auto c =
@@ -94,15 +98,17 @@ void Reduction::centre(const ProductTile& tile, std::int64_t components, std::in
                  tile.start_products + probe * tile.stride, tile.noise_products + probe * tile.stride,
                  probes_.start_noise[p], components,
                  probes_.starts_at_parent ? probes_.parents[p] - tile.first : nowhere);
+  if (plan_.single) rounded_.round(products_);
 }
 
+bool Reduction::fused() const { return plan_.law.same_for_all_rows() && plan_.label_groups == 0; }
+
 void Reduction::add_segment(const ProductTile& tile, std::int64_t components, State& state) {
-  const bool fused = plan_.law.same_for_all_rows() && plan_.label_groups == 0;
   for (std::int64_t probe = 0; probe < probes_.probes; ++probe) {
     centre(tile, components, probe);
     const std::int64_t parent = probes_.parents[static_cast<std::size_t>(probe)] - tile.first;
     for (std::size_t time = 0; time < plan_.times.size(); ++time) {
-      if (fused) {
+      if (fused()) {
         add_fused(parent, time, state.sums[entry(probe, time)]);
       } else {
         add_stored(tile, probe, parent, time, state);
@@ -120,10 +126,12 @@ void Reduction::add_fused(std::int64_t parent, std::size_t time, PosteriorSums& 
   // The component that a probe starts at is in every set, with logit 0.
   const double known = probes_.starts_at_parent ? std::max(total.largest, 0.0) : total.largest;
   const double bound = products_.upper_bound(distance, overlap);
-  if (bound < known - negligible_logit) return;
+  if (bound < known - (plan_.single ? negligible_in_single : negligible_logit)) return;
   double reference = total.sum > 0.0 ? total.reference : (probes_.starts_at_parent ? 0.0 : empty);
-  if (bound > reference + fused_headroom) reference = std::max(reference, largest_logit(products_, distance, overlap));
-  const PosteriorSums sums = fused_softmax_sums(products_, distance, overlap, reference);
+  const double headroom = plan_.single ? single_headroom : fused_headroom;
+  if (bound > reference + headroom) reference = std::max(reference, largest_logit(products_, distance, overlap));
+  const PosteriorSums sums = plan_.single ? fused_softmax_sums(rounded_, distance, overlap, reference)
+                                          : fused_softmax_sums(products_, distance, overlap, reference);
   if (total.sum > 0.0 && total.reference == reference) {
     total.sum += sums.sum;
     total.weighted_logit += sums.weighted_logit;

@@ -9,6 +9,7 @@
 #include "posterior/fused_softmax.hpp"
 #include "posterior/inner_products.hpp"
 #include "posterior/posterior_sums.hpp"
+#include "posterior/single_softmax.hpp"
 #include "process/noising_process.hpp"
 
 namespace diffphase {
@@ -19,6 +20,7 @@ struct ReductionPlan {
   NoisingProcess process;
   std::vector<std::int64_t> counts;  ///< ascending: sums over components [0, count) for each
   ComponentLaw law;
+  bool single = false;            ///< logits and exponentials in single precision; one law and no labels only
   std::int64_t label_groups = 0;  ///< > 0: also sum the responsibilities of each label in [0, label_groups)
 };
 
@@ -63,6 +65,7 @@ class Reduction {
   void centre(const ProductTile& tile, std::int64_t components, std::int64_t probe);
   double fill_logits(std::int64_t probe, std::size_t time);
   void add_segment(const ProductTile& tile, std::int64_t components, State& state);
+  [[nodiscard]] bool fused() const;
   void add_fused(std::int64_t parent, std::size_t time, PosteriorSums& total) const;
   void add_stored(const ProductTile& tile, std::int64_t probe, std::int64_t parent, std::size_t time, State& state);
   void add(State& state, std::size_t entry, const PosteriorSums& sums, const double* label_sums) const;
@@ -81,6 +84,7 @@ class Reduction {
 
   // Work space of one tile: doubles for one probe, and for the general law [time][component].
   CentredProducts products_;
+  SingleProducts rounded_;
   std::vector<double> logits_, weights_, segment_labels_;
   std::vector<double> component_distance_, component_overlap_, component_offset_;
 };

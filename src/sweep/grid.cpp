@@ -326,6 +326,7 @@ class GridBuilder {
     parameters.times = file.times;
     parameters.seed = file.seed;
     parameters.mixed_precision = file.resources.precision == "mixed";
+    parameters.single_precision = file.resources.precision == "single";
     parameters.ensemble = ensemble_identity(identity);
     if (file.kind == "file") {
       parameters.file = make_dataset_file(raw.values, file);
@@ -368,11 +369,15 @@ class GridBuilder {
 };
 
 void check_precision(const SweepFile& file) {
-  if (file.resources.precision != "mixed") return;
+  const std::string& precision = file.resources.precision;
+  if (precision == "double") return;
   for (const MeasureRequest& request : file.measures) {
-    if (request.measure->knows_mixed_precision()) continue;
-    throw BadInput(fmt::format("{}: resources.precision = \"mixed\": measure.{} needs \"double\"", file.path,
-                               request.measure->name()));
+    const Measure& measure = *request.measure;
+    if (precision == "mixed" ? measure.knows_mixed_precision() : measure.knows_single_precision()) continue;
+    const bool other = precision == "mixed" ? measure.knows_single_precision() : measure.knows_mixed_precision();
+    throw BadInput(fmt::format("{}: resources.precision = \"{}\": measure.{} needs \"double\"{}", file.path, precision,
+                               measure.name(),
+                               other ? (precision == "mixed" ? " or \"single\"" : " or \"mixed\"") : ""));
   }
 }
 

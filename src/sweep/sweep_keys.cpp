@@ -300,10 +300,9 @@ std::vector<KeySpec> make_sweep_keys() {
                   .value = word("4 GiB")});
   keys.push_back({.key = "resources.precision",
                   .type = Type::word,
-                  .meaning = "arithmetic of the posterior pass",
+                  .meaning = "double; mixed: data stored as float, computed in double; single: posterior pass in float",
                   .value = word("double"),
-                  .words = {"double", "mixed"},
-                  .later = {"single"}});
+                  .words = {"double", "mixed", "single"}});
   keys.push_back({.key = "resources.max_attempts",
                   .type = Type::integer,
                   .meaning = "starts of a task that never ended before it counts as failed",

@@ -23,6 +23,7 @@ machine.use_one_thread()
 
 import numpy as np  # noqa: E402
 
+PRECISIONS = {"double": np.float64, "single": np.float32}
 SIZE = {"rows": 20000, "columns": 1024, "probes": 1024, "times": 64, "counts": 4}
 
 
@@ -93,30 +94,41 @@ def torch_participation(problem: Problem) -> np.ndarray:
     return np.array(means).T
 
 
-def compare_products(program: str, small: bool, folder: pathlib.Path) -> dict:
-    machine.title("One pass (all times, all counts) over the time of its two bare dgemm")
-    print(f"{'partition':<10}{'ranks':>6}{'pass s':>9}{'dgemm s':>9}{'ratio':>8}{'':14}{'peak MiB':>9}{'faster than 1':>15}")
-    kept, alone = None, 0.0
-    for partition, ranks in (("component", 1), ("component", 2), ("dimension", 2)):
-        line = machine.run_program(program, "posterior", *size_options(small), "--partition", partition,
-                                   *(["--save", folder] if ranks == 1 else []), ranks=ranks)
-        if ranks == 1:
-            kept, alone = line, line["pass_seconds"]
-        speedup = machine.verdict(alone / line["pass_seconds"], 1.85) if ranks > 1 else ""
-        print(f"{partition:<10}{ranks:>6}{line['pass_seconds']:>9.2f}{line['dgemm_seconds']:>9.2f}"
-              f"{machine.verdict(line['pass_over_dgemm'], 1.6, at_most=True)}{line['peak_memory'] / 2**20:>9.0f}{speedup}",
-              flush=True)
+def compare_products(program: str, small: bool, folder: pathlib.Path) -> dict[str, dict]:
+    """The lines of one rank, by precision; each has a folder with what was computed from what."""
+    machine.title("One pass (all times, all counts) over the time of its two bare matrix products")
+    print(f"{'precision':<10}{'partition':<10}{'ranks':>6}{'pass s':>9}{'gemm s':>9}{'ratio':>8}{'':14}{'peak MiB':>9}"
+          f"{'faster than 1':>15}")
+    kept = {}
+    for precision in PRECISIONS:
+        single = ["--single"] if precision == "single" else []
+        (folder / precision).mkdir()
+        for partition, ranks in (("component", 1), ("component", 2), ("dimension", 2)):
+            line = machine.run_program(program, "posterior", *size_options(small), "--partition", partition, *single,
+                                       *(["--save", folder / precision] if ranks == 1 else []), ranks=ranks)
+            kept.setdefault(precision, line)
+            speedup = machine.verdict(kept[precision]["pass_seconds"] / line["pass_seconds"], 1.85) if ranks > 1 else ""
+            print(f"{precision:<10}{partition:<10}{ranks:>6}{line['pass_seconds']:>9.2f}{line['gemm_seconds']:>9.2f}"
+                  f"{machine.verdict(line['pass_over_gemm'], 1.6, at_most=True)}{line['peak_memory'] / 2**20:>9.0f}{speedup}",
+                  flush=True)
     return kept
 
 
-def compare_peers(line: dict, folder: pathlib.Path) -> None:
-    machine.title("The same numbers by a loop over the times, 1 thread")
+def measured(line: dict, folder: pathlib.Path) -> np.ndarray:
+    """The program's means over the probes, [count][time]."""
+    return np.fromfile(folder / "participation").reshape(line["counts"], line["times"])
+
+
+def compare_peers(lines: dict[str, dict], folder: pathlib.Path) -> None:
+    difference = np.abs(measured(lines["single"], folder / "single") - measured(lines["double"], folder / "double")).max()
+    print(f"single and double precision differ by at most {difference:.1e} in participation")
+    machine.title("The same numbers by a loop over the times, 1 thread; against the pass in the same precision")
     print(f"{'peer':<10}{'precision':<10}{'seconds':>9}{'faster':>9}{'':14}{'largest difference':>20}")
-    ours = np.fromfile(folder / "participation").reshape(line["counts"], line["times"])
     peers = {"numpy": numpy_participation, "torch": torch_participation}
     for name, peer in peers.items():
-        for dtype in (np.float64, np.float32):
-            problem = Problem(folder, line, dtype)
+        for precision, dtype in PRECISIONS.items():
+            line = lines[precision]
+            problem = Problem(folder / precision, line, dtype)
             start = time.perf_counter()
             try:
                 theirs = peer(problem)
@@ -125,7 +137,7 @@ def compare_peers(line: dict, folder: pathlib.Path) -> None:
                 break
             seconds = time.perf_counter() - start
             print(f"{name:<10}{np.dtype(dtype).name:<10}{seconds:>9.1f}"
-                  f"{machine.verdict(seconds / line['pass_seconds'], 15.0)}{np.abs(theirs - ours).max():>20.1e}",
+                  f"{machine.verdict(seconds / line['pass_seconds'], 15.0)}{np.abs(theirs - measured(line, folder / precision)).max():>20.1e}",
                   flush=True)
 
 
@@ -133,7 +145,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--program", default=str(machine.PROGRAM))
     parser.add_argument("--small", action="store_true", help="a few percent of the work")
-    parser.add_argument("--scratch", help="folder for 200 MB of files (default: the system's)")
+    parser.add_argument("--scratch", help="folder for 400 MB of files (default: the system's)")
     arguments = parser.parse_args()
     print(f"{machine.processor()}, {os.cpu_count()} processors; Python {platform.python_version()}, "
           f"numpy {np.__version__}, BLAS {machine.blas_library()}")

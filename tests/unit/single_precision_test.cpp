@@ -1,0 +1,157 @@
+// The posterior pass in single precision beside that in double, from the sweep file to the curves.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ensemble/dataset_file.hpp"
+#include "files/bad_input.hpp"
+#include "measure/collapse.hpp"
+#include "posterior/reduction.hpp"
+#include "support/array_files.hpp"
+#include "support/measure_runs.hpp"
+#include "sweep/grid.hpp"
+#include "sweep/sweep_file.hpp"
+
+namespace diffphase {
+namespace {
+
+using test::default_task;
+using test::log_spaced;
+using test::Measured;
+using testing::HasSubstr;
+
+const CollapseMeasure collapse;
+
+TaskParameters collapse_task(std::vector<std::int64_t> samples, std::vector<double> times) {
+  TaskParameters task = default_task(collapse, std::move(times), "single precision");
+  task.samples = std::move(samples);
+  task.options["probes"] = 256;
+  task.representation = Representation::full;
+  return task;
+}
+
+// All curves within 1e-4, at every count and time, and not the same numbers.
+void expect_close_to_double(TaskParameters task, const std::string& what) {
+  const Measured exact(collapse, task);
+  task.single_precision = true;
+  const Measured single(collapse, task);
+  double worst = 0.0;
+  for (const char* name : {"participation", "weight_entropy", "parent_weight", "largest_weight"}) {
+    const std::vector<double>& expected = exact.values(name);
+    const std::vector<double>& found = single.values(name);
+    ASSERT_EQ(found.size(), task.samples.size() * task.times.size());
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      EXPECT_NEAR(found[i], expected[i], 1e-4) << what << ": " << name << " " << i;
+      worst = std::max(worst, std::abs(found[i] - expected[i]));
+    }
+  }
+  EXPECT_GT(worst, 0.0) << what;
+  ::testing::Test::RecordProperty("largest_difference_" + what, std::to_string(worst));
+  for (std::size_t c = 0; c < task.samples.size(); ++c) {
+    EXPECT_NEAR(single.value("collapse_time", c), exact.value("collapse_time", c), 1e-4) << what;
+  }
+}
+
+TEST(SinglePrecision, IsWithin1e4OfDoubleForMixtures) {
+  for (const std::int64_t dimension : {16, 100, 700}) {
+    for (const std::int64_t classes : {1, 4}) {
+      TaskParameters task = collapse_task({700, 2500}, log_spaced(0.05, 5.0, 24));
+      task.mixture = MixtureParameters{.dimension = dimension, .classes = classes};
+      expect_close_to_double(task, "d_" + std::to_string(dimension) + "_K_" + std::to_string(classes));
+    }
+  }
+}
+
+TEST(SinglePrecision, IsWithin1e4OfDoubleForManifoldsAndSpheres) {
+  TaskParameters task = collapse_task({700, 2500}, log_spaced(0.02, 5.0, 24));
+  task.manifold = ManifoldParameters{.dimension = 60, .blocks = {{20, 1.0}, {20, 0.1}}};
+  expect_close_to_double(task, "manifold");
+  task.manifold.reset();
+  task.sphere = SphereParameters{.dimension = 80, .sphere_dimension = 10, .radius = 3.3};
+  expect_close_to_double(task, "sphere");
+}
+
+// An offset of a thousand standard deviations, common to all rows of a file.
+TEST(SinglePrecision, IsWithin1e4OfDoubleForRowsFarFromTheOrigin) {
+  constexpr std::int64_t rows = 1200;
+  constexpr std::int64_t columns = 30;
+  std::vector<double> values(static_cast<std::size_t>(rows * columns));
+  const RandomStream stream(1, hash_text("offset"), 0, "test");
+  stream.normals(0, 0, values);
+  for (double& value : values) value += 1000.0;
+  const test::TemporaryFolder folder("single-precision");
+  const std::string path = folder / "offset.npy";
+  test::write_file(path, test::npy_header("<f8", "(1200, 30)") + test::packed<double>(values));
+  TaskParameters task = collapse_task({400, rows}, log_spaced(0.1, 3.0, 16));
+  task.file.emplace();
+  task.file->path = path;
+  task.file_summary = inspect_dataset(*task.file);
+  expect_close_to_double(task, "offset");
+}
+
+TEST(SinglePrecision, TakesHalfTheMemoryAndTimeOfTheProducts) {
+  TaskParameters task = collapse_task({2000}, {1.0});
+  task.mixture = MixtureParameters{.dimension = 5000};
+  const Cost exact = collapse.cost(task, {.counts = task.samples});
+  task.single_precision = true;
+  const Cost single = collapse.cost(task, {.counts = task.samples});
+  EXPECT_EQ(single.divided_bytes, 0.5 * exact.divided_bytes);
+  EXPECT_EQ(single.flops, 0.5 * exact.flops);
+}
+
+TEST(SinglePrecision, NeedsOneLawAndNoLabels) {
+  ProbeBlock probes(1, 1);
+  ReductionPlan plan{.times = {1.0}, .process = NoisingProcess(), .counts = {2}, .law = {}, .single = true};
+  EXPECT_NO_THROW(Reduction(plan, 1, probes));
+  plan.label_groups = 2;
+  EXPECT_THROW(Reduction(plan, 1, probes), std::logic_error);
+  plan.label_groups = 0;
+  plan.law.sigmas = {0.1, 0.2};
+  EXPECT_THROW(Reduction(plan, 1, probes), std::logic_error);
+}
+
+Sweep sweep_of(const std::string& measures_text, const std::vector<std::string>& overrides = {}) {
+  const std::string text =
+      "name = \"s\"\n[process]\nkind = \"ornstein-uhlenbeck\"\ntime = [1.0, 2.0]\n[ensemble]\nkind = "
+      "\"gaussian-mixture\"\n"
+      "dimension = 20\nclasses = 2\n[dataset]\nsamples = 500\n[measure]\n" +
+      measures_text + "\n";
+  return make_sweep(parse_sweep_text(text, "s.toml", overrides, measures()));
+}
+
+std::string refusal(const std::string& measures_text, const std::vector<std::string>& overrides) {
+  try {
+    (void)sweep_of(measures_text, overrides);
+  } catch (const BadInput& error) {
+    return error.what();
+  }
+  ADD_FAILURE() << "accepted: " << measures_text;
+  return {};
+}
+
+TEST(SinglePrecision, IsPartOfTheIdentityAndReachesTheTask) {
+  const Sweep sweep = sweep_of("collapse = {}", {"resources.precision=single"});
+  EXPECT_TRUE(sweep.parameters(sweep.tasks.front()).single_precision);
+  EXPECT_FALSE(sweep.parameters(sweep.tasks.front()).mixed_precision);
+  EXPECT_NE(sweep.tasks.front().identity, sweep_of("collapse = {}").tasks.front().identity);
+}
+
+TEST(SinglePrecision, IsRefusedWhereItWouldMeanNothing) {
+  EXPECT_THAT(refusal("collapse = {}\nspeciation = {}", {"resources.precision=single"}),
+              HasSubstr("resources.precision = \"single\": measure.speciation needs \"double\""));
+  EXPECT_THAT(refusal("spectrum = {}", {"resources.precision=single"}), HasSubstr("needs \"double\" or \"mixed\""));
+  EXPECT_THAT(refusal("collapse = {}", {"resources.precision=mixed"}), HasSubstr("needs \"double\" or \"single\""));
+  for (const char* representation : {"streaming", "extreme"}) {
+    EXPECT_THAT(refusal("collapse = {}",
+                        {"resources.precision=single", std::string("ensemble.representation=") + representation}),
+                HasSubstr("double precision"));
+  }
+}
+
+}  // namespace
+}  // namespace diffphase
