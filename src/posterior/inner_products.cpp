@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <exception>
+#include <optional>
 #include <stdexcept>
 
+#include "parallel/scattered_sum.hpp"
 #include "posterior/agreement_distance.hpp"
 
 namespace diffphase {
@@ -154,6 +156,7 @@ void StoredSource::visit_own_columns(const TaskGroup& group, const ProbeBlock& p
   Products products;
   std::vector<double> by_owner;  // [rank][2 probes][components of that rank]
   std::vector<double> own_products;
+  std::optional<ScatteredSum> sum;
 
   group.run_guarded([&] {
     for (int r = 0; r < layout.ranks; ++r) {
@@ -162,6 +165,7 @@ void StoredSource::visit_own_columns(const TaskGroup& group, const ProbeBlock& p
     products.reserve(probes, rows_.is_single());
     by_owner.assign(products.values.size(), 0.0);
     own_products.assign(static_cast<std::size_t>(rows2 * own), 0.0);
+    sum.emplace(group.comm(), counts);
   });
 
   const auto sort_by_owner = [&] {
@@ -187,20 +191,29 @@ void StoredSource::visit_own_columns(const TaskGroup& group, const ProbeBlock& p
                       .labels = labels(share_first)});
   };
 
-  // An exception of `consume` waits for the next agreement point: the sums before it must be reached by every
-  // rank.
+  // The sum of a block arrives while the next block is multiplied. An exception of `consume` waits for the next
+  // agreement point: the sums before it must be reached by every rank.
   std::exception_ptr failure;
-  for (std::int64_t index = 0; index < blocks; ++index) {
-    const std::int64_t first = index * block;
-    multiply(probes, first, std::min(block, layout.rows - first), products);
-    sort_by_owner();
-    group.comm().sum_scatter(by_owner, own_products, counts);
+  std::int64_t summed = 0;
+  const auto consume_sum = [&] {
+    if (!sum->started()) return;
+    sum->finish(own_products);
     try {
-      if (!failure) consume_share(first);
+      if (!failure) consume_share(summed);
     } catch (...) {
       failure = std::current_exception();
     }
+  };
+
+  for (std::int64_t index = 0; index < blocks; ++index) {
+    const std::int64_t first = index * block;
+    multiply(probes, first, std::min(block, layout.rows - first), products);
+    consume_sum();
+    sort_by_owner();
+    sum->start(by_owner);
+    summed = first;
     if ((index + 1) % chunk == 0 || index + 1 == blocks) {
+      consume_sum();
       group.run_guarded([&] {
         if (failure) std::rethrow_exception(failure);
       });
