@@ -20,7 +20,7 @@ namespace {
 
 // Compilers split what is wider than the instruction set's vectors. Loads need no alignment.
 constexpr std::int64_t lanes = 16;
-constexpr std::int64_t group = 8;  // vectors whose sums are single
+constexpr std::int64_t group = 16;  // vectors whose sums are single
 using Lanes = float __attribute__((vector_size(64)));
 using StoredLanes = float __attribute__((vector_size(64), aligned(4)));
 using Words = std::uint32_t __attribute__((vector_size(64)));

