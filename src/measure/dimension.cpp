@@ -10,6 +10,7 @@
 
 #include "measure/probe_curves.hpp"
 #include "measure/probed_score.hpp"
+#include "spectrum/dense_eigenvalues.hpp"
 #include "spectrum/intrinsic_dimension.hpp"
 #include "spectrum/partial_spectrum.hpp"
 #include "spectrum/score_matrix.hpp"
@@ -22,7 +23,7 @@ namespace diffphase {
 namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-constexpr std::int64_t first_eigenvalues = 16;       // computed at first; doubled until the answer is certain
+constexpr std::int64_t first_eigenvalues = 16;       // computed at first, then four times as many, then all
 constexpr std::int64_t largest_score_matrix = 4096;  // dimensions
 
 enum Estimator : std::size_t { by_gap = 0, by_threshold = 1, by_score_matrix = 2 };
@@ -68,6 +69,12 @@ bool is_certain(const LeadingEigenvalues& leading, double threshold) {
   return leading.values.back() <= 1.0 - threshold && largest_gap(leading.values) >= hidden;
 }
 
+// A spectrum without a wide gap is certain only when it is complete, and is so at the cost of some large part of it.
+std::int64_t next_count(std::int64_t count, std::int64_t size) {
+  if (size > largest_matrix) return std::min(2 * count, size);
+  return count == first_eigenvalues ? std::min(4 * count, size) : size;
+}
+
 // Dimensions read off spectra.
 class SpectralDimensions {
  public:
@@ -90,7 +97,7 @@ class SpectralDimensions {
  private:
   [[nodiscard]] LeadingEigenvalues certain_eigenvalues(const ProbedJacobian& jacobian, std::int64_t normal) {
     const std::int64_t size = jacobian.covariance.size;
-    for (std::int64_t count = std::min(first_eigenvalues, size);; count = std::min(2 * count, size)) {
+    for (std::int64_t count = std::min(first_eigenvalues, size);; count = next_count(count, size)) {
       LeadingEigenvalues leading;
       leading.values = jacobian.eigenvalues ? *jacobian.eigenvalues : computed(jacobian, count);
       leading.complete = static_cast<std::int64_t>(leading.values.size()) == size;
@@ -259,7 +266,10 @@ Cost DimensionMeasure::cost(const TaskParameters& task, const TaskRequest& reque
     cost.divided_bytes += 8.0 * static_cast<double>(matrix_rows(task)) * dimension;
     cost.rank_bytes += 24.0 * dimension * dimension;
   }
-  cost += eigenpairs_cost(task, request, probes, times, 4 * first_eigenvalues);
+  // Data of all dimensions have no wide gap at late times; those of a manifold have that to its normal space.
+  const std::int64_t size = task.nonzero_columns();
+  const bool complete = size == task.dimension() && size <= largest_matrix;
+  cost += eigenpairs_cost(task, request, probes, times, complete ? size : 4 * first_eigenvalues);
   return cost;
 }
 

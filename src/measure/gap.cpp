@@ -145,7 +145,7 @@ class KnownBands {
       collector.append(name + ending, value);
       if (with_status) {
         collector.append(name + "_status",
-                         static_cast<double>(std::isfinite(value) ? RootStatus::found : RootStatus::before_grid));
+                         static_cast<double>(std::isfinite(value) ? RootStatus::found : RootStatus::never));
       }
     };
     if (has_gaps(task_)) append_gaps(collector, ending, time);
@@ -296,8 +296,8 @@ class MeasuredGaps {
     // 0 says that nothing is known.
     collector_.append(name + interpolation_ending, found.coarse_grid_shift > 0.0 ? found.coarse_grid_shift : nan);
   }
-  void no_time(const std::string& name, const std::string& reason) {
-    collector_.append_no_time(name, RootStatus::before_grid, reason);
+  void no_time(const std::string& name, RootStatus status, const std::string& reason) {
+    collector_.append_no_time(name, status, reason);
     collector_.append(name + interpolation_ending, nan);
   }
   [[nodiscard]] CriticalTime outer(const ProbeCurves& c, double level) const {
@@ -311,34 +311,37 @@ class MeasuredGaps {
   [[nodiscard]] bool opens(const ProbeCurves& gap) const {
     return std::ranges::max(average_curve(gap.values, gap.probes, gap.times).mean) > threshold_of(task_);
   }
-  void opening_and_closing(const std::string& name, const ProbeCurves& gap) {
+  // `which` of several is for the warning.
+  void opening_and_closing(const std::string& name, const std::string& which, const ProbeCurves& gap) {
     if (opens(gap)) {
       time(name + "_opening_time", outer(gap, threshold_of(task_)));
       time(name + "_closing_time", inner(gap, threshold_of(task_)));
       return;
     }
-    no_time(name + "_opening_time",
-            fmt::format("{} of n = {} never reaches the threshold {}", name, count_, threshold_of(task_)));
-    no_time(name + "_closing_time", "");
+    no_time(name + "_opening_time", RootStatus::never,
+            fmt::format("{} of n = {} does not reach the threshold {} at any time of the grid", which, count_,
+                        threshold_of(task_)));
+    no_time(name + "_closing_time", RootStatus::never, "");
   }
 
   void append_gaps() {
     append_curves(collector_, "gap", curves_.gaps);
-    for (const ProbeCurves& gap : curves_.gaps) {
+    for (std::size_t k = 0; k < curves_.gaps.size(); ++k) {
+      const ProbeCurves& gap = curves_.gaps[k];
       const CurveMaximum maximum = maximum_of_mean(task_.times, gap.values, gap.probes, task_.process);
       collector_.append("gap_maximum", maximum.height);
       collector_.append("gap_maximum_stderr", maximum.standard_error);
       time("gap_maximum_time", maximum.time);
-      opening_and_closing("gap", gap);
+      opening_and_closing("gap", fmt::format("the gap between blocks {} and {}", k, k + 1), gap);
     }
   }
 
   void append_final_gap() {
     collector_.append_curve("final_gap", curves_.final_gap);
-    opening_and_closing("final_gap", curves_.final_gap);
+    opening_and_closing("final_gap", "the final gap", curves_.final_gap);
     const CriticalTime consolidation = outer(lead_of_final_gap(curves_, threshold_of(task_)), 0.0);
     if (consolidation.status == RootStatus::before_grid) {
-      no_time("consolidation_time", "");
+      no_time("consolidation_time", RootStatus::before_grid, "");
     } else {
       time("consolidation_time", consolidation);
     }

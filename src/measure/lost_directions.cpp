@@ -1,5 +1,6 @@
 #include "measure/lost_directions.hpp"
 
+#include <cblas.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -7,11 +8,13 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <optional>
 
 #include "ensemble/row_view.hpp"
 #include "measure/probe_curves.hpp"
 #include "measure/probes.hpp"
 #include "posterior/point_posterior.hpp"
+#include "spectrum/dense_eigenvalues.hpp"
 #include "theory/achilli2024.hpp"
 #include "transition/humped_curve.hpp"
 
@@ -92,22 +95,102 @@ double squared_distance(const VarianceBand& band, const double* y, const double*
   return squares;
 }
 
-// E[Cov_kk] over the directions of each block at each point, [point][block].
-std::vector<double> block_variances(const TaskGroup& group, const PointPosterior& posterior,
-                                    const std::vector<VarianceBand>& bands, double tau, std::int64_t points,
-                                    std::span<const double> x) {
+// Wider covariance matrices are not formed: the number of open directions is then unknown.
+constexpr std::int64_t widest_covariance = 1024;
+constexpr double negligible_weight = 1e-20;  // n of them change no eigenvalue that is compared with tau/2
+
+// What is read off Cov at some points.
+struct PointCovariances {
+  std::vector<double> block_variances;  // [point][block]: mean Cov_kk over the directions of the block
+  std::vector<double> open;             // [point]: eigenvalues of N = 1 - Cov/tau below 1/2; NaN where not counted
+};
+
+// Sums of the covariances of several points over one pass through the data. Memory: points w^2 doubles, w columns.
+class CovarianceSums {
+ public:
+  CovarianceSums(std::int64_t points, std::int64_t columns, const PosteriorMoments& moments)
+      : points_(points),
+        columns_(columns),
+        moments_(moments),
+        matrices_(columns <= widest_covariance ? index(points * columns * columns) : 0) {}
+
+  // Adds rows of the data with their weights.
+  void add(const double* rows, const ResponsibilityTile& tile) {
+    if (matrices_.empty()) return;
+    scaled_.resize(index(tile.rows * columns_));
+    for (std::int64_t p = 0; p < points_; ++p) {
+      const std::int64_t kept = scale(rows, tile, p);
+      if (kept == 0) continue;
+      cblas_dsyrk(CblasRowMajor, CblasLower, CblasTrans, static_cast<blasint>(columns_), static_cast<blasint>(kept),
+                  1.0, scaled_.data(), static_cast<blasint>(columns_), 1.0, matrices_.data() + p * columns_ * columns_,
+                  static_cast<blasint>(columns_));
+    }
+  }
+
+  void sum_over(const TaskGroup& group) { group.comm().sum(matrices_); }
+
+  // Eigenvalues of Cov above `bound` at each point.
+  [[nodiscard]] std::vector<double> count_above(double bound) const {
+    std::vector<double> counts(index(points_), nan);
+    if (matrices_.empty()) return counts;
+    const std::size_t size = index(columns_ * columns_);
+    for (std::size_t p = 0; p < counts.size(); ++p) {
+      // By rows the lower triangle, by columns the upper: the count takes the other one.
+      std::vector<double> matrix(matrices_.begin() + static_cast<std::ptrdiff_t>(p * size),
+                                 matrices_.begin() + static_cast<std::ptrdiff_t>((p + 1) * size));
+      for (std::int64_t i = 0; i < columns_; ++i) {
+        for (std::int64_t k = 0; k < i; ++k) matrix[index(k * columns_ + i)] = matrix[index(i * columns_ + k)];
+      }
+      counts[p] = static_cast<double>(columns_ - eigenvalues_below(std::move(matrix), bound));
+    }
+    return counts;
+  }
+
+ private:
+  static std::size_t index(std::int64_t number) { return static_cast<std::size_t>(number); }
+
+  // sqrt(weight) (y - mean) of the rows that count, one after another; how many.
+  std::int64_t scale(const double* rows, const ResponsibilityTile& tile, std::int64_t point) {
+    const double* mean = moments_.mean.data() + point * columns_;
+    double* out = scaled_.data();
+    std::int64_t kept = 0;
+    for (std::int64_t row = 0; row < tile.rows; ++row) {
+      const double weight = tile.values[index(point * tile.rows + row)];
+      if (weight < negligible_weight) continue;
+      const double root = std::sqrt(weight);
+      for (std::int64_t k = 0; k < columns_; ++k) *out++ = root * (rows[row * columns_ + k] - mean[k]);
+      ++kept;
+    }
+    return kept;
+  }
+
+  std::int64_t points_;
+  std::int64_t columns_;
+  const PosteriorMoments& moments_;
+  std::vector<double> matrices_;  // [point][column][column], lower triangles
+  std::vector<double> scaled_;
+};
+
+PointCovariances point_covariances(const TaskGroup& group, const PointPosterior& posterior,
+                                   const std::vector<VarianceBand>& bands, double tau, std::int64_t points,
+                                   std::span<const double> x) {
   const NoiseLevel level = NoiseLevel::at_tau(tau);
   const PosteriorMoments moments = posterior.moments(level, points, x);
   const std::size_t width = bands.size();
-  std::vector<double> variances;
+  PointCovariances found;
+  std::vector<double>& variances = found.block_variances;
   std::vector<double> buffer;
+  std::optional<CovarianceSums> covariances;
   group.run_guarded([&] {
     variances.assign(static_cast<std::size_t>(points) * width, 0.0);
-    buffer.resize(static_cast<std::size_t>(posterior.local_columns()));
+    covariances.emplace(points, posterior.local_columns(), moments);
   });
   posterior.responsibilities(level, points, x, moments.log_evidence, [&](const ResponsibilityTile& tile) {
+    buffer.resize(static_cast<std::size_t>(tile.rows * posterior.local_columns()));
+    const double* rows = posterior.rows().rows(tile.first_row, tile.rows, buffer);
+    covariances->add(rows, tile);
     for (std::int64_t row = 0; row < tile.rows; ++row) {
-      const double* y = posterior.rows().rows(tile.first_row + row, 1, buffer);
+      const double* y = rows + row * posterior.local_columns();
       for (std::size_t b = 0; b < width; ++b) {
         for (std::int64_t p = 0; p < points; ++p) {
           const double weight = tile.values[static_cast<std::size_t>(p * tile.rows + row)];
@@ -119,15 +202,18 @@ std::vector<double> block_variances(const TaskGroup& group, const PointPosterior
     }
   });
   group.comm().sum(variances);
+  covariances->sum_over(group);
+  group.run_guarded([&] { found.open = covariances->count_above(0.5 * tau); });
   for (std::size_t i = 0; i < variances.size(); ++i) variances[i] /= static_cast<double>(bands[i % width].size);
-  return variances;
+  return found;
 }
 
 // Retained fractions of one sample count, a curve over times for each training set.
 struct RetainedCurves {
   std::array<std::vector<ProbeCurves>, 3> fractions;  // [kind][block]
+  std::vector<ProbeCurves> open;                      // [kind]: directions
 
-  RetainedCurves(std::size_t blocks, std::int64_t sets, std::int64_t times) {
+  RetainedCurves(std::size_t blocks, std::int64_t sets, std::int64_t times) : open(3, ProbeCurves(sets, times)) {
     for (auto& of_kind : fractions) of_kind.assign(blocks, ProbeCurves(sets, times));
   }
 };
@@ -162,20 +248,38 @@ class OneSet {
       const double tau = task_.process.noise_to_signal(task_.times[t]);
       std::vector<double> x;
       group_.run_guarded([&] { x = points.at(tau, probes); });
-      const std::vector<double> variances = block_variances(group_, posterior, bands_, tau, points.count(), x);
-      for (std::size_t b = 0; b < bands_.size(); ++b) {
-        const double variance = variance_of(task_, bands_[b]);
-        const double full = variance * tau / (variance + tau);
-        const auto fraction = [&](std::int64_t point) {
-          return variances[static_cast<std::size_t>(point) * bands_.size() + b] / full;
-        };
-        double planted = 0.0;
-        for (std::int64_t p = 0; p < points.planted(); ++p) planted += fraction(p);
-        curves.fractions[0][b].at(set, t) = planted / static_cast<double>(points.planted());
-        curves.fractions[1][b].at(set, t) = fraction(points.origin());
-        curves.fractions[2][b].at(set, t) = fraction(points.displaced(b));
-      }
+      const PointCovariances found = point_covariances(group_, posterior, bands_, tau, points.count(), x);
+      record_fractions(found.block_variances, points, tau, set, t, curves);
+      record_open(found.open, points, set, t, curves);
     }
+  }
+
+  void record_fractions(const std::vector<double>& variances, const ProbePoints& points, double tau, std::int64_t set,
+                        std::size_t t, RetainedCurves& curves) const {
+    for (std::size_t b = 0; b < bands_.size(); ++b) {
+      const double variance = variance_of(task_, bands_[b]);
+      const double full = variance * tau / (variance + tau);
+      const auto fraction = [&](std::int64_t point) {
+        return variances[static_cast<std::size_t>(point) * bands_.size() + b] / full;
+      };
+      double planted = 0.0;
+      for (std::int64_t p = 0; p < points.planted(); ++p) planted += fraction(p);
+      curves.fractions[0][b].at(set, t) = planted / static_cast<double>(points.planted());
+      curves.fractions[1][b].at(set, t) = fraction(points.origin());
+      curves.fractions[2][b].at(set, t) = fraction(points.displaced(b));
+    }
+  }
+
+  // Means over the probes of each kind.
+  void record_open(const std::vector<double>& open, const ProbePoints& points, std::int64_t set, std::size_t t,
+                   RetainedCurves& curves) const {
+    const auto mean = [&](std::int64_t first, std::int64_t count) {
+      const auto begin = open.begin() + first;
+      return std::accumulate(begin, begin + count, 0.0) / static_cast<double>(count);
+    };
+    curves.open[0].at(set, t) = mean(0, points.planted());
+    curves.open[1].at(set, t) = mean(points.origin(), 1);
+    curves.open[2].at(set, t) = mean(points.displaced(0), static_cast<std::int64_t>(bands_.size()));
   }
 
   const TaskGroup& group_;
@@ -220,19 +324,13 @@ void append_fractions(VariableCollector& collector, const RetainedCurves& curves
   }
 }
 
-// Directions of blocks whose mean N_kk = 1 - R_k s_k/(s_k + tau) is below 1/2.
-void append_open_directions(VariableCollector& collector, const TaskParameters& task, const RetainedCurves& curves) {
-  const std::vector<VarianceBand> bands = bands_of(task);
-  for (std::size_t t = 0; t < task.times.size(); ++t) {
-    const double tau = task.process.noise_to_signal(task.times[t]);
-    for (const auto& of_kind : curves.fractions) {
-      std::int64_t open = 0;
-      for (std::size_t b = 0; b < bands.size(); ++b) {
-        const double variance = variance_of(task, bands[b]);
-        const double retained = average_curve(of_kind[b].values, of_kind[b].probes, of_kind[b].times).mean[t];
-        if (retained * variance / (variance + tau) > 0.5) open += bands[b].size;
-      }
-      collector.append("open_directions", static_cast<double>(open));
+void append_open_directions(VariableCollector& collector, const RetainedCurves& curves) {
+  std::vector<MeasuredCurve> averages;
+  for (const ProbeCurves& c : curves.open) averages.push_back(average_curve(c.values, c.probes, c.times));
+  for (std::size_t t = 0; t < averages.front().mean.size(); ++t) {
+    for (const MeasuredCurve& average : averages) {
+      collector.append("open_directions", average.mean[t]);
+      collector.append("open_directions_stderr", average.standard_error[t]);
     }
   }
 }
@@ -293,8 +391,7 @@ VariableSpec tolerance_spec() {
                          kind_and_block);
 }
 VariableSpec open_spec() {
-  return per_sample_spec("open_directions", "1", "directions of blocks whose mean eigenvalue of N is below 1/2", "",
-                         {"time", "probe_kind"});
+  return per_sample_spec("open_directions", "1", "eigenvalues of N below 1/2", "", {"time", "probe_kind"});
 }
 VariableSpec condensation_spec(const char* name, const char* meaning, const char* prediction) {
   VariableSpec spec = per_sample_spec(name, "time", meaning, Achilli2024::source(prediction), kind_and_block);
@@ -337,7 +434,7 @@ class Predictions {
         const double variance = variance_of(task_, bands_[b]);
         if (finite * variance / (variance + tau) > 0.5) open += static_cast<double>(bands_[b].size);
       }
-      collector.append("open_directions_theory", open);
+      collector.append("open_directions_theory_asymptotic", open);
     }
   }
 
@@ -408,10 +505,10 @@ std::vector<VariableSpec> LostDirectionsMeasure::variables(const TaskParameters&
   specs.push_back(per_sample_spec("retained_fraction_effective_sets", "1",
                                   "(sum R)^2/sum R^2 over training sets: on how many the mean rests", "",
                                   {"time", "probe_kind", "block"}));
-  specs.push_back(open_spec());
+  add(curve_specs(open_spec()));
   add(critical_time_specs(loss_spec()));
   add({expected, prediction_spec(fraction_spec(), Achilli2024::source("retained_fraction"), "_theory_asymptotic"),
-       prediction_spec(open_spec(), Achilli2024::source("open_directions")),
+       prediction_spec(open_spec(), Achilli2024::source("open_directions"), "_theory_asymptotic"),
        prediction_spec(loss_spec(), Achilli2024::source("finite_loss_tau")),
        prediction_spec(loss_spec(), Achilli2024::source("loss_tau"), "_theory_asymptotic"),
        prediction_spec(shift_spec(), Achilli2024::source("collapse_shift"), ""),
@@ -437,10 +534,12 @@ Cost LostDirectionsMeasure::cost(const TaskParameters& task, const TaskRequest& 
   for (const std::int64_t count : request.counts) {
     const double terms = sets * times * points * static_cast<double>(count);
     cost.flops += 16.0 * terms * columns;
+    if (columns <= widest_covariance) cost.flops += terms * columns * columns;
     cost.exponentials += 2.0 * terms;
   }
   cost.divided_bytes += 8.0 * static_cast<double>(largest) * columns;
   cost.rank_bytes += 8.0 * points * columns * 6.0;
+  if (columns <= widest_covariance) cost.rank_bytes += 8.0 * points * columns * columns;
   return cost;
 }
 
@@ -459,7 +558,7 @@ MeasureResult LostDirectionsMeasure::run(const TaskParameters& task, const TaskR
     if (!group.comm().is_root()) return;
     for (const std::int64_t count : request.counts) {
       append_fractions(collector, curves.at(count));
-      append_open_directions(collector, task, curves.at(count));
+      append_open_directions(collector, curves.at(count));
       append_loss_times(collector, task, curves.at(count));
     }
   });

@@ -221,7 +221,7 @@ void append_agreement_time(VariableCollector& collector, const TaskParameters& t
   constexpr double rounding = 1e-12;  // of a sum of squared frequencies that is 1
   if (at_infinity > 1.0 - rounding) {
     collector.append_no_time(
-        name, RootStatus::before_grid,
+        name, RootStatus::never,
         count > 0 ? fmt::format("{} of n = {} is not defined: there is only one class.", name, count) : "");
     return;
   }
@@ -300,7 +300,7 @@ class MixtureSpeciation {
       });
     }
     if (!group_.comm().is_root()) return;
-    const RootStatus otherwise = feasible ? RootStatus::before_grid : RootStatus::failed;
+    const RootStatus otherwise = feasible ? RootStatus::never : RootStatus::failed;
     if (!feasible) {
       collector.warn(fmt::format("the instabilities of the centre are not computed for more than {} classes: NaN",
                                  CentreStability::max_classes));
@@ -425,7 +425,7 @@ void measure_spectral_time(const TaskParameters& task, const TaskRequest& reques
     collector.append("covariance_eigenvalue", largest.value);
     collector.append("covariance_residual", largest.residual);
     collector.append_root("speciation_time_spectral", spectral_time(task.process, largest.value),
-                          largest.converged ? RootStatus::before_grid : RootStatus::failed);
+                          largest.converged ? RootStatus::never : RootStatus::failed);
   }
 }
 

@@ -62,9 +62,10 @@ bool has_traces(const TaskParameters& task) { return integer(task, "hutchinson_p
 std::vector<double> density_grid(const TaskParameters& task) {
   const std::int64_t points = integer(task, "density_points");
   const double from = task.options.at("density_from");
+  const double to = task.options.at("density_to");
   std::vector<double> grid;
   for (std::int64_t i = 0; i < points; ++i) {
-    grid.push_back(from + (1.0 - from) * (static_cast<double>(i) + 0.5) / static_cast<double>(points));
+    grid.push_back(from + (to - from) * (static_cast<double>(i) + 0.5) / static_cast<double>(points));
   }
   return grid;
 }
@@ -354,8 +355,9 @@ std::vector<MeasureOption> SpectrumMeasure::options() const {
                   {"component", "dimension"}),
       integer_option("density_probes", 0, 0, 1e6, "random vectors for the density of all eigenvalues; 0: none"),
       integer_option("density_steps", 64, 2, 1e4, "Lanczos steps for each of them"),
-      integer_option("density_points", 128, 2, 1e5, "points at which the density is given, up to 1"),
+      integer_option("density_points", 128, 2, 1e5, "points at which the density is given"),
       number_option("density_from", -0.5, -1e6, 0.99, "smallest eigenvalue of N there"),
+      number_option("density_to", 1.1, 1.0, 1e6, "largest; above 1 because the density is smoothed"),
       number_option("count_below", 0.0, 0.0, 1e6, "count the eigenvalues of N below; 0: do not"),
       integer_option("hutchinson_probes", 0, 0, 1e6, "random vectors for trace, norm and asymmetry; 0: none")};
 }
@@ -370,6 +372,12 @@ std::string SpectrumMeasure::problem(const TaskParameters& task) const {
   if (integer(task, "hutchinson_probes") == 1)
     return "measure.spectrum.hutchinson_probes = 1: at least 2, or 0 for none";
   if (integer(task, "density_probes") == 1) return "measure.spectrum.density_probes = 1: at least 2, or 0 for none";
+  const bool closed_form = score_kind(task) == ScoreKind::exact && (task.manifold || task.sphere);
+  if (closed_form && task.words.at("method") != "automatic") {
+    return fmt::format(
+        "measure.spectrum.method = \"{}\": the spectrum of the exact score of this law has a closed form; leave it out",
+        task.words.at("method"));
+  }
   const std::int64_t side = matrix_side(task);
   if (side > largest_matrix) {
     return fmt::format("measure.spectrum.method = \"{}\" of a matrix of {} rows: at most {}", task.words.at("method"),

@@ -20,6 +20,8 @@ void dsyevr_(const char* job, const char* range, const char* triangle, const int
              int* found, double* eigenvalues, double* vectors, const int* vector_stride, int* support, double* work,
              const int* work_size, int* integers, const int* integer_size, int* info);
 void dsterf_(const int* n, double* diagonal, double* off_diagonal, int* info);
+void dsytrf_(const char* triangle, const int* n, double* matrix, const int* stride, int* pivots, double* work,
+             const int* work_size, int* info);
 }
 
 namespace diffphase {
@@ -32,6 +34,22 @@ std::size_t side_of(const std::vector<double>& matrix) {
     throw std::invalid_argument(fmt::format("{} numbers are not a square matrix", matrix.size()));
   }
   return k;
+}
+
+// Of a factorisation by Bunch and Kaufman: its 2 x 2 blocks (marked by negative pivots, in pairs) have one eigenvalue
+// of either sign.
+std::int64_t negative_blocks(const std::vector<double>& factor, const std::vector<int>& pivots) {
+  const std::size_t n = pivots.size();
+  std::int64_t negative = 0;
+  for (std::size_t i = 0; i < n; ++i) {
+    if (pivots[i] > 0) {
+      negative += factor[i * n + i] < 0.0 ? 1 : 0;
+    } else {
+      ++negative;
+      ++i;
+    }
+  }
+  return negative;
 }
 
 // `ascending` has a vector of length n for each value; the last `count` of both, the largest first.
@@ -122,6 +140,20 @@ double dense_largest_eigenvalue(std::vector<double> matrix) {
   dsyev_("N", "U", &n, matrix.data(), &n, eigenvalues.data(), work.data(), &work_size, &info);
   if (info != 0) throw std::runtime_error(fmt::format("dsyev of a {0} x {0} matrix failed ({1})", n, info));
   return eigenvalues.back();
+}
+
+std::int64_t eigenvalues_below(std::vector<double> matrix, double x) {
+  const std::size_t k = side_of(matrix);
+  const int n = static_cast<int>(k);
+  if (std::isinf(x)) return x > 0.0 ? n : 0;
+  for (std::size_t i = 0; i < k; ++i) matrix[i * (k + 1)] -= x;
+  const int work_size = 64 * n;
+  int info = 0;
+  std::vector<int> pivots(k);
+  std::vector<double> work(static_cast<std::size_t>(work_size));
+  dsytrf_("L", &n, matrix.data(), &n, pivots.data(), work.data(), &work_size, &info);
+  if (info < 0) throw std::runtime_error(fmt::format("dsytrf of a {0} x {0} matrix failed ({1})", n, info));
+  return negative_blocks(matrix, pivots);
 }
 
 double tridiagonal_largest_eigenvalue(std::vector<double> diagonal, std::vector<double> off_diagonal) {

@@ -28,8 +28,14 @@ struct DenseEigenpairs {
 /// std::invalid_argument if the matrix is empty or not square, std::runtime_error if LAPACK fails.
 [[nodiscard]] double dense_largest_eigenvalue(std::vector<double> matrix);
 
-/// The same for a tridiagonal matrix, of which `off_diagonal` has one number fewer than `diagonal`, or more
-/// that do not count: dsterf, O(k^2).
+/// Number of eigenvalues below x, which may be infinite, of a symmetric n x n matrix given whole, n <= largest_matrix:
+/// the negative ones of a factorisation of the matrix less x (Sylvester's law of inertia), LAPACK's dsytrf, n^3/3
+/// multiply-adds. Eigenvalues within rounding of x count on either side. Local. Throws std::invalid_argument if the
+/// matrix is empty or not square, std::runtime_error if LAPACK fails.
+[[nodiscard]] std::int64_t eigenvalues_below(std::vector<double> matrix, double x);
+
+/// The same as dense_largest_eigenvalue for a tridiagonal matrix, of which `off_diagonal` has one number fewer than
+/// `diagonal`, or more that do not count: dsterf, O(k^2).
 [[nodiscard]] double tridiagonal_largest_eigenvalue(std::vector<double> diagonal, std::vector<double> off_diagonal);
 
 }  // namespace diffphase

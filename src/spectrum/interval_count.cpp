@@ -11,12 +11,8 @@
 #include <stdexcept>
 #include <vector>
 
+#include "spectrum/dense_eigenvalues.hpp"
 #include "spectrum/formed_matrix.hpp"
-
-extern "C" {
-void dsytrf_(const char* triangle, const int* n, double* matrix, const int* stride, int* pivots, double* work,
-             const int* work_size, int* info);
-}
 
 namespace diffphase {
 
@@ -31,34 +27,6 @@ double largest_row_sum(const std::vector<double>& matrix, std::size_t n) {
     largest = std::max(largest, sum);
   }
   return largest;
-}
-
-// Bunch and Kaufman's 2 x 2 blocks (marked by negative pivots, in pairs) have one eigenvalue of either sign.
-std::int64_t negative_blocks(const std::vector<double>& factor, const std::vector<int>& pivots) {
-  const std::size_t n = pivots.size();
-  std::int64_t negative = 0;
-  for (std::size_t i = 0; i < n; ++i) {
-    if (pivots[i] > 0) {
-      negative += factor[i * n + i] < 0.0 ? 1 : 0;
-    } else {
-      ++negative;
-      ++i;
-    }
-  }
-  return negative;
-}
-
-// Eigenvalues below x.
-std::int64_t inertia(std::vector<double> matrix, int n, double x) {
-  if (std::isinf(x)) return x > 0.0 ? n : 0;
-  for (int i = 0; i < n; ++i) matrix[static_cast<std::size_t>(i) * static_cast<std::size_t>(n + 1)] -= x;
-  const int work_size = 64 * n;
-  int info = 0;
-  std::vector<int> pivots(static_cast<std::size_t>(n));
-  std::vector<double> work(static_cast<std::size_t>(work_size));
-  dsytrf_("L", &n, matrix.data(), &n, pivots.data(), work.data(), &work_size, &info);
-  if (info < 0) throw std::runtime_error(fmt::format("dsytrf of a {0} x {0} matrix failed ({1})", n, info));
-  return negative_blocks(matrix, pivots);
 }
 
 // Rounding errors of the factorisations as a shift of the matrix.
@@ -85,7 +53,7 @@ CountEstimate count_by_inertia(const TaskGroup& group, const SymmetricOperator& 
   for (std::size_t i = 0; i < below.size(); ++i) {
     group.run_guarded([&] {
       const double x = (i < 2 ? lower : upper) + (i % 2 == 0 ? -rounding : rounding);
-      if (group.comm().is_root()) below[i] = inertia(matrix, n, x);
+      if (group.comm().is_root()) below[i] = eigenvalues_below(matrix, x);
     });
   }
   group.comm().broadcast(std::span<std::int64_t>(below));

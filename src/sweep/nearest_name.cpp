@@ -32,13 +32,18 @@ std::string quoted_list(std::span<const std::string> names) {
   return text;
 }
 
-std::string suggestion(std::string_view word, std::span<const std::string> names) {
+std::string nearest_name(std::string_view word, std::span<const std::string> names) {
   if (names.empty()) return "";
   const auto distance = [&](const std::string& name) { return edit_distance(word, name); };
   const auto nearest = std::ranges::min_element(names, {}, distance);
   const std::size_t near = std::max<std::size_t>(2, word.size() / 2);
   if (distance(*nearest) <= near) return fmt::format(" (did you mean \"{}\"?)", *nearest);
-  return fmt::format(" (known: {})", quoted_list(names));
+  return "";
+}
+
+std::string suggestion(std::string_view word, std::span<const std::string> names) {
+  const std::string nearest = nearest_name(word, names);
+  return nearest.empty() && !names.empty() ? fmt::format(" (known: {})", quoted_list(names)) : nearest;
 }
 
 }  // namespace diffphase

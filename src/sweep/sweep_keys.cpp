@@ -473,7 +473,7 @@ SweepValue read_value(const ConfigNode& node, const KeySpec& spec) {
       break;
   }
   if (!node.is(Node::text)) refuse(node, spec, expected(node, spec));
-  refuse(node, spec, fmt::format("must be {}{}", spec.allowed(), suggestion(node.text, spec.words)));
+  refuse(node, spec, fmt::format("must be {}{}", spec.allowed(), nearest_name(node.text, spec.words)));
 }
 
 /// A list is an axis, but a plain list under a key that wants a vector or tables is one value.

@@ -159,7 +159,7 @@ double coarse_grid_shift(double time, std::span<const double> times, std::span<c
 
 }  // namespace
 
-std::string root_status_meanings() { return "found before_grid after_grid not_monotone failed"; }
+std::string root_status_meanings() { return "found before_grid after_grid not_monotone failed never"; }
 
 MeasuredCurve average_curve(std::span<const double> values, std::int64_t units, std::int64_t times) {
   check_shape(values, units, times);

@@ -10,9 +10,17 @@
 namespace diffphase {
 
 /// Why a critical time is or is not a number; the int8 values of `<name>_status` in the results file.
-enum class RootStatus : std::int8_t { found = 0, before_grid = 1, after_grid = 2, not_monotone = 3, failed = 4 };
+/// never: there is no such time, and no grid would show it.
+enum class RootStatus : std::int8_t {
+  found = 0,
+  before_grid = 1,
+  after_grid = 2,
+  not_monotone = 3,
+  failed = 4,
+  never = 5
+};
 
-/// "found before_grid after_grid not_monotone failed": the flag_meanings attribute.
+/// "found before_grid after_grid not_monotone failed never": the flag_meanings attribute.
 [[nodiscard]] std::string root_status_meanings();
 
 struct CriticalTime {

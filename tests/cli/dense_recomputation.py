@@ -341,7 +341,7 @@ def add_root(results, name, tau, process):
     """A time that is the root of a known function: NaN, before_grid, where there is none."""
     exists = tau > 0.0
     results[name] = process.time_at(tau) if exists else math.nan
-    results[name + "_status"] = 0 if exists else 1
+    results[name + "_status"] = 0 if exists else 5
 
 
 def add_curve(results, name, probes):
@@ -568,7 +568,7 @@ def gaps_of_law(score, process, times, point):
     def add(name, tau, shape=None):
         time = process.time_at(tau) if tau > 0.0 else math.nan
         results[name] = np.full(shape, time) if shape else time
-        results[name + "_status"] = np.full(shape, 0 if tau > 0.0 else 1) if shape else 0 if tau > 0.0 else 1
+        results[name + "_status"] = np.full(shape, 0 if tau > 0.0 else 5) if shape else 0 if tau > 0.0 else 5
 
     if len(ends) > 1:
         above, below = v[ends[0] - 1], v[ends[0]]
@@ -614,6 +614,7 @@ def lost_directions(kind, point, realization, process, times, n):
     sigmas = np.concatenate([np.full(block["size"], float(block["sigma"])) for block in point["blocks"]])
     blocks = [(sigma, np.flatnonzero(sigmas == sigma)) for sigma in sorted(set(sigmas), reverse=True)]
     fractions = np.full((2, len(times), 3, 2), math.nan)
+    opens = np.zeros((2, len(times), 3))
     for one in range(2):
         data = ManifoldData(kind, point, 2 * realization + one)
         rows = data.rows[:n]
@@ -625,16 +626,19 @@ def lost_directions(kind, point, realization, process, times, n):
                     c = covariance(x, tau, rows, np.zeros(n), np.full(n, 1.0 / n))
                     return np.diag(c)[part].mean() * (sigma**2 + tau) / sigma**2
 
+                def open_at(x, tau=tau, rows=rows):
+                    c = covariance(x, tau, rows, np.zeros(n), np.full(n, 1.0 / n))
+                    return (np.linalg.eigvalsh(c) > 0.5).sum()
+
                 aside = np.zeros(data.dimension)
                 aside[part[0]] = math.sqrt(tau)
+                opens[one, i, :2] = [np.mean([open_at(x) for x in planted]), open_at(np.zeros(data.dimension))]
+                opens[one, i, 2] += open_at(aside) / len(blocks)
                 fractions[one, i, :, b] = [np.mean([fraction(x) for x in planted]),
                                            fraction(np.zeros(data.dimension)), fraction(aside)]
     results = {}
     add_curve(results, "retained_fraction", fractions)
-    taus = np.array([process.tau(t) for t in times])[:, None]
-    results["open_directions"] = sum(
-        len(part) * (fractions[:, :, :, b].mean(0) * sigma**2 / (sigma**2 + taus) > 0.5)
-        for b, (sigma, part) in enumerate(blocks)).astype(float)
+    add_curve(results, "open_directions", opens)
     return results
 
 

@@ -70,6 +70,12 @@ double dense_fraction(const DenseComponents& points, const std::vector<double>& 
   return sum / static_cast<double>(block.size) / (block.variance * tau / (block.variance + tau));
 }
 
+// Eigenvalues of N below 1/2.
+double dense_open(const DenseComponents& points, const std::vector<double>& x, double tau) {
+  const std::vector<double> values = test::descending_eigenvalues(dense_covariance(points, x, tau));
+  return static_cast<double>(std::ranges::count_if(values, [](double c) { return 1.0 - c < 0.5; }));
+}
+
 // Blocks out of order, ambient noise or none, more planted probes than points, a realization that is not the first.
 TEST(LostDirections, AreThoseOfANaiveSoftmaxOverTheSameSets) {
   for (const double ambient : {0.0, 0.1}) {
@@ -85,9 +91,17 @@ TEST(LostDirections, AreThoseOfANaiveSoftmaxOverTheSameSets) {
       for (std::size_t t = 0; t < 4; ++t) {
         const double tau = task.times[t];
         std::array<std::array<std::vector<double>, 2>, 3> sets;
+        std::array<std::vector<double>, 3> open;
         for (std::int64_t set = 0; set < 3; ++set) {
           const TaskParameters own = of_set(task, set);
           const DenseComponents points = manifold_points(own, task.samples[n]);
+          double planted_open = 0.0;
+          for (std::int64_t probe = 0; probe < 8; ++probe) {
+            planted_open += dense_open(points, noised_point(own, points, probe, tau), tau) / 8.0;
+          }
+          open[planted].push_back(planted_open);
+          open[origin].push_back(dense_open(points, std::vector<double>(9, 0.0), tau));
+          double displaced_open = 0.0;
           for (std::size_t b = 0; b < 2; ++b) {
             double mean = 0.0;
             for (std::int64_t probe = 0; probe < 8; ++probe) {
@@ -98,10 +112,11 @@ TEST(LostDirections, AreThoseOfANaiveSoftmaxOverTheSameSets) {
             sets[origin][b].push_back(dense_fraction(points, x, tau, blocks[b]));
             x[blocks[b].first] = std::sqrt(tau);
             sets[displaced][b].push_back(dense_fraction(points, x, tau, blocks[b]));
+            displaced_open += 0.5 * dense_open(points, x, tau);
           }
+          open[displaced].push_back(displaced_open);
         }
         for (const Kind kind : {planted, origin, displaced}) {
-          double open = 0.0;
           for (std::size_t b = 0; b < 2; ++b) {
             const std::size_t i = ((n * 4 + t) * 3 + kind) * 2 + b;
             const Estimate expected = estimate(sets[kind][b]);
@@ -115,10 +130,10 @@ TEST(LostDirections, AreThoseOfANaiveSoftmaxOverTheSameSets) {
             if (expected.mean > 1e-12) {
               EXPECT_NEAR(found.value("retained_fraction_effective_sets", i), sum * sum / squares, 1e-6);
             }
-            const double n_kk = 1.0 - expected.mean * blocks[b].variance / (blocks[b].variance + tau);
-            if (n_kk < 0.5) open += static_cast<double>(blocks[b].size);
           }
-          EXPECT_EQ(found.value("open_directions", (n * 4 + t) * 3 + kind), open) << tau << " " << kind;
+          const std::size_t i = (n * 4 + t) * 3 + kind;
+          EXPECT_NEAR(found.value("open_directions", i), estimate(open[kind]).mean, 1e-12) << tau << " " << kind;
+          EXPECT_NEAR(found.value("open_directions_stderr", i), estimate(open[kind]).error, 1e-12) << tau;
         }
       }
     }

@@ -111,7 +111,8 @@ TEST_F(PartialSpectrumTest, OrthonormalisingTellsWhenNothingIsLeft) {
 TEST_F(PartialSpectrumTest, TheBasisIsCounted) {
   EXPECT_EQ(krylov_vectors(1000, {.count = 1}), 16 + 3);
   EXPECT_EQ(krylov_vectors(1000, {.count = 32}), 64 + 3);
-  EXPECT_EQ(krylov_vectors(1000, {.count = 1, .deflated_count = 32, .basis = 40}), 40 + 3 + 64);
+  // SLEPc puts its basis together anew with the 32 copies.
+  EXPECT_EQ(krylov_vectors(1000, {.count = 1, .deflated_count = 32, .basis = 40}), 2 * 41 + 2 + 32);
   EXPECT_EQ(krylov_vectors(10, {.count = 32}), 10 + 3);
 }
 
