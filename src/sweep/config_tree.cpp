@@ -63,7 +63,7 @@ void check_keys(std::string_view text, const std::string& name) {
     }
     if (c == '.') {
       if (++dots >= most_parts) {
-        refuse_long_key(fmt::format("{}, line {}", name, 1 + std::count(text.begin(), text.begin() + at, '\n')));
+        refuse_long_key(fmt::format("{}, line {}", name, 1 + std::ranges::count(text.substr(0, at), '\n')));
       }
     } else if (!may_be_in_bare_key(c) && c != ' ' && c != '\t') {
       dots = 0;
