@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Builds and tests everything that continuous integration does, from a clone, in at most 15 minutes on 2 cores.
 #
-#   bash tests/run.sh            release build with warnings as errors and all tests but the slow ones; the sanitizer
-#                                set; clang-format on every file, clang-tidy on the files of the last commit
+#   bash tests/run.sh            release build with warnings as errors and all tests but the slow ones; 20 s of each
+#                                fuzz target; the sanitizer set; clang-format on every file, clang-tidy on the files of
+#                                the last commit
 #   bash tests/run.sh --full     also the slow tests, every unit test under the sanitizers, clang-tidy on every file,
 #                                and every sweep file of jobs/ (each for at most 5 minutes)
 #   ... --no-install             do not look for Debian packages (modules or Spack have them)
@@ -151,6 +152,10 @@ fi
 if $full && $built; then
   phase "slow tests" ctest --test-dir build/ci -L full -j "$tests_at_once" --output-on-failure
   for file in jobs/*.toml; do phase "job $(basename "$file" .toml)" run_job "$file"; done
+fi
+
+if bash tests/fuzz/run.sh --check; then
+  phase "fuzz" bash tests/fuzz/run.sh --seconds "$($full && echo 60 || echo 20)"
 fi
 
 phase "build asan" build_sanitizers

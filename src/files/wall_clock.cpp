@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <ctime>
+#include <stdexcept>
 
 namespace diffphase {
 namespace {
@@ -42,6 +43,10 @@ std::string compact_iso8601(WallTime time) {
 double unix_seconds(WallTime time) { return std::chrono::duration<double>(time.time_since_epoch()).count(); }
 
 WallTime from_unix_seconds(double seconds) {
+  constexpr double latest = 9e9;
+  if (!(seconds >= 0.0 && seconds <= latest)) {
+    throw std::out_of_range(fmt::format("{} s since 1970 are no time of a clock", seconds));
+  }
   return WallTime(std::chrono::round<std::chrono::microseconds>(std::chrono::duration<double>(seconds)));
 }
 

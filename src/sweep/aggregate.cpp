@@ -36,10 +36,13 @@ std::vector<std::int64_t> counting(std::int64_t size) {
   return numbers;
 }
 
+// What is no flag, because it is missing or because somebody changed the journal, becomes the last one.
 std::vector<std::int8_t> as_flags(const std::vector<double>& values, std::int8_t missing_flag) {
   std::vector<std::int8_t> flags;
   flags.reserve(values.size());
-  for (const double v : values) flags.push_back(v == v ? static_cast<std::int8_t>(v) : missing_flag);
+  for (const double v : values) {
+    flags.push_back(v >= 0.0 && v <= missing_flag ? static_cast<std::int8_t>(v) : missing_flag);
+  }
   return flags;
 }
 

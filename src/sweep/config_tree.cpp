@@ -18,6 +18,59 @@ using Kind = ConfigNode::Kind;
 
 constexpr std::int64_t positions_per_line = std::int64_t{1} << 20;
 constexpr std::int64_t end_of_file = std::numeric_limits<std::int64_t>::max() / 2;
+constexpr std::size_t most_parts = 64;  // of a key: each is a table in the one before, and a call deeper
+
+[[noreturn]] void refuse_long_key(const std::string& where) {
+  throw BadInput(fmt::format("{}: a key has more than {} parts", where, most_parts));
+}
+
+bool may_be_in_bare_key(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+}
+
+/// Behind the TOML string that begins at `begin` with its quote; where it has no end, behind the text or the line.
+std::size_t end_of_string(std::string_view text, std::size_t begin) {
+  const char quote = text[begin];
+  const bool long_string = text.substr(begin, 3) == std::string(3, quote);
+  const std::string_view end = text.substr(begin, long_string ? 3 : 1);
+  for (std::size_t at = begin + end.size(); at < text.size(); ++at) {
+    if (quote == '"' && text[at] == '\\') {
+      ++at;
+    } else if (text.substr(at, end.size()) == end) {
+      at += end.size();
+      // Two quotes more may stand before the three that end a long string.
+      for (int more = 0; long_string && more < 2 && at < text.size() && text[at] == quote; ++more) ++at;
+      return at;
+    } else if (text[at] == '\n' && !long_string) {
+      return at;
+    }
+  }
+  return text.size();
+}
+
+/// The TOML library bounds the depth of lists and inline tables, not that of keys with dots.
+void check_keys(std::string_view text, const std::string& name) {
+  std::size_t dots = 0;
+  for (std::size_t at = 0; at < text.size();) {
+    const char c = text[at];
+    if (c == '"' || c == '\'') {
+      at = end_of_string(text, at);
+      continue;
+    }
+    if (c == '#') {
+      at = std::min(text.find('\n', at), text.size());
+      continue;
+    }
+    if (c == '.') {
+      if (++dots >= most_parts) {
+        refuse_long_key(fmt::format("{}, line {}", name, 1 + std::ranges::count(text.substr(0, at), '\n')));
+      }
+    } else if (!may_be_in_bare_key(c) && c != ' ' && c != '\t') {
+      dots = 0;
+    }
+    ++at;
+  }
+}
 
 std::int64_t position_of(const toml::source_region& region) {
   return static_cast<std::int64_t>(region.begin.line) * positions_per_line + region.begin.column;
@@ -78,8 +131,22 @@ ConfigNode convert(const toml::node& node, const toml::source_region& region, co
   return out;
 }
 
+std::string toml_string(const std::string& text) {
+  std::ostringstream out;
+  out << toml::toml_formatter{toml::value<std::string>(text), toml::format_flags::none};
+  return out.str();
+}
+
+bool is_toml_text(const std::string& text) {
+  try {
+    return parse_config("value = " + toml_string(text), "").items.at(0).text == text;
+  } catch (const BadInput&) {
+    return false;
+  }
+}
+
 /// The value of `--set key=value`: TOML if it is, else the text itself.
-ConfigNode override_value(const std::string& value) {
+ConfigNode override_value(const std::string& value, const std::string& where) {
   ConfigNode node;
   try {
     node = parse_config("value = " + value, "--set").items.at(0);
@@ -91,6 +158,7 @@ ConfigNode override_value(const std::string& value) {
     node = ConfigNode{};
     node.kind = Kind::text;
     node.text = value;
+    if (!is_toml_text(value)) throw BadInput(where + ": must be UTF-8");
   }
   return node;
 }
@@ -133,18 +201,7 @@ std::int64_t last_position(const ConfigNode& node) {
   return last;
 }
 
-std::string toml_string(const std::string& text) {
-  std::ostringstream out;
-  out << toml::toml_formatter{toml::value<std::string>(text), toml::format_flags::none};
-  return out.str();
-}
-
-bool is_bare(const std::string& key) {
-  const auto bare = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-  };
-  return !key.empty() && std::ranges::all_of(key, bare);
-}
+bool is_bare(const std::string& key) { return !key.empty() && std::ranges::all_of(key, may_be_in_bare_key); }
 
 std::string toml_key(const std::string& key) { return is_bare(key) ? key : toml_string(key); }
 
@@ -200,6 +257,7 @@ std::string_view kind_name(const ConfigNode& node) {
 }
 
 ConfigNode parse_config(std::string_view text, const std::string& name) {
+  check_keys(text, name);
   try {
     const toml::table document = toml::parse(text, name);
     ConfigNode root;
@@ -218,11 +276,13 @@ ConfigNode& apply_override(ConfigNode& root, const std::string& assignment) {
   if (equals == std::string::npos) throw BadInput(where + ": must be key=value, for example realizations=4");
   std::int64_t position = std::max(end_of_file, last_position(root) + 1);
   ConfigNode* node = &root;
-  for (const std::string& part : split_key(assignment.substr(0, equals))) {
+  const std::vector<std::string> parts = split_key(assignment.substr(0, equals));
+  if (parts.size() > most_parts) refuse_long_key(where);
+  for (const std::string& part : parts) {
     if (part.empty()) throw BadInput(where + ": the key has an empty part");
     node = &member(*node, part, where);
   }
-  ConfigNode value = override_value(assignment.substr(equals + 1));
+  ConfigNode value = override_value(assignment.substr(equals + 1), where);
   set_where(value, where, position);
   value.key = node->key;
   if (node->position < end_of_file) value.position = node->position;

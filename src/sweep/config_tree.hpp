@@ -33,12 +33,12 @@ struct ConfigNode {
 [[nodiscard]] std::string_view kind_name(const ConfigNode& node);
 
 /// Parses a TOML document; `name` is what messages call it. Throws BadInput with line and column where it is
-/// not TOML.
+/// not TOML, or where a key has more than 64 parts.
 [[nodiscard]] ConfigNode parse_config(std::string_view text, const std::string& name);
 
 /// Applies `key=value`, key with dots ("measure.collapse.probes"), value in TOML; what is not TOML is a
 /// string. A key that exists keeps its position, a new one goes to the end. Returns the changed node. Throws
-/// BadInput for a text without "=", an empty part of the key, and a part of it that is not a table.
+/// BadInput for a text without "=", an empty part of the key or more than 64, and a part of it that is not a table.
 ConfigNode& apply_override(ConfigNode& root, const std::string& assignment);
 
 /// The node as a TOML value on one line; numbers in their shortest form that reads back exactly.

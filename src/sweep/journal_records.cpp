@@ -17,9 +17,15 @@ constexpr std::int64_t journal_layout_version = 1;
 
 enum class RecordKind : std::int64_t { begin = 1, done = 2, failed = 3, abandoned = 4 };
 
-// Empty if the values divide among the counts of the record.
+// Each sample count of a record keeps the name with its values: a long one would multiply.
+constexpr std::size_t longest_name = 256;
+
+// Empty if the names are short and the values divide among the counts of the record.
 std::string shape_problem(const DoneRecord& record) {
   for (const JournalVariable& variable : record.variables) {
+    if (variable.name.size() > longest_name) {
+      return fmt::format("the name of a variable has {} letters", variable.name.size());
+    }
     if (!variable.per_sample) continue;
     if (record.counts.empty() || variable.values.size() % record.counts.size() != 0) {
       return fmt::format("{} has {} values for {} sample counts", variable.name, variable.values.size(),

@@ -68,7 +68,8 @@ using JournalRecord = std::variant<BeginRecord, DoneRecord, FailedRecord, Abando
 
 /// The payload of a record in a journal.
 [[nodiscard]] std::vector<std::byte> encode_header(const JournalHeader& header);
-/// Throws std::logic_error if the values of a per_sample variable do not divide among the counts.
+/// Throws std::logic_error if the values of a per_sample variable do not divide among the counts, or for a name of
+/// more than 256 letters.
 [[nodiscard]] std::vector<std::byte> encode_record(const JournalRecord& record);
 
 /// The inverse. Throw ArchiveError for whatever is no record, whatever the bytes; memory is bounded by a multiple of

@@ -426,6 +426,9 @@ void apply_overrides(ConfigNode& root, std::span<const std::string> overrides) {
   }
 }
 
+/// Not allowed in a comment.
+bool is_control(char c) { return (c >= 0 && c < ' ' && c != '\t') || c == '\x7F'; }
+
 std::string folder_line(const std::string& folder) {
   ConfigNode node;
   node.kind = Node::text;
@@ -442,7 +445,7 @@ std::string effective_text(const SweepFile& file, ConfigNode root, std::span<con
   if (overrides.empty() && folder == nullptr) return folder_line(file.folder) + file.text;
   std::string text;
   for (std::string line : overrides) {
-    std::ranges::replace(line, '\n', ' ');
+    std::ranges::replace_if(line, is_control, ' ');
     text += "# --set " + line + "\n";
   }
   std::erase_if(root.items, [](const ConfigNode& node) { return node.key == "folder"; });
@@ -467,8 +470,10 @@ SweepFile parse_sweep_text(const std::string& text, const std::string& path, std
                            std::span<const Measure* const> measures) {
   SweepFile file;
   file.path = path;
-  file.text = text;
-  ConfigNode root = parse_config(text, path);
+  // Of TOML no part, and where something is put before the text, none of UTF-8.
+  constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
+  file.text = text.substr(text.starts_with(byte_order_mark) ? byte_order_mark.size() : 0);
+  ConfigNode root = parse_config(file.text, path);
   apply_overrides(root, overrides);
 
   const KeyReader reader(measures);

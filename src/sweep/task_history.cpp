@@ -134,20 +134,25 @@ RecordOrigin TaskHistory::end(const RecordOrigin& origin, const Attempt& ended) 
   return origin;
 }
 
-void TaskHistory::learn_count(const RecordOrigin& origin, const DoneRecord& record, std::size_t index) {
+void TaskHistory::learn_count(const RecordOrigin& origin, const DoneRecord& record, const Counted& counted,
+                              std::size_t index) {
   const auto [entry, is_new] = counts_.try_emplace(record.counts[index]);
   if (!is_new && entry->second.origin <= origin) return;
   entry->second = KnownCount{origin, {}};
-  for (const JournalVariable& variable : record.variables) {
-    if (!variable.per_sample) continue;
-    const std::size_t size = variable.values.size() / record.counts.size();
-    const auto* first = variable.values.data() + index * size;
-    entry->second.values[variable.name] = std::vector<double>(first, first + size);
+  for (const JournalVariable* variable : counted) {
+    const std::size_t size = variable->values.size() / record.counts.size();
+    const auto* first = variable->values.data() + index * size;
+    entry->second.values[variable->name] = std::vector<double>(first, first + size);
   }
 }
 
 void TaskHistory::learn(const RecordOrigin& origin, DoneRecord record) {
-  for (std::size_t i = 0; i < record.counts.size(); ++i) learn_count(origin, record, i);
+  // Those without values are left out: counts times variables may be far more than the record has bytes.
+  Counted counted;
+  for (const JournalVariable& variable : record.variables) {
+    if (variable.per_sample && !variable.values.empty()) counted.push_back(&variable);
+  }
+  for (std::size_t i = 0; i < record.counts.size(); ++i) learn_count(origin, record, counted, i);
   if (!record.warnings.empty()) warnings_[origin] = std::move(record.warnings);
   if (!record.count_free) return;
   count_free_known_ = true;

@@ -38,7 +38,7 @@ class TaskHistory {
   /// What of `counts` (and of the variables without count) is not yet known.
   [[nodiscard]] TaskRequest missing(std::span<const std::int64_t> counts) const;
 
-  /// Values of a variable at one sample count, or of one without counts; nullptr if not known.
+  /// Values of a variable at one sample count, or of one without counts; nullptr if not known, or if there are none.
   [[nodiscard]] const std::vector<double>* value(std::int64_t count, const std::string& variable) const;
   [[nodiscard]] const std::vector<double>* value(const std::string& variable) const;
 
@@ -80,7 +80,9 @@ class TaskHistory {
     Values values;
   };
 
-  void learn_count(const RecordOrigin& origin, const DoneRecord& record, std::size_t index);
+  using Counted = std::vector<const JournalVariable*>;  // per sample, with values
+
+  void learn_count(const RecordOrigin& origin, const DoneRecord& record, const Counted& counted, std::size_t index);
   [[nodiscard]] std::vector<const Attempt*> since_success() const;
 
   std::map<RecordOrigin, Attempt> attempts_;

@@ -248,6 +248,40 @@ TEST(JournalDamage, WrongContentsWithTheRightChecksumNeverHarm) {
   EXPECT_LT(refused, trials / 2) << "journals with a whole header are read";
 }
 
+TEST(JournalRecords, KeepNothingForVariablesWithoutValues) {
+  const TemporaryFolder folder;
+  DoneRecord record = done_record(0, {1, 2, 3}, 1.0);
+  record.variables.push_back({"empty", true, {}});
+  Journal(folder.path(), "j", header).write(record);
+  const JournalState state = read_journals(folder.path());
+  EXPECT_EQ(state.task(task_number(0)).value(2, "empty"), nullptr);
+  EXPECT_THAT(*state.task(task_number(0)).value(2, "counted"), ElementsAre(3.0, -1.0));
+}
+
+// A record is taken apart into its counts, each of which has the names.
+TEST(JournalRecords, NamesAreShort) {
+  DoneRecord record = done_record(0, {1, 2, 3}, 1.0);
+  record.variables[0].name = std::string(256, 'x');
+  const std::vector<std::byte> good = encode_record(record);
+  EXPECT_EQ(std::get<DoneRecord>(decode_record(good)).variables[0], record.variables[0]);
+  record.variables[0].name += 'x';
+  EXPECT_THROW((void)encode_record(record), std::logic_error);
+
+  ArchiveWriter hostile;
+  hostile.integer(2);
+  for (int i = 0; i < 2; ++i) hostile.word(0);  // identity
+  hostile.integers(std::vector<std::int64_t>{1, 2, 3});
+  hostile.boolean(true);
+  hostile.count(1);
+  hostile.text(record.variables[0].name);
+  hostile.boolean(true);
+  hostile.reals(std::vector<double>(3));
+  hostile.count(0);
+  hostile.real(0.0);
+  hostile.integer(1);
+  EXPECT_THROW((void)decode_record(hostile.bytes()), ArchiveError);
+}
+
 TEST(JournalState, ReadingInAnyOrderGivesTheSame) {
   for (unsigned seed = 0; seed < 30; ++seed) {
     const TemporaryFolder folder;

@@ -6,6 +6,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
 #include <string>
 
 #include "file_size_limit.hpp"
@@ -165,6 +168,13 @@ TEST(WallClock, WritesUtc) {
   EXPECT_EQ(iso8601(time), "2024-02-28T10:11:12.250Z");
   EXPECT_EQ(compact_iso8601(time), "20240228T101112.250Z");
   EXPECT_NEAR(unix_seconds(time), 1709115072.25, 1e-6);
+}
+
+TEST(WallClock, RefusesWhatNoClockShows) {
+  for (const double seconds : {-1.0, 1e10, 1e300, std::numeric_limits<double>::infinity(), std::nan("")}) {
+    EXPECT_THROW((void)from_unix_seconds(seconds), std::out_of_range) << seconds;
+  }
+  EXPECT_EQ(iso8601(from_unix_seconds(9e9)).substr(0, 4), "2255");
 }
 
 }  // namespace

@@ -187,8 +187,10 @@ TEST_F(RunLockTest, ALockWithoutAnOwnerIsHeldUntilItIsOld) {
 }
 
 TEST_F(RunLockTest, GarbageInALockIsNoOwner) {
-  for (const char* text : {"\n\n==\n", "pid=x\nprocess_start=1\nsince=1\nheartbeat=1\n", "pid=99999999999999999999999",
-                           "host=a\npid=1\nprocess_start=1\nsince=1\n"}) {
+  for (const char* text :
+       {"\n\n==\n", "pid=x\nprocess_start=1\nsince=1\nheartbeat=1\n", "pid=99999999999999999999999",
+        "host=a\npid=1\nprocess_start=1\nsince=1\n", "host=a\npid=1\nprocess_start=1\nsince=1\nheartbeat=nan\n",
+        "host=a\npid=1\nprocess_start=1\nsince=-1e300\nheartbeat=1\n"}) {
     PosixFile::create(lock_path()).write_all(text);
     EXPECT_THAT(refusal(here()), HasSubstr("not yet written"));
     fs::remove(lock_path());

@@ -329,6 +329,41 @@ TEST(SweepFile, TextThatIsNotTomlNamesTheLine) {
   EXPECT_THAT(problem_of("name = \"x\"\nname = \"y\"\n"), StartsWith("jobs/x.toml, line 2"));
 }
 
+// Each part of a key is a table within a table: of a million of them the stack has no room.
+TEST(SweepFile, KeysOfManyPartsAreRefused) {
+  const auto key = [](int parts, const std::string& part) {
+    std::string text = part;
+    for (int i = 1; i < parts; ++i) text += " . " + part;
+    return text;
+  };
+  for (const char* part : {"a", "1", "\"$\"", "'#'", "\"\\\"\""}) {
+    EXPECT_THAT(problem_of(example() + key(64, part) + " = 1\n"), HasSubstr("unknown key")) << part;
+    EXPECT_THAT(problem_of(example() + key(65, part) + " = 1\n"), HasSubstr("line 18: a key has more than 64 parts"));
+    EXPECT_THAT(problem_of(example() + "x = [{" + key(1000000, part) + " = 1}]\n"), HasSubstr("more than 64 parts"));
+  }
+  EXPECT_THAT(problem_of(example(), {key(1000000, "a") + "=1"}), HasSubstr("more than 64 parts"));
+}
+
+TEST(SweepFile, DotsThatAreInNoKeyDoNotCount) {
+  const std::string dots =
+      ".a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a.a."
+      "a.a.a.a.a.a.a.a.a.a.a";
+  std::string times = "0.001";
+  for (int i = 2; i < 200; ++i) times += fmt::format(", {:.3f}", 0.001 * i);
+  const std::string grid = "time = { from = 0.05, to = 6.0, count = 5 }";
+  EXPECT_EQ(parse("# it's" + dots + "\n" + with(example(), grid, "time = [" + times + "]")).times.size(), 199U);
+  for (const std::string quote : {"\"", "'", "\"\"\"", "'''"}) {
+    const std::string text = with(example(), "\"example\"", quote + "x" + dots + quote);
+    EXPECT_EQ(parse(text).name, "x" + dots);
+  }
+  EXPECT_EQ(parse(with(example(), "\"example\"", "\"\"\"\"" + dots + "\"\"\"\"\"")).name, "\"" + dots + "\"\"");
+}
+
+TEST(SweepFile, AByteOrderMarkIsNoPartOfTheText) {
+  const SweepFile file = parse("\xEF\xBB\xBF" + example());
+  EXPECT_EQ(file.text, example());
+}
+
 TEST(SweepFile, FilesThatCannotBeReadAreNamed) {
   for (const char* path : {"/nowhere/x.toml", "/"}) {
     try {
@@ -361,6 +396,13 @@ TEST(Overrides, AreNamedWhereTheyAreWrong) {
   EXPECT_THAT(problem_of(example(), {"seed.x=3"}), HasSubstr("not a table"));
   EXPECT_THAT(problem_of(example(), {"ensemble.classes=[2,17]"}),
               AllOf(StartsWith("--set ensemble.classes=[2,17]: "), HasSubstr("classes = 17")));
+}
+
+TEST(Overrides, MayHoldControlCharactersButMustBeUtf8) {
+  const SweepFile file = parse(example(), {"name=a\x01\x7F\rb"});
+  EXPECT_EQ(file.name, "a\x01\x7F\rb");
+  EXPECT_EQ(parse(file.effective_text).name, file.name);
+  EXPECT_THAT(problem_of(example(), {"name=a\xFF"}), HasSubstr("must be UTF-8"));
 }
 
 TEST(Overrides, KeepThePlaceOfAnAxis) {
