@@ -20,7 +20,8 @@ from analysis.figures.drawing import (MARKERS, MAX_CURVES, Curve, Drawing, color
 from analysis.results import Axis, Results, at, combine
 
 NEEDED = ("participation", "collapse_time_theory", "collapse_window")
-LEAST_RATIO = 1.1  # of the largest to the smallest predicted window along an axis, for sharpening to be seen
+LEAST_SHARPENING = 2.0  # of the largest to the smallest predicted window along an axis, to be worth a figure
+LEAST_RATIO = 1.1  # of the largest to the smallest alpha
 SHOWN_WINDOWS = 4.0  # to both sides of the collapse
 
 
@@ -82,7 +83,7 @@ def sharpening_axis(results: Results) -> Axis | None:
         return values.max() / values.min() if len(values) > 1 else 1.0
 
     best = max(axes, key=ratio, default=None)
-    return best if best is not None and ratio(best) >= LEAST_RATIO else None
+    return best if best is not None and ratio(best) >= LEAST_SHARPENING else None
 
 
 def size_label(results: Results, along: Axis, curve: Curve) -> str:
@@ -237,7 +238,7 @@ def times_painter(results: Results, along: Axis, hue: Axis | None, base: dict[st
         for squared in variances:
             panel.plot(x, time_at(results.process, np.log(squared / np.expm1(2.0 * x))), color="black", zorder=2)
         panel.set_xscale("log")
-        set_ticks(panel.xaxis, np.unique(np.round(finite, 6)))
+        set_ticks(panel.xaxis, np.unique([float(f"{a:.3g}") for a in finite]))
         set_time_axis(panel, results, "y")
         panel.set(xlabel=r"$\alpha = (\log\,n)/d$", ylabel="$t_C$ (steps)" if results.in_steps else "$t_C$")
         closed = [Line2D([], [], color="black", label="closed form")] if variances else []

@@ -23,7 +23,7 @@ double log_samples(std::int64_t samples) {
 }
 
 std::string samples_text(std::int64_t samples) {
-  return is_countable(samples) ? fmt::format("{}", samples) : fmt::format("e^{}", log_samples(samples));
+  return is_countable(samples) ? fmt::format("{}", samples) : fmt::format("e^{:.10g}", log_samples(samples));
 }
 
 }  // namespace diffphase

@@ -432,8 +432,7 @@ std::vector<MeasureOption> CollapseMeasure::options() const {
 
 std::string CollapseMeasure::problem(const TaskParameters& task) const {
   if (task.samples.empty()) return "measure.collapse needs [dataset] samples: the size of the training set";
-  const std::string extreme = extreme_problem(task);
-  if (!extreme.empty()) return extreme;
+  if (std::string extreme = extreme_problem(task); !extreme.empty()) return extreme;
   if (task.representation == Representation::streaming && !can_stream(task)) {
     return fmt::format(
         "measure.collapse with ensemble.representation = \"streaming\" needs at least {} dimensions and double "

@@ -300,7 +300,7 @@ std::vector<KeySpec> make_sweep_keys() {
                   .value = word("4 GiB")});
   keys.push_back({.key = "resources.precision",
                   .type = Type::word,
-                  .meaning = "double; mixed: data stored as float, computed in double; single: posterior pass in float",
+                  .meaning = "mixed stores floats and computes in double, single makes the posterior pass in float",
                   .value = word("double"),
                   .words = {"double", "mixed", "single"}});
   keys.push_back({.key = "resources.max_attempts",

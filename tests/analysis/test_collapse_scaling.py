@@ -125,13 +125,14 @@ class Figure(unittest.TestCase):
         for process in TIMES:
             with self.subTest(process):
                 self.drawn(edges(process, realizations=1))
-        self.drawn(edges(samples_as_text=False, sizes={"dimension": [50, 60, 80], "alpha": [0.2, 0.3]}))
+        self.drawn(edges(samples_as_text=False, sizes={"dimension": [50, 400], "alpha": [0.2, 0.3]}))
 
     def test_of_one_alpha_has_no_panel_of_times(self):
         self.assertEqual(len(self.drawn(edges(sizes={"dimension": [50, 400], "alpha": [0.3]})).figure.axes), 3)
 
     def test_is_left_out_where_nothing_sharpens_or_nothing_is_predicted(self):
         self.assertIsNone(collapse_scaling.draw(edges(sizes={"dimension": [400], "alpha": [0.3]})))
+        self.assertIsNone(collapse_scaling.draw(edges(sizes={"dimension": [400, 1500], "alpha": [0.3]})))
         self.assertIsNone(collapse_scaling.draw(Results(make_dataset(PRODUCT), Path("results.h5"))))
 
     def test_unfinished_points_are_left_out(self):

@@ -38,6 +38,7 @@ TEST(SampleCount, Texts) {
   EXPECT_EQ(samples_text(20000), "20000");
   EXPECT_EQ(samples_text(samples_of_log(300.0)), "e^300");
   EXPECT_EQ(samples_text(samples_of_log(37.5)), "e^37.5");
+  EXPECT_EQ(samples_text(samples_of_log(0.3 * 24)), "e^7.2");
 }
 
 TEST(SampleCount, BadArguments) {

@@ -1,5 +1,6 @@
 // The posterior pass in single precision beside that in double, from the sweep file to the curves.
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -51,7 +52,7 @@ void expect_close_to_double(TaskParameters task, const std::string& what) {
     }
   }
   EXPECT_GT(worst, 0.0) << what;
-  ::testing::Test::RecordProperty("largest_difference_" + what, std::to_string(worst));
+  ::testing::Test::RecordProperty("largest_difference_" + what, fmt::format("{:.1e}", worst));
   for (std::size_t c = 0; c < task.samples.size(); ++c) {
     EXPECT_NEAR(single.value("collapse_time", c), exact.value("collapse_time", c), 1e-4) << what;
   }

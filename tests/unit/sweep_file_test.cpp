@@ -294,7 +294,8 @@ TEST(SweepFile, MemoryWithAnUnknownUnitIsRefused) {
   EXPECT_THAT(problem_of(example() + "[resources]\nmemory_per_rank = \"4 GB\"\n"),
               AllOf(StartsWith("jobs/x.toml, line 19: resources.memory_per_rank = \"4 GB\""), HasSubstr("GiB")));
   EXPECT_THAT(problem_of(example() + "[resources]\nmemory_per_rank = \"-4 GiB\"\n"), HasSubstr("positive"));
-  EXPECT_THAT(problem_of(example() + "[resources]\nprecision = \"single\"\n"), HasSubstr("not available"));
+  EXPECT_THAT(problem_of(example() + "[resources]\nprecision = \"half\"\n"),
+              AllOf(HasSubstr("resources.precision = \"half\""), HasSubstr("\"mixed\""), HasSubstr("\"single\"")));
 }
 
 TEST(SweepFile, EveryKeyRefusesAValueOfAnotherType) {
