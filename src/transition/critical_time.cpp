@@ -241,6 +241,8 @@ std::string grid_warning(const std::string& name, const CriticalTime& result, st
       return fmt::format(
           "{} is not defined: the curve crosses its level several times between {} and {}; use more probes.", name,
           first, last);
+    case RootStatus::never:
+      return "";
     case RootStatus::failed:
       break;
   }
