@@ -85,13 +85,14 @@ class Night:
         self.scratch = scratch
         self.folder = scratch / "run"
         self.sweep = scratch / "night.toml"
-        self.values = {"realizations": 6, "classes": "[2, 4]", "probes": 8192, "max_attempts": 100}
+        self.values = {"realizations": 6, "classes": "[2, 4]", "probes": 4096, "max_attempts": 100}
         self.write()
         site = scratch / "site.sh"
         options = "--mpi=pmix" if launcher == "srun" else ""
         site.write_text(SITE.format(launcher=launcher, launcher_options=options, program=program), encoding="utf-8")
         self.environment = {**cluster.environment, "DIFFPHASE_SITE": str(site)}
         self.witness = journals.Witness(self.folder)
+        self.released = set()
 
     def write(self, **values):
         self.values.update(values)
@@ -126,13 +127,20 @@ class Night:
         require(not wrong, "\n".join(wrong[:5]))
         return len(self.witness.finished)
 
+    def look_at(self, job):
+        """The state of a job; where it waits for two minutes after a requeue, these are cut short. Not to nothing: SLURM
+        refuses a job in the second in which it ended the last start of it."""
+        fields = self.cluster.job(job)
+        start = (job, fields.get("Restarts"))
+        if fields.get("JobState") == "PENDING" and fields.get("Reason") == "BeginTime" and start not in self.released:
+            self.released.add(start)
+            self.cluster.ask("scontrol", "update", f"JobId={job}", "StartTime=now+2")
+        return fields.get("JobState", "")
+
     def wait_running(self, job):
-        """Until a job runs; where it waits after a requeue, it starts at once."""
+        """Until a job runs; where it waits after a requeue, it starts soon."""
         def runs():
-            fields = self.cluster.job(job)
-            state = fields.get("JobState")
-            if state == "PENDING" and fields.get("Reason") == "BeginTime":
-                self.cluster.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
+            state = self.look_at(job)
             require(state in ("PENDING", "RUNNING", "COMPLETING", "CONFIGURING", "REQUEUED"),
                     f"job {job} is {state}\n{self.log()}")
             return state == "RUNNING"
@@ -151,11 +159,7 @@ class Night:
     def wait_end(self, job, expect="COMPLETED"):
         """Until a job has ended, through all requeues."""
         def ended():
-            fields = self.cluster.job(job)
-            state = fields.get("JobState", "")
-            if state == "PENDING" and fields.get("Reason") == "BeginTime":
-                self.cluster.ask("scontrol", "update", f"JobId={job}", "StartTime=now")
-            return state in ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL")
+            return self.look_at(job) in ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL")
         wait_for(ended, f"job {job} ends")
         state = self.state(job)
         require(state == expect, f"job {job} is {state}, not {expect}\n{self.log()}")
