@@ -65,7 +65,8 @@ class DeadlineRun {
       return timetable_.fits(work(seconds_[task]), group.first, waits, deadline - now_);
     };
     hooks.begin = [this](std::size_t task, RankRange group) {
-      if (timetable_.seconds(work(1.0))) EXPECT_LE(now_ + seconds_[task], deadline) << "task " << task;
+      const double end = now_ + timetable_.seconds(work(seconds_[task])).value_or(0.0);
+      EXPECT_LE(end, deadline) << "task " << task;
       timetable_.begin(task, group.first, work(seconds_[task]));
       begun_[task] = true;
       now_ += static_cast<double>(random_() % 4);

@@ -55,7 +55,7 @@ centroids = "orthogonal"
 [dataset]
 samples = [1000, 2000]
 [measure]
-speciation = {{ probes = 4096 }}
+speciation = {{ probes = 2048 }}
 collapse = {{ probes = {probes} }}
 [resources]
 max_attempts = {max_attempts}
@@ -85,7 +85,7 @@ class Night:
         self.scratch = scratch
         self.folder = scratch / "run"
         self.sweep = scratch / "night.toml"
-        self.values = {"realizations": 6, "classes": "[2, 4]", "probes": 4096, "max_attempts": 100}
+        self.values = {"realizations": 6, "classes": "[2, 4]", "probes": 3000, "max_attempts": 100}
         self.write()
         site = scratch / "site.sh"
         options = "--mpi=pmix" if launcher == "srun" else ""
