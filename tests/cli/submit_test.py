@@ -75,7 +75,7 @@ class Submit(unittest.TestCase):
 
     def test_the_time_is_the_predicted_one(self) -> None:
         (command,) = self.submitted()
-        self.assertTrue(any(word.startswith("--time=0:") for word in command), command)
+        self.assertTrue(any(word.startswith("--time=00:") for word in command), command)
 
     def test_array_and_collect(self) -> None:
         array, collect = self.submitted("--array", "8", "-o", "elsewhere", "--", "--set", "measure.collapse.probes=32")
