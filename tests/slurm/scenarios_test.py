@@ -7,6 +7,7 @@ exit code is 77 where SLURM cannot start.
 """
 
 import argparse
+import math
 import os
 import pathlib
 import re
@@ -98,6 +99,13 @@ class Night:
         self.values.update(values)
         self.sweep.write_text(SWEEP.format(**self.values), encoding="utf-8")
 
+    def write_for(self, seconds):
+        """As many realizations as keep one rank of this machine busy for so long."""
+        self.write(realizations=2)
+        start = time.monotonic()
+        self.run_undisturbed(self.scratch / "rate")
+        self.write(realizations=math.ceil(2 * seconds / (time.monotonic() - start)))
+
     def command(self, *command, expect=0):
         ended = subprocess.run([str(part) for part in command], cwd=self.scratch, env=self.environment, text=True,
                                capture_output=True, timeout=WATCHDOG, check=False)
@@ -187,10 +195,13 @@ class Night:
         text = self.sweep.read_text(encoding="utf-8")
         if text not in Night.undisturbed_results:
             fresh = self.scratch / "undisturbed"
-            subprocess.run([self.program, "run", self.sweep, "-o", fresh, "-q"], cwd=self.scratch, check=True,
-                           stdout=subprocess.DEVNULL, timeout=10 * WATCHDOG)
+            self.run_undisturbed(fresh)
             Night.undisturbed_results[text] = fresh / "results.h5"
         return Night.undisturbed_results[text]
+
+    def run_undisturbed(self, folder):
+        subprocess.run([self.program, "run", self.sweep, "-o", folder, "-q"], cwd=self.scratch, check=True,
+                       stdout=subprocess.DEVNULL, timeout=10 * WATCHDOG)
 
     def require_identical(self):
         self.finished()
@@ -266,7 +277,7 @@ def second_start(night):
 
 def time_limit(night):
     """SLURM's own time limit and early signal, on one rank: at least three requeues."""
-    night.write(realizations=40)
+    night.write_for(150.0)
     job, = night.submit("--ranks-per-node", 1, "--time", 1)
     for restarts in range(3):
         night.wait_running(job)
@@ -279,11 +290,11 @@ def time_limit(night):
 
 
 def deadline(night):
-    """--stop-after auto without an early signal: the run ends by itself before the time is up."""
-    night.write(realizations=40)
+    """--stop-after auto without an early signal (SIGURG changes nothing): the run ends by itself before the time is up."""
+    night.write_for(100.0)
     (night.folder / "log").mkdir(parents=True)
     night.environment["DIFFPHASE_ROOT"] = str(ROOT)
-    out = night.command("sbatch", "--parsable", "--time=1", "--signal=B:USR1@1", "--ntasks=1",
+    out = night.command("sbatch", "--parsable", "--time=1", "--signal=B:URG@1", "--ntasks=1",
                         f"--output={night.folder}/log/slurm-%j.log", ROOT / "jobs/sweep.sbatch", night.sweep,
                         "-o", night.folder)
     job = out.strip()
