@@ -11,6 +11,7 @@ import math
 import os
 import pathlib
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -100,11 +101,20 @@ class Night:
         self.sweep.write_text(SWEEP.format(**self.values), encoding="utf-8")
 
     def write_for(self, seconds):
-        """As many realizations as keep one rank of this machine busy for so long."""
+        """As many realizations as keep one rank of this machine busy for so long, when nothing else does."""
         self.write(realizations=2)
-        start = time.monotonic()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
         self.run_undisturbed(self.scratch / "rate")
-        self.write(realizations=math.ceil(2 * seconds / (time.monotonic() - start)))
+        used = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
+        self.write(realizations=math.ceil(2 * seconds / used))
+
+    def cut_short(self, job):
+        """Ends a job and computes what is left of fewer realizations, on all nodes."""
+        self.command("scancel", job)
+        wait_for(lambda: self.state(job) == "CANCELLED" and not self.ranks(job), f"job {job} ends")
+        self.write(realizations=6)
+        rest, = self.submit("--nodes", 2)
+        self.wait_end(rest)
 
     def command(self, *command, expect=0):
         ended = subprocess.run([str(part) for part in command], cwd=self.scratch, env=self.environment, text=True,
@@ -276,15 +286,14 @@ def second_start(night):
 
 
 def time_limit(night):
-    """SLURM's own time limit and early signal, on one rank: at least three requeues."""
+    """SLURM's own time limit and early signal, on one rank: three requeues."""
     night.write_for(150.0)
     job, = night.submit("--ranks-per-node", 1, "--time", 1)
     for restarts in range(3):
         night.wait_running(job)
         night.wait_requeued(job, restarts, timeout=120.0)
     night.wait_running(job)
-    night.command("scontrol", "update", f"JobId={job}", "TimeLimit=20")
-    night.wait_end(job)
+    night.cut_short(job)
     log = night.log()
     require(log.count("stopped (") >= 3 and "DUE TO TIME LIMIT" not in log, log)
 
@@ -300,8 +309,7 @@ def deadline(night):
     job = out.strip()
     night.wait_running(job)
     night.wait_requeued(job, 0, timeout=120.0)
-    night.command("scontrol", "update", f"JobId={job}", "TimeLimit=20")
-    night.wait_end(job)
+    night.cut_short(job)
     log = night.log()
     require("time limit" in log and "DUE TO TIME LIMIT" not in log and "SIGUSR1" not in log, log)
 
