@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <optional>
 #include <sstream>
+#include <string_view>
 
 #include "results/provenance.hpp"
 #include "time_limit.hpp"
@@ -13,9 +14,12 @@ namespace diffphase {
 
 namespace {
 
+constexpr std::string_view until_job_ends = "auto";
+
 const CLI::Validator time_limit(
     [](const std::string& text) {
-      return seconds_of(text) ? std::string() : text + " is no time; write 90s, 55m, 2h or 1d";
+      if (text == until_job_ends || seconds_of(text)) return std::string();
+      return text + " is no time; write 90s, 55m, 2h or 1d, or auto in a SLURM job";
     },
     "TIME");
 
@@ -48,7 +52,10 @@ std::variant<CommandLine, CommandLineEnd> parse_command_line(int argc, char** ar
   run_command->add_option("-o,--output", run.folder, "folder of the run (default: runs/<name>)");
   run_command->add_option("--points", run.points, "grid points, as plan numbers them: 2:5,9");
   run_command->add_option("--shard", run.shard, "part I of M of the tasks: I/M");
-  run_command->add_option("--stop-after", stop_after, "stop cleanly after this time, as 55m")->check(time_limit);
+  run_command
+      ->add_option("--stop-after", stop_after,
+                   "stop cleanly after this time, as 55m, or auto: before the SLURM job ends")
+      ->check(time_limit);
   run_command->add_flag("--retry-failed", run.retry_failed, "try tasks again that failed as often as allowed");
   auto* quiet_flag = run_command->add_flag("-q,--quiet", quiet, "show warnings and errors only");
   run_command->add_flag("-v,--verbose", verbose, "show every task")->excludes(quiet_flag);
@@ -84,7 +91,8 @@ std::variant<CommandLine, CommandLineEnd> parse_command_line(int argc, char** ar
                  : theory_command->parsed() ? CommandLine::Command::theory
                  : status_command->parsed() ? CommandLine::Command::status
                                             : CommandLine::Command::collect;
-  run.stop_after = stop_after.empty() ? std::nullopt : seconds_of(stop_after);
+  run.stop_with_job = stop_after == until_job_ends;
+  run.stop_after = seconds_of(stop_after);
   run.verbosity = quiet ? Verbosity::quiet : verbose ? Verbosity::verbose : Verbosity::normal;
   for (int i = 0; i < argc; ++i) run.command_line += (i == 0 ? "" : " ") + std::string(argv[i]);
   return line;

@@ -18,7 +18,9 @@ build_packages=(
   libtomlplusplus-dev libcli11-dev libspdlog-dev libfmt-dev
   python3-xarray python3-h5netcdf python3-matplotlib python3-scipy
 )
-test_packages=(libgtest-dev libgmock-dev libbenchmark-dev clang-format clang-tidy shellcheck clang libclang-rt-dev)
+test_packages=(
+  libgtest-dev libgmock-dev libbenchmark-dev clang-format clang-tidy shellcheck clang libclang-rt-dev slurm-wlm
+)
 
 say() { printf 'install-deps: %s\n' "$*" >&2; }
 

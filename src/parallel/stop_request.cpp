@@ -113,6 +113,11 @@ void StopRequest::watch(std::filesystem::path file) {
   if (!settings_.file.empty()) old_file_ = time_of(settings_.file);
 }
 
+std::optional<double> StopRequest::seconds_left() const {
+  if (!settings_.after_seconds) return std::nullopt;
+  return start_ + *settings_.after_seconds - clock_();
+}
+
 bool StopRequest::wanted() {
   if (reason_.empty()) reason_ = look();
   return !reason_.empty();

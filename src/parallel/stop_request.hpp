@@ -42,6 +42,11 @@ class StopRequest {
   /// Looks at this file from now on, in place of the one before.
   void watch(std::filesystem::path file);
 
+  /// From now on the deadline is so many seconds away; may be negative: at once.
+  void end_after(double seconds) { settings_.after_seconds = clock_() - start_ + seconds; }
+  /// Seconds until the deadline, negative after it; nothing without one.
+  [[nodiscard]] std::optional<double> seconds_left() const;
+
   /// What asked, for people: "signal SIGTERM", "time limit reached", "stop file PATH"; empty if nothing has.
   [[nodiscard]] const std::string& reason() const { return reason_; }
 

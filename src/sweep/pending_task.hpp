@@ -15,6 +15,7 @@ struct PendingTask {
   TaskRequest request;
   int level = 0;  ///< of the tree of groups
   double operations = 0.0;
+  double nominal_seconds = 0.0;  ///< at the rates of an ordinary machine, on the smallest group of the level
   std::int64_t attempt = 1;
   bool suspect = false;  ///< handed out before without an end: it may have ended the program
 };

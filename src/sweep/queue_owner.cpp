@@ -88,24 +88,37 @@ void QueueOwner::handle(int rank, SchedulerMessage message) {
 }
 
 void QueueOwner::answer(int leader, int level) {
+  const bool idle = queue_.held_by(leader) == 0;
+  if (idle) leave_out_late(level, leader);
   if (stopping()) {
     tell_stop(leader);
   } else if (queue_.remaining(level) == 0) {
     post(leader, {.kind = Kind::level_done});
-  } else if (queue_.held_by(leader) == 0 || may_hand_out_ahead(level)) {
+  } else if (idle || may_hand_out_ahead(level, leader)) {
     if (const auto task = begin_next(level, leader)) post(leader, {.kind = Kind::task, .level = level, .task = *task});
   } else {
     postponed_[leader] = level;
   }
 }
 
-bool QueueOwner::may_hand_out_ahead(int level) const {
+bool QueueOwner::may_hand_out_ahead(int level, int leader) const {
   if (queue_.remaining(level) <= static_cast<std::size_t>(shape_.groups(level))) return false;
   const auto task = queue_.next(level);
-  return task && (!hooks_.may_wait || hooks_.may_wait(*task));
+  if (!task || (hooks_.may_wait && !hooks_.may_wait(*task))) return false;
+  return !hooks_.may_begin || hooks_.may_begin(*task, shape_.group_of(leader, level), true);
+}
+
+// What does not fit before a deadline now will not fit later.
+void QueueOwner::leave_out_late(int level, int leader) {
+  if (!hooks_.may_begin) return;
+  const RankRange group = shape_.group_of(leader, level);
+  for (auto task = queue_.next(level); task && !hooks_.may_begin(*task, group, false); task = queue_.next(level)) {
+    queue_.leave_out(level);
+  }
 }
 
 std::optional<std::size_t> QueueOwner::take(int level) {
+  leave_out_late(level, 0);
   const auto task = begin_next(level, 0);
   if (!task || commit()) return task;
   end(*task, 0, {.outcome = Outcome::abandoned, .ranks = shape_.group_of(0, level).size});
@@ -170,22 +183,27 @@ RunSummary QueueOwner::finish() {
 }
 
 RunSummary QueueOwner::summary() const {
-  return {queue_.ended(Outcome::done), queue_.ended(Outcome::failed), queue_.ended(Outcome::abandoned),
-          queue_.waiting(), error_};
+  return {queue_.ended(Outcome::done),
+          queue_.ended(Outcome::failed),
+          queue_.ended(Outcome::abandoned),
+          queue_.waiting(),
+          queue_.left_out(),
+          error_};
 }
 
 SchedulerMessage finished_message(const RunSummary& summary) {
-  const std::array<std::uint64_t, 4> counts{summary.done, summary.failed, summary.abandoned, summary.not_begun};
+  const std::array<std::uint64_t, 5> counts{summary.done, summary.failed, summary.abandoned, summary.not_begun,
+                                            summary.left_out};
   std::string bytes(sizeof counts, '\0');
   std::memcpy(bytes.data(), counts.data(), sizeof counts);
   return {.kind = Kind::finished, .text = summary.error, .payload = std::move(bytes)};
 }
 
 RunSummary summary_of(const SchedulerMessage& finished) {
-  std::array<std::uint64_t, 4> counts{};
+  std::array<std::uint64_t, 5> counts{};
   if (finished.payload.size() != sizeof counts) throw std::runtime_error("scheduler: summary of another size");
   std::memcpy(counts.data(), finished.payload.data(), sizeof counts);
-  return {counts[0], counts[1], counts[2], counts[3], finished.text};
+  return {counts[0], counts[1], counts[2], counts[3], counts[4], finished.text};
 }
 
 }  // namespace diffphase

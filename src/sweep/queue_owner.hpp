@@ -35,7 +35,8 @@ class QueueOwner {
   bool read_mail();
   void handle(int rank, SchedulerMessage message);
   void answer(int leader, int level);
-  [[nodiscard]] bool may_hand_out_ahead(int level) const;
+  [[nodiscard]] bool may_hand_out_ahead(int level, int leader) const;
+  void leave_out_late(int level, int leader);
   void end(std::size_t task, int holder, const TaskReport& report);
   [[nodiscard]] std::optional<std::size_t> begin_next(int level, int leader);
   void stop();

@@ -11,6 +11,7 @@
 #include "results/provenance.hpp"
 #include "sweep/aggregate.hpp"
 #include "sweep/group_tree.hpp"
+#include "sweep/job_time.hpp"
 #include "sweep/journal.hpp"
 #include "sweep/pending_task.hpp"
 #include "sweep/run_book.hpp"
@@ -47,6 +48,10 @@ RunSummary schedule(const Communicator& world, const GroupTree& tree, const Swee
     hooks.begin = [&](std::size_t task, RankRange group) { book->begin(task, group); };
     // So that nothing but the task that ends the program is blamed for it.
     hooks.may_wait = [&](std::size_t task) { return !pending[task].suspect; };
+    hooks.may_begin = [&](std::size_t task, RankRange group, bool waits) {
+      const auto left = stop.seconds_left();
+      return !left || book->fits(task, group, waits, *left);
+    };
     hooks.end = [&](std::size_t task, const TaskReport& report) { book->end(task, report); };
     hooks.commit = [&] { book->commit(); };
     hooks.tick = [&] { book->tick(); };
@@ -80,6 +85,7 @@ int run_sweep(const Communicator& world, const RunOptions& options, const std::v
     text = read_sweep_text(options.sweep_file);
     plan = make_plan(options, text, summaries, measures);
     summary_bytes = encode_summaries(summaries);
+    if (options.stop_with_job) stop.end_after(stop_before_end(job_seconds_left()));
   });
   if (code != exit_complete) return code;
 

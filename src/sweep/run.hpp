@@ -22,6 +22,7 @@ struct RunOptions {
   std::string points;                  ///< --points; empty: all
   std::string shard;                   ///< --shard I/M; empty: the whole sweep
   std::optional<double> stop_after;    ///< seconds
+  bool stop_with_job = false;          ///< --stop-after auto: before the SLURM job ends
   bool retry_failed = false;
   Verbosity verbosity = Verbosity::normal;
   std::string command_line;

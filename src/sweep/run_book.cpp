@@ -11,6 +11,7 @@
 #include "sweep/console.hpp"
 #include "sweep/cost_model.hpp"
 #include "sweep/placement.hpp"
+#include "sweep/plan_report.hpp"
 
 namespace diffphase {
 
@@ -71,13 +72,15 @@ void RunBook::look_at(std::size_t index, const TreeShape& shape) {
   const TaskHistory& history = journals_->task(task.identity);
   if (history.complete(task.counts)) {
     ++already_done_;
+    if (options_.stop_after || options_.stop_with_job) learn_duration(task, history);
     return;
   }
   PendingTask next{.index = index,
                    .request = history.missing(task.counts),
                    .attempt = history.attempt_count() + 1,
                    .suspect = history.suspect()};
-  const TaskLoad load = task_load(task.measure().cost(plan_.selected->parameters(task), next.request));
+  const Cost cost = task.measure().cost(plan_.selected->parameters(task), next.request);
+  const TaskLoad load = task_load(cost);
   const Placement placement = place(load, shape,
                                     {.memory_per_rank = static_cast<double>(resources.memory_per_rank),
                                      .ranks_per_task = static_cast<int>(resources.ranks_per_task)});
@@ -88,8 +91,33 @@ void RunBook::look_at(std::size_t index, const TreeShape& shape) {
   } else {
     next.level = placement.level;
     next.operations = load.operations;
+    next.nominal_seconds = task_seconds(cost, MachineRates{}, shape.smallest_group(placement.level));
     pending_.push_back(std::move(next));
   }
+}
+
+// Of a task that was computed at once: the time of one count among several is not that of all.
+void RunBook::learn_duration(const SweepTask& done, const TaskHistory& history) {
+  if (history.attempts().size() != 1) return;
+  const Attempt& attempt = history.attempts().begin()->second;
+  if (attempt.outcome != Attempt::Outcome::done || attempt.ranks < 1) return;
+  const Cost cost = done.measure().cost(plan_.selected->parameters(done), {.counts = done.counts, .count_free = true});
+  timetable_.learn({.measure = std::string(done.measure().name()),
+                    .nominal_seconds = task_seconds(cost, MachineRates{}, static_cast<int>(attempt.ranks))},
+                   attempt.seconds);
+}
+
+PredictedWork RunBook::work(std::size_t i) const {
+  return {.measure = std::string(task(i).measure().name()), .nominal_seconds = pending_[i].nominal_seconds};
+}
+
+bool RunBook::fits(std::size_t i, RankRange group, bool waits, double within) {
+  if (timetable_.fits(work(i), group.first, waits, within)) return true;
+  if (!waits) {
+    const double predicted = timetable_.seconds(work(i)).value_or(0.0);
+    shortest_left_out_ = std::min(predicted, shortest_left_out_.value_or(predicted));
+  }
+  return false;
 }
 
 void RunBook::refuse(std::size_t index, const std::string& problem) {
@@ -126,10 +154,12 @@ void RunBook::begin(std::size_t i, RankRange group) {
                             .ranks = group.size,
                             .leader = group.first,
                             .time = now_seconds()});
+  timetable_.begin(i, group.first, work(i));
   if (options_.verbosity == Verbosity::verbose) show_detail("begin " + plan_.selected->label(task(i)));
 }
 
 void RunBook::end(std::size_t i, const TaskReport& report) {
+  timetable_.end(i, report.outcome == Outcome::done ? std::optional(report.seconds) : std::nullopt);
   TaskReport told = report;
   std::vector<std::string> warnings;
   std::vector<std::string> notes;
@@ -245,11 +275,23 @@ int RunBook::conclude(const RunSummary& summary, const std::string& stop_reason)
   return exit_complete;
 }
 
+// Why nothing was handed out any more, if the deadline alone is to blame.
+std::string RunBook::deadline_reason(const RunSummary& summary) const {
+  if (summary.abandoned + summary.not_begun > 0) return {};
+  std::string reason = "no task that is left can be finished before the time limit";
+  if (summary.done + summary.failed == 0 && shortest_left_out_) {
+    reason += fmt::format(": the shortest is predicted to take {}, so give it more time or more ranks",
+                          rounded_duration(*shortest_left_out_));
+  }
+  return reason;
+}
+
 int RunBook::conclude_stopped(const RunSummary& summary, const std::string& stop_reason) const {
-  std::string reason = stop_reason.empty() ? "a signal to another rank" : stop_reason;
+  std::string reason = stop_reason.empty() ? deadline_reason(summary) : stop_reason;
+  if (reason.empty()) reason = "a signal to another rank";
   if (lock_lost_) reason = "another start took the folder over";
   fmt::print("diffphase: stopped ({}) with {} of {} tasks left; run the same command again to go on.\n", reason,
-             summary.abandoned + summary.not_begun, pending_.size());
+             summary.left(), pending_.size());
   return exit_stopped;
 }
 

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -21,6 +22,7 @@
 #include "sweep/run_plan.hpp"
 #include "sweep/scheduler.hpp"
 #include "sweep/task_payload.hpp"
+#include "sweep/timetable.hpp"
 
 namespace diffphase {
 
@@ -44,6 +46,9 @@ class RunBook {
   void commit();
   void tick();
 
+  /// Whether a group can end a task `within` so many seconds, begun now or, with `waits`, after the one that it is at.
+  [[nodiscard]] bool fits(std::size_t i, RankRange group, bool waits, double within);
+
   /// Another start took the folder over: this one should end.
   [[nodiscard]] bool lock_lost() const { return lock_lost_; }
 
@@ -55,12 +60,15 @@ class RunBook {
   [[nodiscard]] const SweepTask& task(std::size_t i) const { return plan_.selected->tasks[pending_[i].index]; }
   [[nodiscard]] bool whole() const { return shard_.count == 1; }
   void look_at(std::size_t index, const TreeShape& shape);
+  void learn_duration(const SweepTask& done, const TaskHistory& history);
+  [[nodiscard]] PredictedWork work(std::size_t i) const;
   void start_progress();
   void refuse(std::size_t index, const std::string& problem);
   void record_done(std::size_t i, TaskResult result, const TaskReport& report);
   void write_results_file();
   [[nodiscard]] std::string save_all(std::string error);
   [[nodiscard]] std::string failure_text(std::size_t index);
+  [[nodiscard]] std::string deadline_reason(const RunSummary& summary) const;
   int conclude_stopped(const RunSummary& summary, const std::string& stop_reason) const;
   int conclude_failed();
 
@@ -77,7 +85,9 @@ class RunBook {
   std::unique_ptr<Aggregator> aggregator_;
   std::unique_ptr<Progress> progress_;
   std::vector<PendingTask> pending_;
-  std::set<std::size_t> failed_;  // in RunPlan::selected.tasks
+  Timetable timetable_;
+  std::optional<double> shortest_left_out_;  // predicted seconds
+  std::set<std::size_t> failed_;             // in RunPlan::selected.tasks
   std::set<std::string> warned_;
   std::size_t already_done_ = 0;
   bool lock_lost_ = false;

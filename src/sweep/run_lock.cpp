@@ -6,10 +6,11 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <cstdio>
 #include <map>
 #include <sstream>
 #include <system_error>
+
+#include "files/command_output.hpp"
 
 namespace diffphase {
 namespace {
@@ -103,17 +104,6 @@ std::string describe(const FoundLock& lock, WallTime now) {
                      iso8601(lock.owner->since), std::chrono::duration<double>(now - lock.owner->heartbeat).count());
 }
 
-// Output of a command and of its standard error; empty if it could not be run.
-std::string output_of(const std::string& command) {
-  std::FILE* pipe = ::popen((command + " 2>&1").c_str(), "r");
-  if (pipe == nullptr) return {};
-  std::string output;
-  std::array<char, 512> piece{};
-  while (std::fgets(piece.data(), static_cast<int>(piece.size()), pipe) != nullptr) output += piece.data();
-  ::pclose(pipe);
-  return output;
-}
-
 }  // namespace
 
 bool slurm_job_is_gone(const std::string& job) {
@@ -121,7 +111,7 @@ bool slurm_job_is_gone(const std::string& job) {
   if (job.empty() || !std::all_of(job.begin(), job.end(), is_digit)) return false;
   // A marker tells an empty answer from no answer.
   const std::string answer =
-      output_of(fmt::format("timeout 10 squeue --noheader --jobs={} --format=%T && echo answered", job));
+      command_output(fmt::format("timeout 10 squeue --noheader --jobs={} --format=%T && echo answered", job));
   if (answer.find("Invalid job id") != std::string::npos) return true;
   if (answer.find("answered") == std::string::npos) return false;
   const std::array running = {"RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "RESIZING"};

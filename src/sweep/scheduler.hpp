@@ -31,6 +31,9 @@ struct SchedulerHooks {
   /// Whether a task may be handed out ahead, to a group that is still at another one. Must not throw. Empty: all
   /// may.
   std::function<bool(std::size_t task)> may_wait{};
+  /// Whether a group may still begin a task: now, or, with `waits`, after the one that it is still at. A task that may
+  /// not begin now is left out of the run. Must not throw. Empty: all may.
+  std::function<bool(std::size_t task, RankRange group, bool waits)> may_begin{};
   /// Exactly once for every task whose begin returned. Abandoned does not count as an attempt.
   std::function<void(std::size_t task, const TaskReport& report)> end{};
   /// After begins and ends, of one message or of many that had arrived: brings what they recorded where it is kept.
@@ -50,10 +53,13 @@ struct RunSummary {
   std::size_t failed = 0;
   std::size_t abandoned = 0;  ///< handed out and not finished because of a stop
   std::size_t not_begun = 0;  ///< never handed out because of a stop
+  std::size_t left_out = 0;   ///< never handed out because may_begin said no
   std::string error;          ///< the first exception of a hook; empty if none threw
 
   /// Whether the run ended with work left.
-  [[nodiscard]] bool stopped() const { return abandoned + not_begun > 0; }
+  [[nodiscard]] bool stopped() const { return left() > 0; }
+  /// Tasks that a further run has to compute.
+  [[nodiscard]] std::size_t left() const { return abandoned + not_begun + left_out; }
 };
 
 /// Distributes tasks over groups of ranks. Knows nothing about what a task is.

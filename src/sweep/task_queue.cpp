@@ -33,6 +33,14 @@ std::optional<std::size_t> TaskQueue::take(int level, int holder) {
   return task;
 }
 
+void TaskQueue::leave_out(int level) {
+  const auto task = next(level);
+  if (!task) throw std::logic_error("TaskQueue: no task there to leave out");
+  waiting_[static_cast<std::size_t>(level)].pop_front();
+  state_[*task] = ended_state;
+  ++left_out_;
+}
+
 void TaskQueue::end(std::size_t task, int holder, Outcome outcome) {
   if (task >= state_.size() || holder < 0 || state_[task] != holder) {
     throw std::logic_error("TaskQueue: a task ended that its holder does not have");

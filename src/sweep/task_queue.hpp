@@ -27,13 +27,15 @@ class TaskQueue {
   [[nodiscard]] std::optional<std::size_t> next(int level) const;
   /// Hands the next task of `level` to `holder`.
   std::optional<std::size_t> take(int level, int holder);
+  /// Never hands out the task that take() would hand out at `level`. Throws std::logic_error if there is none.
+  void leave_out(int level);
   /// Records how a task that `holder` has ended.
   void end(std::size_t task, int holder, Outcome outcome);
   /// From now on nothing is handed out. What is out can still end in every way.
   void stop() { stopping_ = true; }
 
   [[nodiscard]] bool stopping() const { return stopping_; }
-  /// Tasks of `level` not handed out yet.
+  /// Tasks of `level` that may still be handed out.
   [[nodiscard]] std::size_t remaining(int level) const;
   /// Tasks that `holder` has and that have not ended.
   [[nodiscard]] std::size_t held_by(int holder) const;
@@ -43,8 +45,9 @@ class TaskQueue {
   [[nodiscard]] bool settled() const;
 
   [[nodiscard]] std::size_t ended(Outcome outcome) const { return ended_[static_cast<std::size_t>(outcome)]; }
-  /// Tasks never handed out; final once settled.
+  /// Tasks not handed out and not left out; final once settled.
   [[nodiscard]] std::size_t waiting() const;
+  [[nodiscard]] std::size_t left_out() const { return left_out_; }
 
  private:
   static constexpr int waiting_state = -1;
@@ -54,6 +57,7 @@ class TaskQueue {
   std::vector<int> state_;                        // by task: holder, waiting or ended
   std::map<int, std::size_t> held_;               // by holder: tasks that are out
   std::array<std::size_t, 3> ended_{};            // by outcome
+  std::size_t left_out_ = 0;
   bool stopping_ = false;
 };
 

@@ -263,6 +263,9 @@ class BadInput(unittest.TestCase):
     def test_bad_stop_after(self) -> None:
         self.refused("--stop-after", "soon", "55m", arguments=["--stop-after", "soon"])
 
+    def test_stop_with_the_job_outside_of_a_job(self) -> None:
+        self.refused("--stop-after auto", "no SLURM job", "55m", arguments=["--stop-after", "auto"])
+
     def test_set_of_an_unknown_key(self) -> None:
         self.refused("--set measure.collapse.prob=4", "measure.collapse.prob", '"probes"',
                      arguments=["--set", "measure.collapse.prob=4"])

@@ -34,7 +34,8 @@ class Archive:
 
 
 class Record:
-    """One record: kind, identity, and of a finished task the units (identity, sample count) that it holds."""
+    """One record: kind, identity; of a finished task the units (identity, sample count) that it holds, of one that was
+    begun its first rank."""
 
     def __init__(self, journal, offset, payload):
         archive = Archive(payload)
@@ -43,6 +44,9 @@ class Record:
         self.identity = f"{archive.word():016x}{archive.word():016x}"
         self.units = []
         self.message = ""
+        self.leader = None
+        if self.kind == BEGIN:
+            _attempt, _ranks, self.leader = archive.integer(), archive.integer(), archive.integer()
         if self.kind == DONE:
             self.units = [(self.identity, count) for count in archive.integers()]
             if archive.word():

@@ -141,6 +141,22 @@ TEST(StopRequest, DeadlineCountsFromConstruction) {
   EXPECT_EQ(stop.reason(), "time limit reached");
 }
 
+TEST(StopRequest, DeadlineCanBeGivenLater) {
+  FakeClock time;
+  StopRequest stop({}, time.clock());
+  EXPECT_EQ(stop.seconds_left(), std::nullopt);
+  time.now += 10.0;
+  stop.end_after(5.0);
+  EXPECT_DOUBLE_EQ(stop.seconds_left().value(), 5.0);
+  time.now += 4.5;
+  EXPECT_FALSE(stop.wanted());
+  EXPECT_DOUBLE_EQ(stop.seconds_left().value(), 0.5);
+  time.now += 1.0;
+  EXPECT_DOUBLE_EQ(stop.seconds_left().value(), -0.5);
+  EXPECT_TRUE(stop.wanted());
+  EXPECT_EQ(stop.reason(), "time limit reached");
+}
+
 TEST_F(StopFile, IsLookedAtOncePerSecond) {
   FakeClock time;
   StopRequest stop({.file = file()}, time.clock());

@@ -53,6 +53,24 @@ TEST(TaskQueue, CountsOutcomesAndSettles) {
   EXPECT_TRUE(queue.holders().empty());
 }
 
+TEST(TaskQueue, WhatIsLeftOutIsNeverHandedOut) {
+  TaskQueue queue = queue_of({0, 0, 1, 0}, {3, 0, 1, 2});
+  queue.leave_out(0);
+  EXPECT_EQ(queue.remaining(0), 2U);
+  EXPECT_EQ(queue.take(0, other), 0U);
+  queue.leave_out(0);
+  EXPECT_EQ(queue.next(0), std::nullopt);
+  EXPECT_EQ(queue.left_out(), 2U);
+  EXPECT_EQ(queue.waiting(), 1U);
+  EXPECT_THROW(queue.leave_out(0), std::logic_error);
+  EXPECT_THROW(queue.end(3, other, Outcome::abandoned), std::logic_error);
+  queue.end(0, other, Outcome::done);
+  EXPECT_FALSE(queue.settled());
+  queue.leave_out(1);
+  EXPECT_TRUE(queue.settled());
+  EXPECT_EQ(queue.left_out(), 3U);
+}
+
 TEST(TaskQueue, StoppedHandsOutNothingButTakesWhatEnds) {
   TaskQueue queue = queue_of({0, 0}, {0, 1});
   queue.take(0, other);

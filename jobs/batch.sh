@@ -1,0 +1,146 @@
+# shellcheck shell=bash
+# What the batch scripts share; to be sourced where `root` is the folder of the project. Loads the site's software.
+
+: "${root:?}"
+# shellcheck source=jobs/environment.sh
+. "$root/jobs/environment.sh"
+# shellcheck source=jobs/site.sh
+. "${DIFFPHASE_SITE:-$root/jobs/site.sh}"
+
+load_software
+set_mpi_environment
+# HDF5 files on parallel file systems, where locks may not work; the program keeps its own.
+export OPENBLAS_NUM_THREADS=${OPENBLAS_NUM_THREADS:-1} OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
+export HDF5_USE_FILE_LOCKING=${HDF5_USE_FILE_LOCKING:-FALSE}
+
+# Sets `program` where the site does not.
+find_program() {
+  if [ -z "$program" ]; then program=$(command -v diffphase) || program=$root/build/release/drivers/diffphase; fi
+  if ! [ -x "$program" ]; then
+    say "no program at $program: build it, or set \`program\` in ${DIFFPHASE_SITE:-$root/jobs/site.sh}"
+    exit 2
+  fi
+}
+
+# run_folder SWEEP.toml option...: where such a run keeps its files.
+run_folder() {
+  local sweep=$1 name
+  while [ $# -gt 0 ]; do
+    case $1 in
+      -o | --output) printf '%s\n' "${2:-}"; return ;;
+      --output=*) printf '%s\n' "${1#*=}"; return ;;
+      -o*) printf '%s\n' "${1#-o}"; return ;;
+    esac
+    shift
+  done
+  name=$(sed -n "s/^name *= *[\"']\([^\"']*\)[\"'].*/\1/p" "$sweep" | head -n 1)
+  if [ -z "$name" ]; then
+    say "$sweep: no line name = \"...\"; say where results go, with -o DIR"
+    return 2
+  fi
+  printf 'runs/%s\n' "$name"
+}
+
+# has_option NAME option...: whether NAME is among them.
+has_option() {
+  local name=$1 option
+  shift
+  for option in "$@"; do
+    case $option in "$name" | "$name"=*) return 0 ;; esac
+  done
+  return 1
+}
+
+# Tasks of a run that are done or have failed for good, 0 before there is a run.
+settled_tasks() {
+  "$program" status "$1" 2>/dev/null | awk '$1 == "done" || $1 == "failed" { sum += $2 }
+                                            $1 == "left" { exit } END { print sum + 0 }'
+}
+
+# Runs a command on every rank and waits for its end. Sets `code`, and `told_to_end` if SLURM or scancel ended the job.
+run_on_ranks() {
+  local pid next signalled=true
+  told_to_end=false
+  "$launcher" "${launcher_options[@]}" "$@" </dev/null &
+  pid=$!
+  # Both launchers hand SIGUSR1 on to every rank. SIGTERM comes to the ranks, and to this shell, from SLURM.
+  trap 'signalled=true; kill -USR1 "$pid" 2>/dev/null' USR1
+  trap 'signalled=true; told_to_end=true' TERM
+  code=127
+  while $signalled; do # a trapped signal ends `wait` early
+    signalled=false
+    next=0
+    wait "$pid" || next=$?
+    if [ "$next" -ne 127 ]; then code=$next; fi
+  done
+  trap - USR1 TERM
+}
+
+# The name by which SLURM requeues this job, or this element of an array alone.
+job_name() {
+  if [ -n "${SLURM_ARRAY_TASK_ID:-}" ]; then
+    printf '%s_%s\n' "$SLURM_ARRAY_JOB_ID" "$SLURM_ARRAY_TASK_ID"
+  else
+    printf '%s\n' "$SLURM_JOB_ID"
+  fi
+}
+
+# count_idle_starts FOLDER BEFORE: prints how many starts of this job in a row, this one included, have settled no task.
+# A file in the run's folder remembers it.
+count_idle_starts() {
+  local folder=$1 before=$2 file job='' idle=0 now
+  file=$folder/starts-$(job_name)
+  if [ -r "$file" ]; then read -r job idle <"$file"; fi
+  if [ "$job" != "$(job_name)" ]; then idle=0; fi
+  now=$(settled_tasks "$folder")
+  if [ "$now" -gt "$before" ]; then idle=0; else idle=$((idle + 1)); fi
+  printf '%s %s\n' "$(job_name)" "$idle" >"$file"
+  printf '%s\n' "$idle"
+}
+
+# When the stop file was touched, nothing if never.
+stop_time() { stat -c %Y.%y "$1/stop" 2>/dev/null || true; }
+
+# requeue_unless_idle FOLDER BEFORE: lets SLURM start this job again, as long as starts get somewhere.
+requeue_unless_idle() {
+  local idle
+  idle=$(count_idle_starts "$1" "$2")
+  if [ "$idle" -ge "$idle_starts" ]; then
+    say "not requeued: $idle starts in a row have finished no task (exit code $code). The log above says why; more time" \
+      "or more nodes may help"
+    return 1
+  fi
+  if ! scontrol requeue "$(job_name)"; then
+    say "SLURM does not requeue this job; submit it again to go on"
+    return 1
+  fi
+  say "requeued as $(job_name), to go on from here"
+  sleep 60 # until SLURM ends this start
+}
+
+# run_job SWEEP.toml option...: one start of `diffphase run`, then the end of the job or a requeue. Exits.
+run_job() {
+  local folder before stopped options=("$@")
+  find_program
+  folder=$(run_folder "$@") || exit 2
+  if ! has_option --output "$@" && ! has_option -o "$@"; then options+=(-o "$folder"); fi
+  if ! has_option --stop-after "$@"; then options+=(--stop-after auto); fi
+  before=$(settled_tasks "$folder")
+  stopped=$(stop_time "$folder")
+  say "$(date +%FT%T) job $(job_name), start $((${SLURM_RESTART_COUNT:-0} + 1)), ${SLURM_NTASKS:-1} ranks on" \
+    "${SLURM_JOB_NODELIST:-this node}"
+  run_on_ranks "$program" run "${options[@]}"
+  case $code in
+    0 | 1 | 2) ;; # complete, but for failed tasks, or nothing that a requeue would mend
+    *)
+      if $told_to_end; then
+        say "ended by SLURM or scancel; not requeued by itself"
+      elif [ "$stopped" != "$(stop_time "$folder")" ]; then
+        say "ended by $folder/stop; not requeued"
+      else
+        requeue_unless_idle "$folder" "$before"
+      fi
+      ;;
+  esac
+  exit "$code"
+}

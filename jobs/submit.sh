@@ -1,0 +1,136 @@
+#!/usr/bin/env bash
+# Submits a sweep to SLURM: shows what it is predicted to cost, submits it, and says how to watch it.
+#
+#   jobs/submit.sh SWEEP.toml [--nodes N] [--time T] [--array M] [--dry-run] [-o DIR] [-- options of diffphase run]
+#
+#   --nodes N             of the job, or of each element of an array (default 1)
+#   --time T              of a start, as sbatch takes it (default: what is predicted); a job that is not complete by then
+#                         requeues itself
+#   --array M             M independent jobs that share the sweep, and one that collects their results
+#   --ranks-per-node R    in place of the site's
+#   -o DIR                where results go (default: runs/<name>)
+#   --dry-run             submit nothing
+#
+# Account, partition, modules and launcher are in jobs/site.sh. Exit codes: 0 submitted; 1 SLURM refused; 2 bad command
+# line or sweep file.
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=jobs/batch.sh
+. "$root/jobs/batch.sh"
+set -euo pipefail # only now: software of a site need not stand it
+export DIFFPHASE_ROOT=$root
+
+refuse() {
+  say "submit: $1"
+  exit 2
+}
+
+nodes=1
+time=
+shards=
+dry_run=false
+folder=
+sweep=
+run_options=()
+while [ $# -gt 0 ]; do
+  case $1 in
+    --nodes | --time | --array | --ranks-per-node | -o | --output)
+      if [ $# -lt 2 ]; then refuse "$1: a value is missing"; fi
+      case $1 in
+        --nodes) nodes=$2 ;;
+        --time) time=$2 ;;
+        --array) shards=$2 ;;
+        --ranks-per-node) ranks_per_node=$2 ;;
+        *) folder=$2 ;;
+      esac
+      shift
+      ;;
+    --dry-run) dry_run=true ;;
+    -h | --help) sed -n '2,/^root=/{/^root=/d;s/^# \{0,1\}//p}' "${BASH_SOURCE[0]}"; exit 0 ;;
+    --) shift; run_options=("$@"); break ;;
+    -*) refuse "unknown option $1 (known: --nodes, --time, --array, --ranks-per-node, -o, --dry-run; after -- those of diffphase run)" ;;
+    *)
+      if [ -n "$sweep" ]; then refuse "one sweep file at a time, not $sweep and $1"; fi
+      sweep=$1
+      ;;
+  esac
+  shift
+done
+
+# at_least_one NAME VALUE
+at_least_one() { [[ $2 =~ ^[1-9][0-9]{0,6}$ ]] || refuse "$1 $2: a whole number from 1 is needed"; }
+
+if [ -z "$sweep" ]; then refuse "a sweep file is needed: jobs/submit.sh SWEEP.toml"; fi
+if ! [ -r "$sweep" ]; then refuse "$sweep: no such file, or not readable"; fi
+at_least_one --nodes "$nodes"
+at_least_one --ranks-per-node "$ranks_per_node"
+if [ -n "$shards" ]; then at_least_one --array "$shards"; fi
+if ! [[ $time =~ ^[0-9]*([-:][0-9]+)*$ ]]; then refuse "--time $time: minutes, H:MM:SS or D-HH:MM are needed"; fi
+find_program
+folder=${folder:-$(run_folder "$sweep")}
+
+# The keys that are given after -- belong to the plan, too.
+overrides=()
+for ((i = 0; i < ${#run_options[@]}; ++i)); do
+  case ${run_options[i]} in
+    --set) overrides+=(--set "${run_options[i + 1]:-}") ;;
+    --set=*) overrides+=("${run_options[i]}") ;;
+  esac
+done
+plan=$("$program" plan "$sweep" --ranks $((nodes * ranks_per_node)) ${overrides[@]+"${overrides[@]}"}) || exit 2
+printf '%s\n' "$plan"
+# planned OPTION: its value in the plan's own sbatch line.
+planned() { sed -n "s/.*sbatch .*--$1=\([^ ]*\).*/\1/p" <<<"$plan" | head -n 1; }
+time=${time:-$(planned time)}
+memory=$(planned mem-per-cpu)
+
+resources=(--nodes="$nodes" --ntasks-per-node="$ranks_per_node" --time="$time")
+if [ -n "$memory" ]; then resources+=(--mem-per-cpu="$memory"); fi
+name=diffphase-$(basename "$folder")
+if [ -n "$shards" ]; then
+  export DIFFPHASE_SHARDS=$shards
+  log=$folder/log/slurm-%A_%a.log
+  job=(sbatch --parsable "${resources[@]}" --array="1-$shards" --job-name="$name" --output="$log"
+    ${sbatch_options[@]+"${sbatch_options[@]}"} "$root/jobs/array.sbatch" "$sweep" -o "$folder"
+    ${run_options[@]+"${run_options[@]}"})
+else
+  log=$folder/log/slurm-%j.log
+  job=(sbatch --parsable "${resources[@]}" --job-name="$name" --output="$log"
+    ${sbatch_options[@]+"${sbatch_options[@]}"} "$root/jobs/sweep.sbatch" "$sweep" -o "$folder"
+    ${run_options[@]+"${run_options[@]}"})
+fi
+# collect_command JOB
+collect_command() {
+  collect=(sbatch --parsable --dependency="afterany:$1" --job-name="$name-collect"
+    --output="$folder/log/slurm-%j.log" ${sbatch_options[@]+"${sbatch_options[@]}"} "$root/jobs/collect.sbatch" "$folder")
+}
+
+collect_command JOB
+printf '\n'
+printf '%q ' "${job[@]}"
+printf '\n'
+if [ -n "$shards" ]; then
+  printf '%q ' "${collect[@]}"
+  printf '\n'
+fi
+if $dry_run; then
+  printf '\nNothing was submitted (--dry-run).\n'
+  exit 0
+fi
+
+mkdir -p "$folder/log"
+number=$("${job[@]}") || exit 1
+number=${number%%;*}
+numbers=$number
+if [ -n "$shards" ]; then
+  collect_command "$number"
+  last=$("${collect[@]}") || exit 1
+  numbers+=,${last%%;*}
+fi
+printf '\nSubmitted: job %s\n' "${numbers/,/, and to collect the results job }"
+log=${log//%A_%a/${number}_1}
+cat <<TEXT
+  squeue -j $numbers
+  $program status $folder --watch
+  tail -f ${log//%j/$number}
+To end it cleanly: touch $folder/stop; at once, with nothing finished lost: scancel $numbers
+TEXT

@@ -1,0 +1,108 @@
+"""jobs/submit.sh where there is no SLURM: what it would submit, and its refusals.
+
+    python3 tests/cli/submit_test.py --program BUILD/drivers/diffphase [NAME...]
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import tempfile
+import unittest
+from pathlib import Path
+
+import program
+
+SWEEP = """
+name = "submitted"
+[process]
+kind = "ornstein-uhlenbeck"
+time = [0.5, 1.0]
+[ensemble]
+kind = "gaussian-mixture"
+dimension = 16
+classes = 2
+[dataset]
+samples = 100
+[measure]
+collapse = { probes = 16 }
+"""
+
+
+class Submit(unittest.TestCase):
+    def setUp(self) -> None:
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.folder = Path(scratch.name)
+        (self.folder / "a sweep.toml").write_text(SWEEP, encoding="utf-8")
+        self.site("(--account=physics)")
+
+    def site(self, options: str) -> None:
+        text = (program.ROOT / "jobs/site.sh").read_text(encoding="utf-8")
+        text = text.replace("sbatch_options=()", f"sbatch_options={options}")
+        text = text.replace("ranks_per_node=32", "ranks_per_node=4")
+        text = text.replace("program=\n", f"program={shlex.quote(str(program.program))}\n")
+        (self.folder / "site.sh").write_text(text, encoding="utf-8")
+
+    def submit(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        environment = {**program.environment(), "DIFFPHASE_SITE": str(self.folder / "site.sh")}
+        return subprocess.run(["bash", str(program.ROOT / "jobs/submit.sh"), *arguments], cwd=self.folder,
+                              env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+    def submitted(self, *arguments: str) -> list[list[str]]:
+        """The commands that a dry run shows, in words."""
+        before = sorted(os.listdir(self.folder))
+        ended = self.submit("a sweep.toml", "--dry-run", *arguments)
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        self.assertIn("Nothing was submitted", ended.stdout)
+        self.assertEqual(sorted(os.listdir(self.folder)), before, "something was written")
+        return [shlex.split(line) for line in ended.stdout.splitlines() if line.startswith("sbatch ")]
+
+    def refused(self, *arguments: str, says: list[str]) -> None:
+        ended = self.submit(*arguments)
+        self.assertEqual(ended.returncode, 2, ended.stdout + ended.stderr)
+        for piece in says:
+            self.assertIn(piece, ended.stderr)
+
+    def test_one_job(self) -> None:
+        (command,) = self.submitted("--nodes", "3", "--time", "2:00:00")
+        for option in ("--nodes=3", "--ntasks-per-node=4", "--time=2:00:00", "--account=physics"):
+            self.assertIn(option, command)
+        self.assertTrue(any(word.startswith("--mem-per-cpu=") for word in command), command)
+        at = command.index(str(program.ROOT / "jobs/sweep.sbatch"))
+        self.assertEqual(command[at + 1:], ["a sweep.toml", "-o", "runs/submitted"])
+
+    def test_the_time_is_the_predicted_one(self) -> None:
+        (command,) = self.submitted()
+        self.assertTrue(any(word.startswith("--time=00:") for word in command), command)
+
+    def test_array_and_collect(self) -> None:
+        array, collect = self.submitted("--array", "8", "-o", "elsewhere", "--", "--set", "measure.collapse.probes=32")
+        self.assertIn("--array=1-8", array)
+        at = array.index(str(program.ROOT / "jobs/array.sbatch"))
+        self.assertEqual(array[at + 1:],
+                         ["a sweep.toml", "-o", "elsewhere", "--set", "measure.collapse.probes=32"])
+        self.assertIn("--dependency=afterany:JOB", collect)
+        self.assertEqual(collect[-2:], [str(program.ROOT / "jobs/collect.sbatch"), "elsewhere"])
+
+    def test_refusals(self) -> None:
+        self.refused(says=["a sweep file is needed"])
+        self.refused("none.toml", says=["none.toml", "no such file"])
+        self.refused("a sweep.toml", "site.sh", says=["one sweep file", "site.sh"])
+        self.refused("a sweep.toml", "--nodes", "0", says=["--nodes 0", "from 1"])
+        self.refused("a sweep.toml", "--array", "1-4", says=["--array 1-4", "from 1"])
+        self.refused("a sweep.toml", "--time", "soon", says=["--time soon", "H:MM:SS"])
+        self.refused("a sweep.toml", "--nodes", says=["--nodes: a value is missing"])
+        self.refused("a sweep.toml", "--queue", "x", says=["--queue", "--ranks-per-node"])
+        (self.folder / "bad.toml").write_text(SWEEP.replace("dimension", "dimensoin"), encoding="utf-8")
+        self.refused("bad.toml", "--dry-run", says=["dimensoin", '"dimension"'])
+
+    def test_a_site_without_the_program(self) -> None:
+        site = self.folder / "site.sh"
+        site.write_text(site.read_text(encoding="utf-8") + "program=/nowhere/diffphase\n", encoding="utf-8")
+        self.refused("a sweep.toml", says=["/nowhere/diffphase", "site.sh"])
+
+
+if __name__ == "__main__":
+    program.main(workers=2)
