@@ -1,0 +1,122 @@
+"""Nothing grows with the tasks: resident memory after 20000 tasks against that after 2000, of one run.
+
+    python3 tests/faults/memory_growth_test.py --program BUILD/drivers/diffphase
+
+The grid of the sweep, which every rank keeps, is there before the first task; rank 0 keeps the records of finished
+tasks only while it writes results.
+"""
+
+import argparse
+import pathlib
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+# pylint: disable=wrong-import-position
+from started_program import Program
+
+REALIZATIONS = 5000
+MEASURES = 4
+TASKS = REALIZATIONS * MEASURES
+EARLY = 2000
+RANKS = 3
+MOST_GROWTH = 0.05
+
+SWEEP = f"""
+name = "growth"
+realizations = {REALIZATIONS}
+[process]
+kind = "ornstein-uhlenbeck"
+time = {{ from = 0.2, to = 4.0, count = 4, spacing = "log" }}
+[ensemble]
+kind = "gaussian-mixture"
+dimension = 4
+classes = 2
+centroids = "opposite"
+[dataset]
+samples = [8]
+[measure]
+speciation = {{ probes = 16 }}
+collapse = {{ probes = 16 }}
+spectrum = {{ probes = 1, largest = 2, times = [0.5] }}
+dimension = {{ probes = 1 }}
+"""
+
+
+def resident(pid):
+    """Bytes of memory that a process has now; none if it has ended."""
+    try:
+        fields = pathlib.Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()
+    except OSError:
+        return None
+    return int(fields[1]) * 4096 if len(fields) > 1 and int(fields[1]) > 0 else None
+
+
+class FinishedTasks:
+    """Counts the lines of the log as it grows."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.file = None
+        self.count = 0
+
+    def now(self):
+        if self.file is None:
+            there = list((self.folder / "log").glob("*.jsonl"))
+            if not there:
+                return 0
+            self.file = there[0].open("rb")
+        self.count += self.file.read().count(b"\n")
+        return self.count
+
+
+def watch(running, folder):
+    """Memory of each rank when the early tasks were done, and the last that was seen: (tasks, {rank: bytes}) of each."""
+    tasks = FinishedTasks(folder)
+    early = late = None
+    while running.alive():
+        done = tasks.now()
+        memory = {rank: resident(pid) for rank, pid in running.rank_pids().items()}
+        if done >= EARLY and len(memory) == RANKS and all(memory.values()):
+            late = (done, memory)
+            early = early or late
+        if done >= TASKS:
+            break  # what rank 0 takes to write the results is not the tasks'
+        time.sleep(0.02)
+    return early, late
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--program", required=True)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="growth_", ignore_cleanup_errors=True) as folder:
+        scratch = pathlib.Path(folder)
+        file = scratch / "growth.toml"
+        file.write_text(SWEEP, encoding="utf-8")
+        running = Program(arguments.program, scratch).start(["run", file, "-o", scratch / "run", "-q"], RANKS)
+        try:
+            early, late = watch(running, scratch / "run")
+        finally:
+            ended = running.end(900.0)
+    if ended.code != 0:
+        print(f"FAILED: {ended}")
+        return 1
+    if early is None or early[0] > 2 * EARLY or late[0] < 0.9 * TASKS:
+        print(f"FAILED: looked too late or ended too early: {early}, {late}")
+        return 1
+    failed = 0
+    for rank in sorted(late[1]):
+        before, after = early[1][rank], late[1][rank]
+        grown = after / before - 1.0
+        per_task = (after - before) / (late[0] - early[0])
+        bad = grown > MOST_GROWTH
+        failed += bad
+        print(f"rank {rank}: {before / 2**20:.1f} MiB after {early[0]} tasks, {after / 2**20:.1f} MiB after {late[0]}: "
+              f"{100 * grown:+.1f} %, {per_task:.0f} bytes per task{'  FAILED' if bad else ''}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
