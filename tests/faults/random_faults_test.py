@@ -108,9 +108,10 @@ class Disturbed:
         try:
             running.wait_for(lambda: self.begun() > before)
             done = inject(running, rng)
+            self.told.append(f"{done or inject.__name__ + ' came too late'}, {ranks} ranks")
         finally:
             ended = running.end(HANG)
-        self.told.append(f"{done or inject.__name__ + ' came too late'}, {ranks} ranks -> {ended.code}")
+        self.told[-1] += f" -> {ended.code}"
         counts[inject.__name__] += done is not None
         self.check_end(ended, done, inject)
         return ended.code == 0

@@ -620,7 +620,11 @@ TEST(Scheduler, ASilentGroupIsReportedOnceAndLeftAlone) {
   std::vector<std::size_t> order(levels.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
   const RunSummary summary = scheduler.run(levels, order, [&](std::size_t, const TaskGroup&) {
-    if (!world.is_root()) static_cast<void>(world.receive(0, 0));
+    if (!world.is_root()) {
+      static_cast<void>(world.receive(0, 0));
+    } else {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));  // so that the others get tasks, too
+    }
     return std::string("x");
   });
   EXPECT_EQ(summary.done, levels.size());
@@ -648,7 +652,7 @@ TEST(Scheduler, RankZeroBlockedByItsGroupIsReported) {
         return std::string("x");
       });
   EXPECT_EQ(summary.done, 1U);
-  if (world.is_root()) EXPECT_GE(reported, 1);
+  EXPECT_TRUE(reported >= 1 || !world.is_root());
 }
 
 // A group never holds more than one task that may not wait.
