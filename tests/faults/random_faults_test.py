@@ -35,6 +35,7 @@ realizations = 3
 kind = "ornstein-uhlenbeck"
 time = {{ from = 0.05, to = 6.0, count = 16, spacing = "log" }}
 [ensemble]
+representation = "explicit"
 kind = "gaussian-mixture"
 dimension = [16, 32, 64]
 classes = [2, 4]
@@ -47,6 +48,7 @@ collapse = {{ probes = 2048 }}
 spectrum = {{ probes = 1, largest = 4, times = [0.5, 1.0] }}
 [resources]
 max_attempts = 1000
+memory_per_rank = "1000000 GiB"
 ranks_per_task = {ranks_per_task}
 """
 
@@ -74,10 +76,10 @@ class Disturbed:
         self.hidden = None
         self.told = []
 
-    def start(self, ranks, *options, variables=None):
+    def start(self, ranks, *options, variables=None, preexec=None):
         command = ["env", *[f"{name}={value}" for name, value in (variables or {}).items()], self.program.path, "run",
                    str(self.file), "-o", str(self.path), "-q", *options]
-        return Running(command, self.program.scratch, self.program.scratch, ranks)
+        return Running(command, self.program.scratch, self.program.scratch, ranks, preexec)
 
     def begun(self):
         return sum(record.kind == journals.BEGIN for record in journals.records(self.path))
@@ -99,8 +101,11 @@ class Disturbed:
 
     def disturbed_start(self, rng, counts):
         """A start with one fault. Returns whether it completed the sweep."""
-        if rng.random() < 0.3:
+        kind = rng.random()
+        if kind < 0.3:
             return self.start_with_failing_call(rng, counts)
+        if kind < 0.36:
+            return self.start_without_memory(rng, counts)
         inject = rng.choices(list(faults.WHILE_RUNNING), list(faults.WHILE_RUNNING.values()))[0]
         ranks = self.ranks(rng)
         before = self.begun()
@@ -119,8 +124,15 @@ class Disturbed:
     def check_end(self, ended, done, inject):
         harmless = done is None or inject is faults.delay_rank
         require(ended.code == 0 or not harmless, f"an undisturbed start: {ended}")
-        if ended.code == 1 and inject is faults.fill_memory and "failed:" in ended.out:
-            require("memory" in ended.out, f"the reason is missing: {ended}")
+
+    def start_without_memory(self, rng, counts):
+        """Tasks that get no memory fail alone, with the reason; the others are done."""
+        ranks = self.ranks(rng)
+        ended = self.start(ranks, "--set", faults.GREEDY, preexec=faults.limit_memory).end(HANG)
+        self.told.append(f"no memory, {ranks} ranks -> {ended.code}")
+        counts["no memory"] += 1
+        require(ended.code == 1 and "out of memory" in ended.out, f"tasks without memory: {ended}")
+        return False
 
     def start_with_failing_call(self, rng, counts):
         mark = self.path.with_suffix(".mark")
