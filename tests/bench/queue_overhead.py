@@ -8,8 +8,7 @@
 First a table of runs of tasks that return at once, on each number of ranks: a whole run, the same run over its complete
 journal, and of that the time to read the grid and the journal and to write the results; rank 0's resident memory.
 With --failing-calls, the same runs with every fsync and fdatasync left out: what durability costs. Then tasks that
-sleep, beside what the simulation of the queue predicts. Ranks may be more than cores: tasks that sleep
-need none.
+sleep, beside what the simulation of the queue predicts. Ranks may be more than cores: tasks that sleep need none.
 """
 
 import argparse
@@ -46,7 +45,7 @@ def print_overhead(program: str, arguments: argparse.Namespace) -> None:
 
 def print_sync_costs(program: str, arguments: argparse.Namespace) -> None:
     library = str(pathlib.Path(arguments.failing_calls).resolve())
-    print("\nThe same runs with and without fsync and fdatasync, the faster of three each")
+    print("\nThe same runs with and without fsync and fdatasync, the fastest of three each")
     print(f"{'ranks':>5}{'with':>9}{'without':>9}{'with':>15}{'without':>15}")
     for ranks in arguments.ranks:
         seconds = [min(bench(program, ranks, arguments.tasks // arguments.realizations, arguments.realizations,

@@ -57,7 +57,7 @@ def kill_all(running, rng):
 def delay_rank(running, rng):
     pause(rng)
     rank, pid = random_rank(running, rng)
-    seconds = rng.choice([0.1, 0.3, 1.0, 2.5])
+    seconds = rng.choice([0.1, 0.3, 1.0, 2.0])
     if pid is None or not send(pid, signal.SIGSTOP):
         return None
     try:

@@ -43,8 +43,8 @@ centroids = "orthogonal"
 [dataset]
 samples = [500, 1000]
 [measure]
-speciation = {{ probes = 4096 }}
-collapse = {{ probes = 2048 }}
+speciation = {{ probes = 2048 }}
+collapse = {{ probes = 1024 }}
 spectrum = {{ probes = 1, largest = 4, times = [0.5, 1.0] }}
 [resources]
 max_attempts = 1000
