@@ -1,6 +1,6 @@
 """A small sweep on 2 ranks under address, leak and undefined-behaviour sanitizers, stopped once and taken up again.
 
-    python3 tests/faults/sanitized_sweep_test.py --program BUILD/asan/drivers/diffphase
+    python3 tests/faults/sanitized_sweep_test.py --program BUILD/asan/drivers/diffphase --library BUILD/asan/tests/keep_loaded.so
 """
 
 import argparse
@@ -11,7 +11,7 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 # pylint: disable=wrong-import-position
-from started_program import Program
+from started_program import Program, Running
 
 SUPPRESSIONS = pathlib.Path(__file__).with_name("leaks_of_libraries.txt")
 
@@ -37,8 +37,9 @@ clones = { trajectories = 100, steps = 50 }
 REPORTS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:")
 
 
-def run(program, file, folder, ranks, *options):
-    ended = program.run(["run", file, "-o", folder, *options], ranks, timeout=600.0)
+def run(program, library, file, folder, ranks, *options):
+    command = ["env", f"LD_PRELOAD={library}", program.path, "run", str(file), "-o", str(folder), *options]
+    ended = Running(command, program.scratch, program.scratch, ranks).end(600.0)
     found = [line for line in ended.err.splitlines() if any(report in line for report in REPORTS)]
     if found or ended.code != (75 if options else 0):
         raise AssertionError(f"{len(found)} reports: {ended}")
@@ -50,18 +51,20 @@ def run(program, file, folder, ranks, *options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--program", required=True)
+    parser.add_argument("--library", required=True, help="the built keep_loaded")
     arguments = parser.parse_args()
-    os.environ["ASAN_OPTIONS"] = "detect_leaks=1:detect_stack_use_after_return=1"
+    os.environ["ASAN_OPTIONS"] = "detect_leaks=1:detect_stack_use_after_return=1:verify_asan_link_order=0:fast_unwind_on_malloc=0"
     os.environ["LSAN_OPTIONS"] = f"suppressions={SUPPRESSIONS}:print_suppressions=1"
     os.environ["UBSAN_OPTIONS"] = "print_stacktrace=1:halt_on_error=1"
     with tempfile.TemporaryDirectory(prefix="sanitized_", ignore_cleanup_errors=True) as folder:
         scratch = pathlib.Path(folder)
         file = scratch / "sanitized.toml"
         file.write_text(SWEEP, encoding="utf-8")
+        library = pathlib.Path(arguments.library).resolve()
         program = Program(arguments.program, scratch)
         try:
-            run(program, file, scratch / "run", 2, "--stop-after", "0s")
-            run(program, file, scratch / "run", 2)
+            run(program, library, file, scratch / "run", 2, "--stop-after", "0s")
+            run(program, library, file, scratch / "run", 2)
         except AssertionError as error:
             print(f"FAILED: {error}")
             return 1
