@@ -88,8 +88,8 @@ std::string json_string(std::string_view text) {
 AttemptLog::AttemptLog(const fs::path& run, const std::string& stem, WallClock clock)
     : clock_(std::move(clock)), file_(PosixFile::create_for_appending(new_log_path(run, stem))) {}
 
-void AttemptLog::add(const AttemptLine& line) {
-  added_ += fmt::format(
+std::string AttemptLog::text_of(const AttemptLine& line) const {
+  return fmt::format(
       R"({{"time": {}, "label": {}, "identity": "{}", "measure": {}, "outcome": {}, "seconds": {}, "ranks": {}, )"
       R"("attempt": {}, "message": {}, "warnings": {}, "notes": {}}})"
       "\n",
@@ -98,10 +98,19 @@ void AttemptLog::add(const AttemptLine& line) {
       json_list(line.warnings), json_list(line.notes));
 }
 
+void AttemptLog::append(std::string_view text) {
+  const std::lock_guard lock(mutex_);
+  file_.append_or_undo(std::as_bytes(std::span(text)));
+}
+
+void AttemptLog::add(const AttemptLine& line) { added_ += text_of(line); }
+
 void AttemptLog::commit() {
   if (added_.empty()) return;
-  file_.append_or_undo(std::as_bytes(std::span<const char>(added_)));
+  append(added_);
   added_.clear();
 }
+
+void AttemptLog::write(const AttemptLine& line) { append(text_of(line)); }
 
 }  // namespace diffphase

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,7 +18,7 @@ struct AttemptLine {
   std::string label;  ///< the task as a person would call it
   Hash128 identity;
   std::string measure;
-  std::string outcome;  ///< done, failed, abandoned
+  std::string outcome;  ///< done, failed, abandoned; stalled: of one that has not ended
   double seconds = 0.0;
   std::int64_t ranks = 1;
   std::int64_t attempt = 1;
@@ -41,11 +42,17 @@ class AttemptLog {
   /// Writes the lines that were added since the last commit, at once. Throws FileError when the disk is full; none of
   /// them is left then, and they wait for the next commit.
   void commit();
+  /// Writes one line at once, also while another thread is in any of these functions.
+  void write(const AttemptLine& line);
 
   [[nodiscard]] const std::filesystem::path& path() const { return file_.path(); }
 
  private:
+  [[nodiscard]] std::string text_of(const AttemptLine& line) const;
+  void append(std::string_view text);
+
   WallClock clock_;
+  std::mutex mutex_;  // of file_
   PosixFile file_;
   std::string added_;
 };

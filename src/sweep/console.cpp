@@ -11,7 +11,7 @@ namespace {
 
 spdlog::logger& logger() {
   static const auto instance = [] {
-    auto made = std::make_shared<spdlog::logger>("diffphase", std::make_shared<spdlog::sinks::stderr_sink_st>());
+    auto made = std::make_shared<spdlog::logger>("diffphase", std::make_shared<spdlog::sinks::stderr_sink_mt>());
     made->set_pattern("[%H:%M:%S] %v");
     made->flush_on(spdlog::level::debug);
     return made;

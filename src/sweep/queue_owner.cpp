@@ -19,8 +19,16 @@ constexpr int most_letters = 256;
 
 using Kind = SchedulerMessage::Kind;
 
-QueueOwner::QueueOwner(const TreeShape& shape, Mailbox& mailbox, const SchedulerHooks& hooks, TaskQueue queue)
-    : shape_(shape), mailbox_(mailbox), hooks_(hooks), queue_(std::move(queue)) {}
+QueueOwner::QueueOwner(const TreeShape& shape, Mailbox& mailbox, const SchedulerHooks& hooks, TaskQueue queue,
+                       const WatchdogSettings& watchdog)
+    : shape_(shape),
+      mailbox_(mailbox),
+      hooks_(hooks),
+      queue_(std::move(queue)),
+      watched_(hooks.stall ? watchdog : WatchdogSettings{.limit = 0.0, .clock = watchdog.clock}),
+      watchdog_(watched_.limit, watched_.clock) {
+  if (watched_.limit > 0.0) timer_.emplace(watched_.limit, RankRange{0, 1}, hooks_.stall);
+}
 
 bool QueueOwner::serve() {
   if (!stopping() && hooks_.stop_wanted && hooks_.stop_wanted()) stop();
@@ -34,10 +42,24 @@ bool QueueOwner::read_mail() {
   for (; arrived < most_letters; ++arrived) {
     const auto letter = mailbox_.collect();
     if (!letter) break;
+    watchdog_.hear(letter->source);
     handle(letter->source, decode(letter->bytes));
   }
   send_out();
+  if (timer_) timer_->kick();
+  if (arrived < most_letters) watch();
   return arrived > 0;
+}
+
+void QueueOwner::watch() {
+  for (const Stall& stall : watchdog_.look()) call(hooks_.stall, stall);
+  if (!finished_ || watched_.limit <= 0.0) return;
+  const double silent = watched_.clock() - told_end_;
+  if (silent < watched_.limit) return;
+  for (const int rank : unacknowledged_) {
+    call(hooks_.stall, Stall{.group = {rank, 1}, .since_begin = silent, .silent = silent});
+  }
+  watched_.limit = 0.0;  // once
 }
 
 bool QueueOwner::commit() { return !std::exchange(uncommitted_, false) || call(hooks_.commit); }
@@ -79,8 +101,10 @@ void QueueOwner::handle(int rank, SchedulerMessage message) {
     case Kind::stop_wanted:
       if (!finished_) stop();
       return;
+    case Kind::alive:
+      return;
     case Kind::acknowledged:
-      ++acknowledged_;
+      unacknowledged_.erase(rank);
       return;
     default:
       throw std::logic_error("scheduler: a rank sent what only the owner of the queue sends");
@@ -120,7 +144,11 @@ void QueueOwner::leave_out_late(int level, int leader) {
 std::optional<std::size_t> QueueOwner::take(int level) {
   leave_out_late(level, 0);
   const auto task = begin_next(level, 0);
-  if (!task || commit()) return task;
+  if (!task) return std::nullopt;
+  if (commit()) {
+    if (timer_) timer_->begin(*task, shape_.group_of(0, level));
+    return task;
+  }
   end(*task, 0, {.outcome = Outcome::abandoned, .ranks = shape_.group_of(0, level).size});
   return std::nullopt;
 }
@@ -134,11 +162,18 @@ std::optional<std::size_t> QueueOwner::begin_next(int level, int leader) {
     return std::nullopt;
   }
   uncommitted_ = true;
+  if (leader != 0) watchdog_.hand_out(*task, shape_.group_of(leader, level));
   return queue_.take(level, leader);
+}
+
+void QueueOwner::report(std::size_t task, const TaskReport& report) {
+  if (timer_) timer_->end();
+  end(task, 0, report);
 }
 
 void QueueOwner::end(std::size_t task, int holder, const TaskReport& report) {
   queue_.end(task, holder, report.outcome);
+  watchdog_.end(task, holder);
   uncommitted_ = true;
   call(hooks_.end, task, report);
 }
@@ -174,9 +209,13 @@ RunSummary QueueOwner::finish() {
   }
   RunSummary result = summary();
   finished_ = true;
-  for (int rank = 1; rank < shape_.world_size(); ++rank) post(rank, finished_message(result));
+  told_end_ = watched_.clock();
+  for (int rank = 1; rank < shape_.world_size(); ++rank) {
+    unacknowledged_.insert(rank);
+    post(rank, finished_message(result));
+  }
   send_out();
-  for (IdleWait idle; acknowledged_ < shape_.world_size() - 1 || !mailbox_.all_sent(); idle.pause()) {
+  for (IdleWait idle; !unacknowledged_.empty() || !mailbox_.all_sent(); idle.pause()) {
     if (read_mail()) idle = {};
   }
   return result;

@@ -3,20 +3,30 @@
 #include <cstddef>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "sweep/scheduler.hpp"
 #include "sweep/scheduler_message.hpp"
+#include "sweep/watchdog.hpp"
+#include "sweep/watchdog_timer.hpp"
 
 namespace diffphase {
+
+/// After how many seconds of silence, on which clock, groups are reported; 0: never.
+struct WatchdogSettings {
+  double limit = 0.0;
+  Clock clock = steady_seconds;
+};
 
 /// Rank 0's side of the scheduler for one run: owns the queue, calls the hooks, answers leaders. Every
 /// function returns without waiting for anybody, except finish(). Not collective.
 class QueueOwner {
  public:
-  QueueOwner(const TreeShape& shape, Mailbox& mailbox, const SchedulerHooks& hooks, TaskQueue queue);
+  QueueOwner(const TreeShape& shape, Mailbox& mailbox, const SchedulerHooks& hooks, TaskQueue queue,
+             const WatchdogSettings& watchdog = {});
 
   /// Handles the letters that have arrived, so many that it soon returns, looks whether a stop is wanted, ticks.
   /// Returns whether any had arrived.
@@ -26,13 +36,14 @@ class QueueOwner {
   /// The next task for rank 0's own group, begun; none if the level is done or the run stops.
   [[nodiscard]] std::optional<std::size_t> take(int level);
   /// How a task of rank 0's own group ended.
-  void report(std::size_t task, const TaskReport& report) { end(task, 0, report); }
+  void report(std::size_t task, const TaskReport& report);
 
   /// Serves until every task is settled, tells every rank, and returns when all have answered.
   RunSummary finish();
 
  private:
   bool read_mail();
+  void watch();
   void handle(int rank, SchedulerMessage message);
   void answer(int leader, int level);
   [[nodiscard]] bool may_hand_out_ahead(int level, int leader) const;
@@ -56,9 +67,13 @@ class QueueOwner {
   std::map<int, int> postponed_;  // leader -> level of a request posted ahead that waits for its running task
   std::vector<std::pair<int, SchedulerMessage>> outbox_;  // what waits for the next commit
   bool uncommitted_ = false;                              // something was begun or ended since
-  int acknowledged_ = 0;
+  std::set<int> unacknowledged_;                          // ranks that were told the end
+  double told_end_ = 0.0;
   bool finished_ = false;
   std::string error_;
+  WatchdogSettings watched_;
+  Watchdog watchdog_;                   // of other groups
+  std::optional<WatchdogTimer> timer_;  // of rank 0
 };
 
 /// The summary as the payload of a `finished` message, and back.

@@ -7,6 +7,7 @@
 #include <memory>
 #include <utility>
 
+#include "files/process_identity.hpp"
 #include "parallel/stop_request.hpp"
 #include "results/provenance.hpp"
 #include "sweep/aggregate.hpp"
@@ -55,12 +56,13 @@ RunSummary schedule(const Communicator& world, const GroupTree& tree, const Swee
     hooks.end = [&](std::size_t task, const TaskReport& report) { book->end(task, report); };
     hooks.commit = [&] { book->commit(); };
     hooks.tick = [&] { book->tick(); };
+    hooks.stall = [&](const Stall& stall) { book->report_stall(stall); };
   }
   std::vector<int> levels;
   levels.reserve(pending.size());
   for (const PendingTask& task : pending) levels.push_back(task.level);
   const std::vector<std::size_t> order = book != nullptr ? hand_out_order(pending) : std::vector<std::size_t>{};
-  Scheduler scheduler(tree, std::move(hooks));
+  Scheduler scheduler(tree, std::move(hooks), steady_seconds, sweep.file.resources.watchdog);
   RunSummary summary = scheduler.run(levels, order, [&](std::size_t i, const TaskGroup& group) {
     const SweepTask& task = sweep.tasks[pending[i].index];
     const TaskParameters parameters = sweep.parameters(task);
@@ -96,9 +98,11 @@ int run_sweep(const Communicator& world, const RunOptions& options, const std::v
     summaries = decode_summaries(summary_bytes);
     plan = make_plan(options, text, summaries, measures, TaskIdentities::left_out);
   }
+  const ProcessIdentity self = this_process();
+  std::vector<std::string> processes = world.gather(fmt::format("process {} on {}", self.pid, self.host));
   std::unique_ptr<RunBook> book;
   const int book_code = on_root(world, [&] {
-    book = std::make_unique<RunBook>(options, plan, world.size());
+    book = std::make_unique<RunBook>(options, plan, std::move(processes));
     stop.watch(book->folder() / "stop");
   });
   if (book_code != exit_complete) return book_code;

@@ -1,6 +1,7 @@
 #include "sweep/run_book.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -32,14 +33,27 @@ std::string outcome_name(Outcome outcome) {
   }
 }
 
+// "rank 2 (process 4242 on node17)", "ranks 2 to 3 (...; ...)"; of a large group only the first.
+std::string ranks_text(RankRange group, const std::vector<std::string>& processes) {
+  constexpr int most = 8;
+  const int shown = std::min(group.size, most);
+  const auto first = processes.begin() + group.first;
+  std::string text = group.size == 1 ? fmt::format("rank {}", group.first)
+                                     : fmt::format("ranks {} to {}", group.first, group.first + group.size - 1);
+  text += fmt::format(" ({}", fmt::join(first, first + shown, "; "));
+  if (shown < group.size) text += fmt::format("; {} more", group.size - shown);
+  return text + ")";
+}
+
 double now_seconds() { return unix_seconds(std::chrono::system_clock::now()); }
 
 }  // namespace
 
-RunBook::RunBook(const RunOptions& options, RunPlan plan, std::int64_t ranks)
+RunBook::RunBook(const RunOptions& options, RunPlan plan, std::vector<std::string> processes)
     : options_(options),
       plan_(std::move(plan)),
-      ranks_(ranks),
+      processes_(std::move(processes)),
+      ranks_(static_cast<std::int64_t>(processes_.size())),
       folder_(options.folder.empty() ? std::filesystem::path("runs") / plan_.whole->file.name : options.folder),
       shard_(shard_of(options)),
       start_(std::chrono::system_clock::now()),
@@ -225,6 +239,34 @@ void RunBook::tick() {
   const auto after = std::chrono::steady_clock::now();
   next_results_ =
       after + std::max<std::chrono::steady_clock::duration>(results_interval, results_share * (after - now));
+}
+
+void RunBook::report_stall(const Stall& stall) noexcept {
+  try {
+    AttemptLine line;
+    line.outcome = "stalled";
+    line.seconds = stall.since_begin;
+    line.ranks = stall.group.size;
+    line.attempt = 0;
+    const std::string ranks = ranks_text(stall.group, processes_);
+    if (stall.task) {
+      const SweepTask& stalled = task(*stall.task);
+      line.label = plan_.selected->label(stalled);
+      line.identity = stalled.identity;
+      line.measure = stalled.measure().name();
+      line.attempt = pending_[*stall.task].attempt;
+      line.message = fmt::format("no sign of life for {:.0f} s from {}, which began it {:.0f} s ago", stall.silent,
+                                 ranks, stall.since_begin);
+    } else {
+      line.label = "between tasks";
+      line.message = fmt::format("no sign of life for {:.0f} s from {}: files, messages or the end of the run",
+                                 stall.silent, ranks);
+    }
+    show_warning(fmt::format("{}: {} (resources.watchdog = {})", line.label, line.message,
+                             plan_.selected->file.resources.watchdog));
+    log_->write(line);
+  } catch (...) {  // NOLINT(bugprone-empty-catch): a run does not end because nothing could be said of it
+  }
 }
 
 void RunBook::write_results_file() {

@@ -30,9 +30,9 @@ namespace diffphase {
 /// journal, log, progress, results. Rank 0 only.
 class RunBook {
  public:
-  /// Takes the lock, reads the journals, begins a new one. `options` must outlive the book. Throws BadInput or
-  /// FileError.
-  RunBook(const RunOptions& options, RunPlan plan, std::int64_t ranks);
+  /// Takes the lock, reads the journals, begins a new one. `processes`: what messages call the process of each rank.
+  /// `options` must outlive the book. Throws BadInput or FileError.
+  RunBook(const RunOptions& options, RunPlan plan, std::vector<std::string> processes);
 
   [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
 
@@ -45,6 +45,9 @@ class RunBook {
   void end(std::size_t i, const TaskReport& report);
   void commit();
   void tick();
+  /// Reports ranks that make no progress. May be called by another thread than the rest, between find_pending() and
+  /// conclude(). Throws nothing.
+  void report_stall(const Stall& stall) noexcept;
 
   /// Whether a group can end a task `within` so many seconds, begun now or, with `waits`, after the one that it is at.
   [[nodiscard]] bool fits(std::size_t i, RankRange group, bool waits, double within);
@@ -74,6 +77,7 @@ class RunBook {
 
   const RunOptions& options_;
   RunPlan plan_;
+  std::vector<std::string> processes_;  // by rank
   std::int64_t ranks_;
   std::filesystem::path folder_;
   Shard shard_;

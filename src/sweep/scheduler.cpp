@@ -32,6 +32,8 @@ class TaskSource {
 
   // Serves the queue or reads what its owner says; true if the run stops. Local.
   virtual bool poll() = 0;
+  // Now and then while this leader's group computes.
+  virtual void show_life() {}
   // What this leader's group does next; waits for the answer.
   virtual std::int64_t next_command(int level) = 0;
   virtual void report(std::size_t task, int level, TaskReport report) = 0;
@@ -42,8 +44,9 @@ class TaskSource {
 // Rank 0, which has the queue itself.
 class LocalSource : public TaskSource {
  public:
-  LocalSource(const TreeShape& shape, Mailbox& mailbox, const SchedulerHooks& hooks, TaskQueue queue)
-      : owner_(shape, mailbox, hooks, std::move(queue)) {}
+  LocalSource(const TreeShape& shape, Mailbox& mailbox, const SchedulerHooks& hooks, TaskQueue queue,
+              const WatchdogSettings& watchdog)
+      : owner_(shape, mailbox, hooks, std::move(queue), watchdog) {}
 
   bool poll() override {
     owner_.serve();
@@ -67,12 +70,18 @@ class LocalSource : public TaskSource {
 // end.
 class RemoteSource : public TaskSource {
  public:
-  RemoteSource(Mailbox& mailbox, const SchedulerHooks& hooks) : mailbox_(mailbox), hooks_(hooks) {}
+  RemoteSource(Mailbox& mailbox, const SchedulerHooks& hooks, WatchdogSettings watchdog)
+      : mailbox_(mailbox), hooks_(hooks), watchdog_(std::move(watchdog)) {}
 
   bool poll() override {
     forward_stop_wish();
     while (auto letter = mailbox_.collect()) handle(decode(letter->bytes));
     return stopping_;
+  }
+
+  void show_life() override {
+    if (watchdog_.limit <= 0.0) return;
+    if (watchdog_.clock() - last_post_ >= sign_of_life_interval(watchdog_.limit)) post({.kind = Kind::alive});
   }
 
   std::int64_t next_command(int level) override {
@@ -120,7 +129,10 @@ class RemoteSource : public TaskSource {
   }
 
  private:
-  void post(const SchedulerMessage& message) { mailbox_.post(0, encode(message)); }
+  void post(const SchedulerMessage& message) {
+    last_post_ = watchdog_.clock();
+    mailbox_.post(0, encode(message));
+  }
 
   void ask(int level) {
     asked_ = true;
@@ -171,6 +183,8 @@ class RemoteSource : public TaskSource {
 
   Mailbox& mailbox_;
   const SchedulerHooks& hooks_;
+  WatchdogSettings watchdog_;
+  double last_post_ = 0.0;
   std::optional<std::size_t> handed_out_;
   std::optional<SchedulerMessage> result_;  // not sent yet
   bool asked_ = false;
@@ -216,7 +230,10 @@ class Worker {
 
   void compute(std::size_t task, int level) {
     const Communicator& comm = tree_.group(level);
-    const TaskGroup group(comm, [this] { return source_.poll(); });
+    const TaskGroup group(comm, [this, leads = comm.is_root()] {
+      if (leads) source_.show_life();
+      return source_.poll();
+    });
     const double start = clock_();
     TaskReport report = compute_guarded(task, group);
     report.seconds = clock_() - start;
@@ -263,19 +280,24 @@ void check_same_everywhere(const Communicator& world, std::span<const int> level
 
 }  // namespace
 
-Scheduler::Scheduler(const GroupTree& tree, SchedulerHooks hooks, Clock clock)
-    : tree_(tree), hooks_(std::move(hooks)), clock_(std::move(clock)), mailbox_(tree.world().duplicate()) {}
+Scheduler::Scheduler(const GroupTree& tree, SchedulerHooks hooks, Clock clock, double watchdog)
+    : tree_(tree),
+      hooks_(std::move(hooks)),
+      clock_(std::move(clock)),
+      watchdog_(watchdog),
+      mailbox_(tree.world().duplicate()) {}
 
 RunSummary Scheduler::run(std::span<const int> levels, std::span<const std::size_t> order, const Body& body) {
   const Communicator& world = tree_.world();
   check_same_everywhere(world, levels);
+  const WatchdogSettings watchdog{watchdog_, clock_};
   std::optional<LocalSource> local;
   TaskGroup(world).run_guarded([&] {
     if (!world.is_root()) return;
-    local.emplace(tree_.shape(), mailbox_, hooks_, TaskQueue(levels, order, tree_.shape().levels()));
+    local.emplace(tree_.shape(), mailbox_, hooks_, TaskQueue(levels, order, tree_.shape().levels()), watchdog);
   });
   if (local) return Worker(tree_, *local, clock_, body).run(levels);
-  RemoteSource remote(mailbox_, hooks_);
+  RemoteSource remote(mailbox_, hooks_, watchdog);
   return Worker(tree_, remote, clock_, body).run(levels);
 }
 

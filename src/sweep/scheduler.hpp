@@ -10,6 +10,7 @@
 #include "parallel/task_group.hpp"
 #include "sweep/group_tree.hpp"
 #include "sweep/task_queue.hpp"
+#include "sweep/watchdog.hpp"
 
 namespace diffphase {
 
@@ -45,6 +46,9 @@ struct SchedulerHooks {
   /// Often, on every rank: whether this rank knows a reason to stop. Rank 0 decides; others only tell it.
   /// Must be cheap and not throw.
   std::function<bool()> stop_wanted{};
+  /// On rank 0, where there is a watchdog: ranks show no sign of life. Called from a thread of its own, possibly while
+  /// another hook runs, where rank 0 itself is silent. What it throws there is ignored.
+  std::function<void(const Stall& stall)> stall{};
 };
 
 /// How a run ended; the same on every rank.
@@ -74,6 +78,9 @@ struct RunSummary {
 /// handed out any more, what runs is abandoned at its next agreement point, and a task that is finished there
 /// counts as done.
 ///
+/// A group that has a task shows at its agreement points that it lives: at least as often as the watchdog needs, by
+/// letters to rank 0. Stalled groups are reported and left alone.
+///
 /// Ranks that wait sleep. Nothing blocks on a message, so no order of events deadlocks.
 class Scheduler {
  public:
@@ -83,9 +90,11 @@ class Scheduler {
   /// the task too. Stopped and GroupError must be those of an agreement point, or be thrown on every rank.
   using Body = std::function<std::string(std::size_t task, const TaskGroup& group)>;
 
-  /// `tree` must outlive the scheduler. `clock` measures the seconds of tasks. Collective over the tree's
-  /// world.
-  explicit Scheduler(const GroupTree& tree, SchedulerHooks hooks = {}, Clock clock = steady_seconds);
+  /// `tree` must outlive the scheduler. `clock` measures the seconds of tasks. `watchdog`: seconds without a sign of
+  /// life after which ranks are reported, the same on every rank; 0: never. Other groups are watched on `clock`, rank 0
+  /// itself on the machine's. Collective over the tree's world.
+  explicit Scheduler(const GroupTree& tree, SchedulerHooks hooks = {}, Clock clock = steady_seconds,
+                     double watchdog = 0.0);
 
   /// Runs every task, `levels[task]` being its level of the tree. `order`, read on rank 0 alone, is a
   /// permutation of the tasks: those of one level are handed out in this order. Throws GroupError on every
@@ -97,6 +106,7 @@ class Scheduler {
   const GroupTree& tree_;
   SchedulerHooks hooks_;
   Clock clock_;
+  double watchdog_;
   Mailbox mailbox_;
 };
 

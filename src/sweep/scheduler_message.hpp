@@ -17,6 +17,7 @@ struct SchedulerMessage {
     request,       ///< level: the leader of a group wants a task
     result,        ///< task, outcome, seconds, text, payload, asks; abandoned with zero seconds if never begun
     stop_wanted,   ///< a signal reached this rank
+    alive,         ///< the leader of a group is at work on a task
     acknowledged,  ///< the last message of a rank
     // from the owner
     task,        ///< level, task

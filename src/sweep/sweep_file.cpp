@@ -187,6 +187,7 @@ Resources read_resources(const Entries& entries, const std::string& path) {
   resources.memory_per_rank = memory_bytes(entries, path);
   resources.precision = get<std::string>(entries, "resources.precision", path);
   resources.max_attempts = get<std::int64_t>(entries, "resources.max_attempts", path);
+  resources.watchdog = get<double>(entries, "resources.watchdog", path);
   return resources;
 }
 

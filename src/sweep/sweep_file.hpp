@@ -41,6 +41,7 @@ struct Resources {
   std::int64_t memory_per_rank = 0;  ///< bytes
   std::string precision;
   std::int64_t max_attempts = 0;
+  double watchdog = 0.0;  ///< seconds; 0: off
 };
 
 /// A sweep file, checked key by key. The grid is checked by make_sweep.

@@ -309,6 +309,12 @@ std::vector<KeySpec> make_sweep_keys() {
                   .value = integer(2),
                   .minimum = 1,
                   .maximum = 1000});
+  keys.push_back({.key = "resources.watchdog",
+                  .type = Type::number,
+                  .meaning = "seconds without progress after which a group of ranks is reported; 0: never",
+                  .value = 600.0,
+                  .minimum = 0,
+                  .maximum = 1e9});
   return keys;
 }
 

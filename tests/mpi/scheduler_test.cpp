@@ -11,6 +11,7 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -86,6 +87,7 @@ struct Plan {
   int throwing_begin = -1;  // calls of the begin hook until one throws
   int throwing_end = -1;
   int throwing_commit = -1;
+  double watchdog = 0.0;  // on the fake clock
 };
 
 class PlanMaker {
@@ -108,6 +110,8 @@ class PlanMaker {
     if (below(20) == 0) plan.throwing_begin = static_cast<int>(below(6));
     if (below(20) == 0) plan.throwing_end = static_cast<int>(below(6));
     if (below(20) == 0) plan.throwing_commit = static_cast<int>(below(30));
+    // Last, so that it changes nothing else. From 100 on the watch on rank 0's own seconds is silent.
+    if (below(2) == 0) plan.watchdog = 100.0 * static_cast<double>(1 + below(10));
     return plan;
   }
 
@@ -193,7 +197,8 @@ class Schedule {
   void run() {
     std::vector<int> levels;
     for (const FakeTask& task : plan_.tasks) levels.push_back(task.level);
-    Scheduler scheduler(tree_, hooks(), [this] { return now_; });
+    Scheduler scheduler(
+        tree_, hooks(), [this] { return now_; }, plan_.watchdog);
     // Only rank 0's order counts.
     const auto order = rank() == 0 ? plan_.order : std::vector<std::size_t>();
     summary_ = scheduler.run(levels, order, [this](std::size_t t, const TaskGroup& g) { return body(t, g); });
@@ -205,8 +210,10 @@ class Schedule {
     check_bodies();
   }
 
-  // On rank 0: how the tasks ended, and how many of the abandoned ones came back without having been begun.
+  // On rank 0: how the tasks ended, how many stalls were reported, and how many of the abandoned tasks came back
+  // without having been begun.
   [[nodiscard]] const RunSummary& summary() const { return summary_; }
+  [[nodiscard]] std::size_t stalls() const { return stalls_; }
   [[nodiscard]] std::size_t returned() const {
     const auto came_back = [&](const auto& entry) {
       return entry.second.report.outcome == Outcome::abandoned && bodies_[entry.first] == 0;
@@ -231,6 +238,7 @@ class Schedule {
     hooks.commit = [this] { on_commit(); };
     hooks.tick = [this] { on_tick(); };
     hooks.stop_wanted = [this] { return stop_wanted(); };
+    hooks.stall = [this](const Stall& stall) { on_stall(stall); };
     return hooks;
   }
 
@@ -283,6 +291,17 @@ class Schedule {
   void on_tick() {
     EXPECT_EQ(rank(), 0);
     EXPECT_TRUE(to_come_back_.empty()) << "a task whose begin is not kept was sent";
+  }
+
+  // The fake clocks of the ranks differ, so that groups that are well are reported, too.
+  void on_stall(const Stall& stall) {
+    EXPECT_EQ(rank(), 0);
+    EXPECT_GE(stall.silent, plan_.watchdog);
+    ++stalls_;
+    if (!stall.task) return;
+    EXPECT_EQ(seen_[*stall.task].begins, 1);
+    EXPECT_EQ(seen_[*stall.task].ends, 0);
+    EXPECT_EQ(stall.group.size, seen_[*stall.task].ranks);
   }
 
   std::string body(std::size_t index, const TaskGroup& group) {
@@ -403,6 +422,7 @@ class Schedule {
   int begins_ = 0;
   int ends_ = 0;
   int commits_ = 0;
+  std::size_t stalls_ = 0;
   std::set<std::size_t> uncommitted_;   // begun on rank 0 since the last commit
   std::set<std::size_t> taken_back_;    // not committed because it threw
   std::set<std::size_t> to_come_back_;  // of these, not ended yet
@@ -443,6 +463,7 @@ void run_schedules(int first, int count, unsigned limit_seconds) {
   current_rank = worlds.world().rank();
   RunSummary total;
   std::size_t returned = 0;
+  std::size_t stalls = 0;
   for (int seed = first; seed < first + count; ++seed) {
     SCOPED_TRACE("seed " + std::to_string(seed));
     current_seed = seed;
@@ -457,6 +478,7 @@ void run_schedules(int first, int count, unsigned limit_seconds) {
     total.abandoned += schedule.summary().abandoned;
     total.not_begun += schedule.summary().not_begun;
     returned += schedule.returned();
+    stalls += schedule.stalls();
   }
   // The schedules reach what they are meant to reach.
   if (!worlds.world().is_root()) return;
@@ -466,8 +488,8 @@ void run_schedules(int first, int count, unsigned limit_seconds) {
   EXPECT_GT(total.abandoned, some / 100);
   EXPECT_GT(total.not_begun, some / 4);
   EXPECT_TRUE(returned > 0 || worlds.world().size() == 1);
-  std::printf("done %zu, failed %zu, abandoned %zu (%zu of them never begun), not handed out %zu\n", total.done,
-              total.failed, total.abandoned, returned, total.not_begun);
+  std::printf("done %zu, failed %zu, abandoned %zu (%zu of them never begun), not handed out %zu; %zu stalls\n",
+              total.done, total.failed, total.abandoned, returned, total.not_begun, stalls);
 }
 
 int world_size() {
@@ -572,6 +594,65 @@ TEST(Scheduler, LevelsThatDifferBetweenRanksAreRefused) {
   Scheduler scheduler(tree);
   const auto body = [](std::size_t, const TaskGroup&) { return std::string("x"); };
   EXPECT_THROW(scheduler.run(std::vector<int>{world.rank() % 2}, std::vector<std::size_t>{0}, body), GroupError);
+}
+
+// Every rank but 0 falls silent in its tasks until rank 0 reports it. A second report of the same stall would be one
+// more than there are tasks.
+TEST(Scheduler, ASilentGroupIsReportedOnceAndLeftAlone) {
+  const HangAlarm alarm(60);
+  const Communicator world = Communicator::world();
+  const GroupTree tree(world);
+  double now = 0.0;
+  std::map<std::size_t, int> reported;
+  std::map<std::size_t, int> holder;
+  SchedulerHooks hooks;
+  hooks.begin = [&](std::size_t task, RankRange group) { holder[task] = group.first; };
+  hooks.tick = [&] { now += 1.0; };
+  hooks.stall = [&](const Stall& stall) {
+    ASSERT_TRUE(stall.task.has_value());
+    EXPECT_EQ(holder[*stall.task], stall.group.first);
+    EXPECT_GE(stall.silent, 100.0);
+    if (++reported[*stall.task] == 1) world.send({}, stall.group.first, 0);
+  };
+  Scheduler scheduler(
+      tree, hooks, [&] { return now; }, 100.0);
+  const std::vector<int> levels(static_cast<std::size_t>(2 * world.size()), tree.shape().levels() - 1);
+  std::vector<std::size_t> order(levels.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  const RunSummary summary = scheduler.run(levels, order, [&](std::size_t, const TaskGroup&) {
+    if (!world.is_root()) {
+      static_cast<void>(world.receive(0, 0));
+    } else {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));  // so that the others get tasks, too
+    }
+    return std::string("x");
+  });
+  EXPECT_EQ(summary.done, levels.size());
+  for (const auto& [task, rank] : holder) EXPECT_EQ(reported[task], rank == 0 ? 0 : 1) << "task " << task;
+}
+
+// Rank 0 waits for another rank of its own group, and only its watching thread can tell.
+TEST(Scheduler, RankZeroBlockedByItsGroupIsReported) {
+  const HangAlarm alarm(60);
+  const Communicator world = Communicator::world();
+  if (world.size() == 1) GTEST_SKIP() << "needs two ranks";
+  const GroupTree tree(world);
+  std::atomic<int> reported = 0;
+  SchedulerHooks hooks;
+  hooks.stall = [&](const Stall& stall) {
+    if (!stall.task) return;  // on a busy machine ranks may be slow to end
+    EXPECT_EQ(stall.group, (RankRange{0, world.size()}));
+    ++reported;
+  };
+  Scheduler scheduler(tree, hooks, steady_seconds, 0.2);
+  const auto summary =
+      scheduler.run(std::vector<int>{0}, std::vector<std::size_t>{0}, [&](std::size_t, const TaskGroup&) {
+        if (world.rank() == 1) std::this_thread::sleep_for(std::chrono::seconds(1));
+        world.barrier();
+        return std::string("x");
+      });
+  EXPECT_EQ(summary.done, 1U);
+  EXPECT_TRUE(reported >= 1 || !world.is_root());
 }
 
 // A group never holds more than one task that may not wait.

@@ -121,7 +121,8 @@ TEST(Identity, OrderCommentsAndSpellingOfNumbersChangeNothing) {
 }
 
 TEST(Identity, NameResourcesAndSamplesAreNoPart) {
-  expect_same(example(), {"name=other", "resources.ranks_per_task=4", "resources.max_attempts=7"});
+  expect_same(example(),
+              {"name=other", "resources.ranks_per_task=4", "resources.max_attempts=7", "resources.watchdog=5"});
   expect_same(example(), {"dataset.samples=[50, 100, 1000]"});
   expect_same(example(), {"dataset.samples=70"});
 }

@@ -55,6 +55,7 @@ measure.speciation = {}
   EXPECT_EQ(file.resources.ranks_per_task, 0);
   EXPECT_EQ(file.resources.memory_per_rank, std::int64_t{4} << 30);
   EXPECT_EQ(file.resources.precision, "double");
+  EXPECT_EQ(file.resources.watchdog, 600.0);
   EXPECT_THAT(file.times, ElementsAre(0.25, 0.5));
   EXPECT_EQ(file.measures.at(0).options.at("probes"), 4096.0);
 }

@@ -1,0 +1,83 @@
+// The timer's thread really waits, a few milliseconds; what it decides follows a clock that the tests own.
+
+#include "sweep/watchdog_timer.hpp"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+namespace diffphase {
+namespace {
+
+constexpr double limit = 0.02;
+
+class WatchdogTimerTest : public testing::Test {
+ protected:
+  // Waits for the report number `count`; false if it does not come.
+  bool wait_for(std::size_t count) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, std::chrono::seconds(60), [&] { return stalls_.size() >= count; });
+  }
+
+  // After the thread has surely looked again.
+  std::size_t count_later() {
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    const std::lock_guard lock(mutex_);
+    return stalls_.size();
+  }
+
+  Stall stall(std::size_t i) {
+    const std::lock_guard lock(mutex_);
+    return stalls_.at(i);
+  }
+
+  std::atomic<double> now_{100.0};
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<Stall> stalls_;
+  WatchdogTimer timer_{limit,
+                       {0, 1},
+                       [this](const Stall& stall) {
+                         const std::lock_guard lock(mutex_);
+                         stalls_.push_back(stall);
+                         changed_.notify_all();
+                         throw std::runtime_error("ignored");
+                       },
+                       [this] { return now_.load(); }};
+};
+
+TEST_F(WatchdogTimerTest, ReportsSilenceOncePerStallWithTheTask) {
+  timer_.begin(5, {0, 2});
+  EXPECT_EQ(count_later(), 0U) << "no time has passed";
+  now_ = 130.0;
+  ASSERT_TRUE(wait_for(1));
+  EXPECT_EQ(stall(0).task, 5U);
+  EXPECT_EQ(stall(0).group, (RankRange{0, 2}));
+  EXPECT_EQ(stall(0).since_begin, 30.0);
+  EXPECT_EQ(stall(0).silent, 30.0);
+  now_ = 140.0;
+  EXPECT_EQ(count_later(), 1U);
+  timer_.kick();
+  now_ = 150.0;
+  ASSERT_TRUE(wait_for(2));
+  EXPECT_EQ(stall(1).since_begin, 50.0);
+  EXPECT_EQ(stall(1).silent, 10.0);
+}
+
+TEST_F(WatchdogTimerTest, OutsideOfTasksItNamesTheRanksItWasMadeFor) {
+  timer_.begin(5, {0, 2});
+  timer_.end();
+  now_ = 101.0;
+  ASSERT_TRUE(wait_for(1));
+  EXPECT_FALSE(stall(0).task.has_value());
+  EXPECT_EQ(stall(0).group, (RankRange{0, 1}));
+}
+
+}  // namespace
+}  // namespace diffphase
