@@ -27,14 +27,11 @@ def thin_powers(ticks: np.ndarray) -> np.ndarray:
     return ticks[np.round(np.log10(ticks)).astype(int) % step == 0]
 
 
-def rounded_ticks(low: float, high: float) -> np.ndarray:
-    """Three ticks far from each other, rounded to as few digits as keep them in view and apart."""
+def rounded_ticks(low: float, high: float) -> list[np.ndarray]:
+    """Three ticks at equal distances, rounded to more and more digits; those that are in view."""
     ideal = low * (high / low)**np.array([1 / 6, 1 / 2, 5 / 6])
-    for digits in range(1, 16):
-        ticks = np.array([float(f"{value:.{digits}g}") for value in ideal])
-        if np.abs(np.log(ticks / ideal)).max() < 0.1 * np.log(high / low):
-            return ticks
-    return ideal
+    candidates = [np.array([float(f"{value:.{digits}g}") for value in ideal]) for digits in range(1, 8)]
+    return [ticks for ticks in candidates if low <= ticks[0] and ticks[-1] <= high]
 
 
 def tick_label(value: float) -> str:
@@ -57,10 +54,11 @@ class LogTickLocator(LogLocator):
             return thin_powers(powers)
         linear = MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10], min_n_ticks=FEWEST_TICKS).tick_values(low, high)
         linear = linear[(linear >= low) & (linear <= high)]
-        for ticks in (*(digit_ticks(low, high, digits) for digits in DIGITS), linear, linear[::2]):
+        round_ones = [digit_ticks(low, high, digits) for digits in DIGITS]
+        for ticks in (*round_ones, linear, linear[::2], *rounded_ticks(low, high)):
             if len(ticks) >= FEWEST_TICKS and self._fit(ticks, low, high):
                 return ticks
-        return rounded_ticks(low, high)
+        return linear
 
     def _fit(self, ticks: np.ndarray, low: float, high: float) -> bool:
         """Whether each label is clear of the next."""

@@ -106,6 +106,7 @@ class Numbers(Drawn):
     def test_laws_of_large_size_are_dotted(self):
         _, (panel,) = self.draw(gaps, Manifolds(asymptotic=True))
         self.assertEqual((len(lines_of(panel, OKABE_ITO[0])), len(lines_of(panel, OKABE_ITO[0], ":"))), (0, 1))
+        self.assertEqual([line.get_linestyle() for line in panel.get_legend().get_lines()][:2], [":", ":"])
         _, panels = self.draw(spectrum, Manifolds(asymptotic=True))
         self.assertEqual(len(lines_of(panels[1], "black", ":")), 4)
 

@@ -8,19 +8,20 @@ from matplotlib import pyplot as plt
 
 import synthetic_results  # noqa: F401  (puts the package on the path)
 
-from analysis.figures.drawing import PANEL_HEIGHT, PANEL_WIDTH, STYLE, set_abscissa
+from analysis.figures.drawing import PANEL_HEIGHT, STYLE, set_abscissa
 from analysis.figures.ticks import FEWEST_TICKS, set_log_ticks
 from analysis.results import Abscissa
 
-LOWS = (1.0, 1.3, 2.9, 7.6)
-SPANS = (1.02, 1.2, 1.6, 2.3, 3.7, 6.0, 9.5, 16.0, 45.0, 300.0, 950.0, 3e7)
+NARROW = 2.2  # inches, of the narrowest panels
+LOWS = (1.0, 1.3, 2.9, 5.1, 9.4)
+SPANS = (1.02, 1.2, 1.6, 2.3, 3.7, 6.0, 9.5, 16.0, 45.0, 300.0, 950.0, 3e14)
 
 
 class Labels(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         with plt.rc_context(STYLE):
-            cls.figure, cls.axes = plt.subplots(figsize=(PANEL_WIDTH, PANEL_HEIGHT))
+            cls.figure, cls.axes = plt.subplots(figsize=(NARROW, PANEL_HEIGHT))
         cls.addClassCleanup(plt.close, cls.figure)
 
     def labels(self, axis) -> list:
@@ -43,7 +44,7 @@ class Labels(unittest.TestCase):
         self.axes.set(xscale="log", yscale="log")
         set_log_ticks(self.axes.xaxis)
         set_log_ticks(self.axes.yaxis)
-        for scale, low, span in itertools.product((1e-5, 1e-2), LOWS, SPANS):
+        for scale, low, span in itertools.product((1e-5, 1e-3), LOWS, SPANS):
             with self.subTest(low=scale * low, span=span):
                 limits = (scale * low, scale * low * span)
                 self.axes.set(xlim=limits, ylim=limits)
