@@ -33,7 +33,8 @@ class Cell:
     theory: float
     asymptotic: float
     shift: float
-    tolerance: float = 0.0
+    tolerance: float = 0.0  # how far the prediction may be off
+    interpolation: float = 0.0  # how far the measured time may be off for the time grid it was read off from
 
     @property
     def expected(self) -> float:
@@ -50,11 +51,29 @@ class Cell:
         return (self.value - self.expected) / self.error if self.error > ROUNDING * abs(self.value) else np.nan
 
     @property
+    def margin(self) -> float:
+        """What prediction and time grid may be off by, beside the statistics."""
+        return self.tolerance + self.interpolation
+
+    @property
     def outside(self) -> bool:
         """Whether the deviation is larger than error, shift and tolerance account for."""
         shift = abs(self.shift) if np.isfinite(self.shift) else 0.0
-        allowed = ALLOWED_ERRORS * self.error + 0.5 * shift + self.tolerance + ROUNDING * abs(self.value)
-        return abs(self.value - self.expected) > allowed  # false where any of them is NaN
+        return self._beyond(0.5 * shift + self.margin)
+
+    @property
+    def tolerated(self) -> bool:
+        """Whether the deviation is larger than the error, but not than shift and tolerance allow."""
+        return self._beyond(0.0) and not self.outside
+
+    def _beyond(self, systematic: float) -> bool:
+        allowed = ALLOWED_ERRORS * self.error + systematic + ROUNDING * abs(self.value)
+        return bool(abs(self.value - self.expected) > allowed)  # false where any of them is NaN
+
+    @property
+    def mark(self) -> str:
+        """Stands behind the deviation."""
+        return " !" if self.outside else " ~" if self.tolerated else ""
 
 
 @dataclass(frozen=True)
@@ -134,9 +153,15 @@ def make_cell(results: Results, name: str, average: Estimate | None, point: dict
     value, error, source, found = (float(at(a, point)) for a in
                                    (average.mean, average.error, average.source, average.found))
     reason = results.missing_reason(name, point) if found < average.total else ""
-    tolerance = number(f"{name}_tolerance")
     return Cell(value, error, ERROR_SOURCES[int(source)], int(found), average.total, reason, *predictions,
-                tolerance if np.isfinite(tolerance) else 0.0)
+                known_mean(results, f"{name}_tolerance", point), known_mean(results, f"{name}_interpolation_error", point))
+
+
+def known_mean(results: Results, variable: str, point: dict[str, int]) -> float:
+    """The mean of what is known at a point, over realizations where the variable has them; 0 where nothing is."""
+    values = at(results.data[variable], point).values.astype(float) if variable in results.data else np.zeros(1)
+    known = values[np.isfinite(values)]
+    return float(known.mean()) if known.size else 0.0
 
 
 def decimals(error: float, value: float) -> int:
@@ -170,7 +195,15 @@ def format_cell(cell: Cell) -> dict[str, str]:
             "prediction": format_number(cell.theory, places),
             "large size": format_number(cell.asymptotic, places),
             "shift": format_number(cell.shift, places, "+"),
-            "dev/se": format_number(cell.deviation, 1, "+") + (" !" if cell.outside else "")}
+            "tolerance": format_margin(cell.margin, places),
+            "dev/se": format_number(cell.deviation, 1, "+") + cell.mark}
+
+
+def format_margin(margin: float, places: int) -> str:
+    """With one digit more where it would be rounded to nothing."""
+    if not margin > 0:
+        return "-"
+    return f"{margin:.{places}f}" if margin >= 0.5 * 10.0**-places else f"{margin:.1g}"
 
 
 def headings(rows: list[Row], quantity: str) -> list[str]:
@@ -178,10 +211,12 @@ def headings(rows: list[Row], quantity: str) -> list[str]:
     cells = [row.cells[quantity] for row in rows]
     predicted = any(np.isfinite(cell.theory) for cell in cells)
     shifted = any(np.isfinite(cell.shift) for cell in cells)
-    judged = any(np.isfinite(cell.deviation) or cell.outside for cell in cells)
+    judged = any(np.isfinite(cell.deviation) or cell.mark for cell in cells)
+    tolerant = any(cell.margin > 0 for cell in cells)
     only_law = any(np.isfinite(cell.asymptotic) and not np.isfinite(cell.theory) for cell in cells)
     measured = any(cell.total > 0 for cell in cells)
-    wanted = {"measured": measured, "prediction": predicted, "large size": only_law, "shift": shifted, "dev/se": judged}
+    wanted = {"measured": measured, "prediction": predicted, "large size": only_law, "shift": shifted,
+              "tolerance": tolerant, "dev/se": judged}
     return [heading for heading, present in wanted.items() if present]
 
 
@@ -270,14 +305,23 @@ def legend(rows: list[Row]) -> list[str]:
         lines.append("dev/se: (measured - prediction - shift) in standard errors; shift: expected at this finite size")
     if any(np.isfinite(cell.asymptotic) and not np.isfinite(cell.theory) for cell in cells):
         lines.append("large size: the law of large sizes, where there is no prediction for this size")
+    if any(cell.tolerance > 0 for cell in cells):
+        lines.append("tolerance: how far the prediction, which approximates, may itself be off")
+    if any(cell.interpolation > 0 for cell in cells):
+        lines.append("tolerance: of a time read off a curve, also how far it moves on a time grid half as fine")
+    if any(cell.tolerated for cell in cells):
+        lines.append(f"~: more than {ALLOWED_ERRORS:g} standard errors, but not more than these + half the shift + tolerance")
     if any(cell.outside for cell in cells):
-        lines.append(f"!: more than {ALLOWED_ERRORS:g} standard errors + half the shift (+ the prediction's tolerance)")
+        lines.append(f"!: more than {ALLOWED_ERRORS:g} standard errors + half the shift + tolerance")
+    if any(cell.reason == "never" for cell in cells):
+        lines.append("never: there is no such time")
     return lines
 
 
 def csv_table(results: Results) -> str:
     """One line per point of the sweep, every column, numbers that read back exactly."""
-    fields = ("value", "error", "error_source", "found", "total", "reason", "theory", "asymptotic", "shift", "deviation")
+    fields = ("value", "error", "error_source", "found", "total", "reason", "theory", "asymptotic", "shift", "tolerance",
+              "interpolation", "deviation")
     columns = [(name, inner) for name in present_times(results)
                for inner in results.inner_points(results.inner_dims(name))]
     averages = {name: results.average(name) for name in {name for name, _ in columns} if name in results.data}
@@ -295,7 +339,8 @@ def csv_table(results: Results) -> str:
 
 def csv_heading(results: Results, name: str, inner: dict[str, int], field: str) -> str:
     """Headings follow the names of the results file; `[planted,0]`: the place on dimensions of the variable's own."""
-    renamed = {"value": "", "error": "_stderr", "reason": "_status", "asymptotic": "_theory_asymptotic"}
+    renamed = {"value": "", "error": "_stderr", "reason": "_status", "asymptotic": "_theory_asymptotic",
+               "interpolation": "_interpolation_error"}
     place = ",".join(results.coordinate(dim, index) for dim, index in inner.items())
     return name + renamed.get(field, f"_{field}") + (f"[{place}]" if place else "")
 

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 
 from analysis.figures.drawing import (Curve, Drawing, Family, active_window, curve_handles, families, legend_beside,
                                       flowing_figure, plot_measured, style_handles)
+from analysis.figures.ticks import set_log_ticks
 from analysis.results import Results, at
 
 LEVELS = {"class_agreement": ("speciation_time", r"$\phi(t)$", r"$t\,/\,t_S$"),
@@ -60,12 +61,13 @@ def draw_family(axes: Axes, results: Results, level: str, family: Family) -> str
     axes.set(xlabel=f"{xlabel}  ({results.clock})" if scaled else results.time_label, ylabel=ylabel)
     if results.logarithmic_time:
         axes.set_xscale("log")
+        set_log_ticks(axes.xaxis)
     window = active_window(drawn_x, drawn_y, logarithmic=results.logarithmic_time)
     if window:
         axes.set_xlim(window)
     axes.set_ylim(top=1.03)
     axes.set_title(family.title)
     lines = [("theory", "-", "")] if theory is not None and np.isfinite(theory).any() else []
-    legend_beside(axes, curve_handles(family.curves) + style_handles(("measured", "", "o"), *lines))
+    legend_beside(axes, curve_handles(family.curves, "-" if lines else "none") + style_handles(("measured", "", "o"), *lines))
     lost = int(np.sum(~np.isfinite(units)))
     return f"{lost} curves without a speciation time are left out" if lost else ""

@@ -17,6 +17,7 @@ from analysis.clock import log_tau, time_at
 from analysis.figures.drawing import (MARKERS, MAX_CURVES, Curve, Drawing, colors, coverage, curve_handles,
                                       family_along, fixed_label, flowing_figure, legend_beside, omission, plot_measured,
                                       reference_point, set_time_axis, spread_choice, style_handles)
+from analysis.figures.ticks import set_log_ticks
 from analysis.results import Axis, Results, at, combine
 
 NEEDED = ("participation", "collapse_time_theory", "collapse_window")
@@ -207,12 +208,13 @@ def widths_painter(results: Results, along: Axis, hue: Axis | None, base: dict[s
             span += list(x)
         panel.set(xscale="log", yscale="log", xlabel=r"effective dimension $d_{\mathrm{eff}}(\tau_C)$",
                   ylabel=r"width of the collapse on $\log\,\tau$")
-        set_ticks(panel.yaxis)
+        set_log_ticks(panel.xaxis)
+        set_log_ticks(panel.yaxis)
         if span:
             line = np.geomspace(min(span), max(span), 50)
             panel.plot(line, 2.0 / np.sqrt(line), color="black", zorder=2)
         law = [Line2D([], [], color="black", label=r"$2\,/\,\sqrt{d_{\mathrm{eff}}}$")]
-        legend_beside(panel, curve_handles(curves) + law + style_handles(("measured", "", "o")))
+        legend_beside(panel, curve_handles(curves, "none") + law + style_handles(("measured", "", "o")))
 
     return paint
 
@@ -242,20 +244,19 @@ def times_painter(results: Results, along: Axis, hue: Axis | None, base: dict[st
         set_time_axis(panel, results, "y")
         panel.set(xlabel=r"$\alpha = (\log\,n)/d$", ylabel="$t_C$ (steps)" if results.in_steps else "$t_C$")
         closed = [Line2D([], [], color="black", label="closed form")] if variances else []
-        legend_beside(panel, curve_handles(curves) + closed + style_handles(("measured", "", "o")))
+        legend_beside(panel, curve_handles(curves, "none") + closed + style_handles(("measured", "", "o")))
 
     return paint
 
 
-def set_ticks(axis: MplAxis, values: np.ndarray = np.array([])) -> None:
-    """Of a logarithmic axis: few values have a tick each, else 2 and 5 are labelled beside the powers of ten."""
-    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    if 0 < len(values) <= MAX_CURVES:
-        axis.set_ticks(values)
-        axis.set_ticks([], minor=True)
+def set_ticks(axis: MplAxis, values: np.ndarray) -> None:
+    """Of a logarithmic axis: few values have a tick each."""
+    if len(values) > MAX_CURVES:
+        set_log_ticks(axis)
         return
-    axis.set_minor_formatter(FuncFormatter(
-        lambda value, _: f"{value:g}" if f"{value:e}"[0] in "25" else ""))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_ticks(values)
+    axis.set_ticks([], minor=True)
 
 
 def points_over(hue: Axis | None, curve: Curve) -> list[dict[str, int]]:

@@ -9,8 +9,8 @@ from matplotlib.axes import Axes as Panel
 
 from analysis.figures.drawing import (MARKERS, MAX_CURVES, OKABE_ITO, Curve, Drawing, colors, curve_handles,
                                       fixed_label, flowing_figure, legend_beside, new_figure, omission, plot_measured,
-                                      reference_point, set_abscissa, set_time_axis, spread_choice, status_note,
-                                      style_handles)
+                                      reference_point, set_abscissa, set_time_axis, shade_tolerance, spread_choice,
+                                      status_note, style_handles, tolerance_handle)
 from analysis.results import Abscissa, Axis, Results, at, format_value, symbol
 
 ROWS = {"speciation_time": "$t_S$", "superclass_speciation_time": r"$t_S^{\mathrm{super}}$", "collapse_time": "$t_C$"}
@@ -47,7 +47,7 @@ def draw(results: Results) -> Drawing | None:
     caption = ("Speciation time <i>t</i><sub>S</sub> and collapse time <i>t</i><sub>C</sub>. Points: mean over "
                "realizations with one standard error; lines: prediction of the same estimator at the same size (for "
                "<i>t</i><sub>C</sub> with the shift expected at finite size); dotted: law of large sizes where it "
-               "differs. The last panels compare the definitions of the speciation time.")
+               "differs; shaded: how far a prediction that approximates may be off. The last panels compare the definitions of the speciation time.")
     return Drawing(figure, "Critical times", caption, list(dict.fromkeys(filter(None, notes))))
 
 
@@ -69,7 +69,7 @@ def draw_list(results: Results, notes: list[str]) -> Drawing:
     panel.grid(axis="y", color="0.9")
     panel.set_xlabel(results.time_label)
     set_time_axis(panel, results)
-    legend_beside(panel, curve_handles(curves) + style_handles(("measured", "", "o"), ("theory", "", "|")))
+    legend_beside(panel, curve_handles(curves, "none") + style_handles(("measured", "", "o"), ("theory", "", "|")))
     shown = f"{len(chosen)} of {len(points)} points are shown" if len(chosen) < len(points) else ""
     caption = ("Measured critical times with one standard error, and the prediction of each (for the collapse time with "
                "the shift expected at finite size).")
@@ -93,8 +93,11 @@ def draw_times(panel: Panel, results: Results, row: list[str], axis: Axis, absci
     name = row[0]
     series, title, note = make_series(results, name, axis, abscissa)
     asymptotic = results.data.get(f"{name}_theory_asymptotic")
+    set_time_axis(panel, results, "y")
+    shaded = False
     for item in series:
         plot_series(panel, results, name, item)
+        shaded |= shade_tolerance(panel, results, name, item.x, item.points, item.curve.color)
         if asymptotic is not None:
             values = np.array([float(at(asymptotic, point)) for point in item.points])
             panel.plot(item.x, values, color=item.curve.color, linestyle=":", linewidth=1.0)
@@ -103,7 +106,7 @@ def draw_times(panel: Panel, results: Results, row: list[str], axis: Axis, absci
         styles.append(("theory", "-", ""))
     if asymptotic is not None and np.isfinite(asymptotic).any():
         styles.append(("theory, large size", ":", ""))
-    finish(panel, results, abscissa, ROWS[name], title, [item.curve for item in series], styles)
+    finish(panel, results, abscissa, ROWS[name], title, [item.curve for item in series], styles, shaded)
     return note
 
 
@@ -137,13 +140,14 @@ def plot_series(panel: Panel, results: Results, name: str, series: Series) -> No
 
 
 def finish(panel: Panel, results: Results, abscissa: Abscissa, quantity: str, title: str, curves: list[Curve],
-           styles: list[tuple[str, str, str]]) -> None:
+           styles: list[tuple[str, str, str]], shaded: bool = False) -> None:
     set_abscissa(panel, abscissa)
     set_time_axis(panel, results, "y")
     panel.set_ylabel(f"{quantity} (steps)" if results.in_steps else quantity)
     panel.set_title(title)
     panel.margins(x=0.06, y=0.08)
-    legend_beside(panel, curve_handles(curves) + style_handles(*styles))
+    line = "-" if any(name == "theory" for name, _, _ in styles) else "none"
+    legend_beside(panel, curve_handles(curves, line) + style_handles(*styles) + [tolerance_handle()] * shaded)
 
 
 def make_series(results: Results, name: str, axis: Axis, abscissa: Abscissa) -> tuple[list[Series], str, str]:

@@ -14,6 +14,7 @@ SCORE_MATRIX = "score_matrix"
 LABELS = {"largest_gap": "largest gap", "threshold": "threshold", SCORE_MATRIX: "score matrix"}
 SIZES = (5.5, 3.8, 2.4)  # where estimators agree, all of them can be seen
 HEADROOM = 1.35
+BEYOND = "score matrix, beyond\nthe panel: where noise\ncovers the data, its\nlargest gap is anywhere"
 
 
 def draw(results: Results) -> Drawing | None:
@@ -21,22 +22,23 @@ def draw(results: Results) -> Drawing | None:
         return None
     points, note = panel_points(results, "intrinsic_dimension")
     figure, lines = flowing_figure([len(points)], width=4.1)
-    notes = [note]
     for panel, curve in zip(lines[0], points):
-        notes.append(draw_panel(panel, results, curve))
+        draw_panel(panel, results, curve)
         panel.set_title(wrap(curve.label, TITLE_WIDTH))
     caption = ("Intrinsic dimension read off the score near data points against time: by the largest gap of the "
                "eigenvalues of <i>N</i>, by their number below a threshold, and by the largest gap of the singular "
                "values of a matrix of scores. Points: mean over probes and realizations with one standard error; "
-               "black lines: prediction, dotted in the limit of large sizes.")
-    return Drawing(figure, "Intrinsic dimension", caption, list(dict.fromkeys(filter(None, notes))))
+               "black lines: prediction, dotted in the limit of large sizes. Where noise covers the data, the largest gap "
+               "of the score matrix is anywhere up to the dimension of the space: open triangles stand for its values beyond "
+               "the panels.")
+    return Drawing(figure, "Intrinsic dimension", caption, [note] if note else [])
 
 
-def draw_panel(panel: Axes, results: Results, curve: Curve) -> str:
+def draw_panel(panel: Axes, results: Results, curve: Curve) -> None:
     times, average = results.data["time"].values, results.average("intrinsic_dimension")
     looks, suffixes = [], set()
     top = tallest(results, curve)
-    beyond = False
+    beyond = []
     for index in range(results.data.sizes["estimator"]):
         name = results.coordinate("estimator", index)
         here = curve.point | {"estimator": index}
@@ -45,7 +47,8 @@ def draw_panel(panel: Axes, results: Results, curve: Curve) -> str:
         mean, error = at(average.mean, here).values, at(average.error, here).values
         if not np.isfinite(mean).any():
             continue
-        beyond |= bool((mean > top).any())
+        if (mean > top).any():
+            beyond.append(mark_beyond(panel, times[mean > top], look))
         plot_measured(panel, times, np.where(mean > top, np.nan, mean), error, look, size=SIZES[index % len(SIZES)])
         predicted = predicted_curves(results, "intrinsic_dimension", here)
         for suffix, values in predicted.items():
@@ -59,10 +62,17 @@ def draw_panel(panel: Axes, results: Results, curve: Curve) -> str:
              for s in PREDICTIONS if s in suffixes]
     points = [Line2D([], [], color=look.color, marker=look.marker, markersize=4, linestyle="none", label=look.label)
               for look in looks]
-    legend_beside(panel, points + black)
+    legend_beside(panel, points + black + beyond)
     if np.isfinite(top):
         panel.set_ylim(-0.04 * top, top)
-    return "the score matrix, where noise covers the data, gives values beyond the panels" if beyond else ""
+
+
+def mark_beyond(panel: Axes, times: np.ndarray, look: Curve) -> Line2D:
+    """Open marks along the upper rim; their legend entry."""
+    style = {"color": look.color, "marker": look.marker, "markersize": 3.5, "linestyle": "none", "markerfacecolor": "none",
+             "markeredgewidth": 0.7}
+    panel.plot(times, np.full_like(times, 0.98), transform=panel.get_xaxis_transform(), clip_on=False, zorder=3, **style)
+    return Line2D([], [], label=BEYOND, **style)
 
 
 def tallest(results: Results, curve: Curve) -> float:

@@ -17,8 +17,10 @@ from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter, NullLocator
 
+from analysis.figures.ticks import set_log_ticks
 from analysis.results import Abscissa, Axis, Results, at, format_value, symbol
 
 MAX_CURVES = 6
@@ -31,6 +33,7 @@ PANEL_WIDTH, PANEL_HEIGHT, LEGEND_WIDTH = 2.75, 2.35, 1.15  # inches
 OKABE_ITO = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 GREY = "#4d4d4d"
+TOLERANCE_ALPHA = 0.16  # bands of several curves may lie on each other
 
 # How a prediction is drawn: of the same estimator at the same size, and in the limit of large sizes.
 PREDICTIONS = {"_theory": ("-", "theory"), "_theory_asymptotic": (":", "theory, large size")}
@@ -239,8 +242,9 @@ def style_handles(*entries: tuple[str, str, str]) -> list[Line2D]:
             for label, line, marker in entries]
 
 
-def curve_handles(curves: Sequence[Curve]) -> list[Line2D]:
-    return [Line2D([], [], color=c.color, marker=c.marker, markersize=4, label=wrap(c.label))
+def curve_handles(curves: Sequence[Curve], line: str = "-") -> list[Line2D]:
+    """Colour and marker of each curve; `line`: the style in which its line is drawn, `none` where it has none."""
+    return [Line2D([], [], color=c.color, marker=c.marker, markersize=4, linestyle=line, label=wrap(c.label))
             for c in curves if c.label]
 
 
@@ -256,6 +260,30 @@ def wrap(label: str, width: int = 20) -> str:
     return "\n".join([*lines, line])
 
 
+def shade_tolerance(axes: Axes, results: Results, name: str, x: np.ndarray, points: Sequence[dict[str, int]],
+                    color: object) -> bool:
+    """A band about the prediction along the points, as wide as the prediction may be off; whether there is one."""
+    expected = results.prediction(name)
+    if expected is None or f"{name}_tolerance" not in results.data:
+        return False
+    centre, width = (np.array([float(at(variable, point)) for point in points])
+                     for variable in (expected, results.data[f"{name}_tolerance"]))
+    known = np.isfinite(centre + width) & (width > 0)
+    if not known.any():
+        return False
+    x, centre, width = np.asarray(x, float)[known], centre[known], width[known]
+    low = np.maximum(centre - width, 0.1 * centre) if axes.get_yscale() == "log" else centre - width
+    if len(x) == 1:
+        axes.vlines(x, low, centre + width, color=color, alpha=TOLERANCE_ALPHA, linewidth=7, zorder=1)
+    else:
+        axes.fill_between(x, low, centre + width, color=color, alpha=TOLERANCE_ALPHA, linewidth=0, zorder=1)
+    return True
+
+
+def tolerance_handle() -> Patch:
+    return Patch(facecolor=GREY, alpha=2 * TOLERANCE_ALPHA, linewidth=0, label="theory's tolerance")
+
+
 def plot_measured(axes: Axes, x: np.ndarray, y: np.ndarray, error: np.ndarray, curve: Curve, size: float = 3.0,
                   line: str = "none", clip: bool = True) -> None:
     """Points with error bars; points that are missing are left out. Markers at the rim are whole unless `clip`."""
@@ -268,36 +296,28 @@ def plot_measured(axes: Axes, x: np.ndarray, y: np.ndarray, error: np.ndarray, c
 
 
 def set_time_axis(axes: Axes, results: Results, which: str = "x") -> None:
-    """Logarithmic where the clock spans decades; within one decade 2 and 5 are labelled too, and up the side, within
-    less, every tick."""
+    """Logarithmic where the clock spans decades."""
     if not results.logarithmic_time:
         return
-    axis = axes.xaxis if which == "x" else axes.yaxis
     (axes.set_xscale if which == "x" else axes.set_yscale)("log")
-
-    def label(value: float, _: object) -> str:
-        low, high = axis.get_view_interval()
-        digit = value / 10.0**np.floor(np.log10(value) + 1e-9)
-        wanted = high / low < 20 and any(np.isclose(digit, (2, 5))) or which == "y" and high / low < 4
-        return f"{value:g}" if wanted else ""
-
-    axis.set_minor_formatter(FuncFormatter(label))
+    set_log_ticks(axes.xaxis if which == "x" else axes.yaxis)
 
 
 def set_abscissa(axes: Axes, abscissa: Abscissa) -> None:
-    """Label and scale of a parameter's axis; counts are spaced logarithmically with their own values as ticks."""
+    """Label and scale of a parameter's axis; counts are spaced logarithmically with their own values as ticks, where
+    these are few enough to keep clear of each other."""
     axes.set_xlabel(parameter_title(abscissa.name))
     if not abscissa.logarithmic:
         return
     axes.set_xscale("log")
     values = np.unique(abscissa.values)
-    if len(values) > 7 or values.max() >= 1e6:
-        axes.xaxis.set_major_locator(LogLocator(numticks=8))
+    crowded = len(values) > 1 and np.diff(np.log(values)).min() < 0.08 * np.log(values[-1] / values[0])
+    if len(values) > 7 or values.max() >= 1e6 or crowded:
+        set_log_ticks(axes.xaxis)
         return
     axes.set_xticks(values)
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: format_value(float(value))))
-    axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.minorticks_off()
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def parameter_title(name: str) -> str:

@@ -64,6 +64,7 @@ def draw_panel(panel: Axes, results: Results, curve: Curve) -> bool:
         for low, high in predicted_edges(results, curve, times[k]):
             panel.plot([low, high], [place - 0.08] * 2, zorder=99, **EDGES)
             edges = True
+    panel.text(1.02, 1.03, "density at\nmaximum", fontsize=6.5, color=GREY, va="bottom", transform=panel.transAxes)
     visible = np.concatenate([grid[mean[k] > 1e-3 * np.nanmax(mean[k])] for k in shown]) if shown else grid
     panel.set_xlim(min(-0.05, visible.min()), max(1.05, visible.max()))
     panel.set_ylim(-0.25, max(len(shown), 1) + 0.1)

@@ -47,13 +47,13 @@ def draw_panel(panel: Axes, results: Results, curve: Curve) -> None:
         if found is not None:
             suffixes |= found
             marks |= mark_times(panel, results, "gap", look)
-            handles.append(Line2D([], [], color=look.color, marker="o", markersize=4, label=look.label))
+            handles.append(gap_handle(look, found))
     look = Curve(curve.point, "final gap", FINAL, "s")
     found = draw_gap(panel, results, "final_gap", look) if "final_gap" in results.data else None
     if found is not None:
         suffixes |= found
         marks |= mark_times(panel, results, "final_gap", look)
-        handles.append(Line2D([], [], color=FINAL, marker="s", markersize=4, label="final gap"))
+        handles.append(gap_handle(look, found))
     level = threshold(results)
     if np.isfinite(level):
         panel.axhline(level, color=GREY, linestyle=(0, (5, 3)), linewidth=0.8, zorder=1)
@@ -63,6 +63,12 @@ def draw_panel(panel: Axes, results: Results, curve: Curve) -> None:
     if suffixes:
         handles.append(Line2D([], [], color=GREY, marker="|", markersize=10, linestyle="none", label="predicted time"))
     legend_beside(panel, handles + prediction_handles(list(suffixes)) + phases)
+
+
+def gap_handle(look: Curve, found: set[str]) -> Line2D:
+    """Legend entry of a gap, with the line of its prediction where there is one."""
+    style = next((PREDICTIONS[suffix][0] for suffix in PREDICTIONS if suffix in found), "none")
+    return Line2D([], [], color=look.color, marker=look.marker, markersize=4, linestyle=style, label=look.label)
 
 
 def threshold(results: Results) -> float:

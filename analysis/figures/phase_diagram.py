@@ -12,7 +12,7 @@ from matplotlib.patches import Patch
 from analysis.figures.drawing import (Curve, Drawing, fixed_label, legend_beside, new_figure, omission, parameter_title,
                                       plot_measured, reference_point, set_abscissa, set_time_axis, spread_choice,
                                       status_note)
-from analysis.results import ROOT_STATUS, Abscissa, Axis, Results, at, format_value
+from analysis.results import Abscissa, Axis, Results, at, format_value
 
 MAX_PANELS = 3
 REGIMES = (("I", "noise", "#DCEBF7"), ("II", "class chosen", "#FBE3C8"), ("III", "collapsed", "#D9D2E9"))
@@ -127,7 +127,7 @@ def make_boundary(results: Results, name: str, points: list[dict[str, int]], lim
         average = results.average(name)
         measured, error = (np.array([float(at(a, p)) for p in points]) for a in (average.mean, average.error))
     edge = np.where(np.isfinite(measured), measured, theory)
-    beyond = {ROOT_STATUS[1].replace("_", " "): limits[0], ROOT_STATUS[2].replace("_", " "): limits[1]}
+    beyond = {"before grid": limits[0], "never": limits[0], "after grid": limits[1]}
     gaps = [beyond.get(results.missing_reason(name, p), np.nan) if np.isnan(e) else e for p, e in zip(points, edge)]
     return Boundary(measured, error, theory, np.array(gaps))
 

@@ -10,8 +10,8 @@ from matplotlib.lines import Line2D
 
 from analysis.figures.drawing import (GREY, MARKERS, OKABE_ITO, PREDICTIONS, TITLE_WIDTH, Curve, Drawing, block_name,
                                       fixed_label, flowing_figure, gap_name, legend_beside, plot_measured,
-                                      prediction_handles, reference_point, set_abscissa, set_time_axis, style_handles,
-                                      wrap)
+                                      prediction_handles, reference_point, set_abscissa, set_time_axis, shade_tolerance,
+                                      style_handles, tolerance_handle, wrap)
 from analysis.figures.retained_fraction import KIND_TITLES
 from analysis.results import Abscissa, Axis, Results, at
 
@@ -23,7 +23,7 @@ CONDENSATION = {"condensation_time": ((0, (5, 2)), "condensation, exact"),
                 "condensation_time_code": ("-.", "condensation,\ncode formula")}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Series:
     """One critical time along an axis: its place on dimensions of its own is part of `inner`."""
 
@@ -59,8 +59,9 @@ def draw(results: Results) -> Drawing | None:
             draw_subject(panel, results, subject, axis, abscissa)
     caption = ("Critical times of gaps and of lost directions. Points: mean over realizations with one standard error; "
                "lines: prediction at the same size (for planted probes with the shift expected there), dotted: in the "
-               "limit of large sizes; dashed and dash-dotted: condensation of the posterior at a fixed point, by exact "
-               "large deviations and by the formula of the paper's code.")
+               "limit of large sizes; shaded: how far the prediction, which approximates, may be off; dashed and "
+               "dash-dotted: condensation of the posterior at a fixed point, by exact large deviations and by the "
+               "formula of the paper's code.")
     return Drawing(figure, "Critical times of the spectrum", caption)
 
 
@@ -97,20 +98,22 @@ def draw_subject(panel: Panel, results: Results, subject: Subject, axis: Axis, a
     base = {a.name: 0 for a in axes} | (reference_point(results.data[fullest], results.axes_of(fullest)) if fullest else {})
     order = np.argsort(abscissa.values, kind="stable")
     points = [base | {axis.name: int(i)} for i in order]
-    x, suffixes, drawn = abscissa.values[order], set(), []
+    x, suffixes, drawn, shaded = abscissa.values[order], set(), {}, False
+    set_time_axis(panel, results, "y")
     for series in subject.series:
         here = [point | series.inner for point in points]
         found = draw_series(panel, results, series, x, here)
+        shaded |= shade_tolerance(panel, results, series.name, x, here, series.color)
         suffixes |= found
         if found or measured(results, series.name, here)[0].size:
-            drawn.append(series)
-    styles = draw_condensation(panel, results, x, points, drawn) if names[0] == "loss_time" else []
+            drawn[series] = found
+    styles = draw_condensation(panel, results, x, points, list(drawn)) if names[0] == "loss_time" else []
     set_abscissa(panel, abscissa)
-    set_time_axis(panel, results, "y")
     panel.set(ylabel=results.time_label, title=wrap(", ".join(filter(None, [
         subject.title, fixed_label(axes, base, {axis.name})])), TITLE_WIDTH))
     panel.margins(x=0.06, y=0.08)
-    legend_beside(panel, legend_handles(results, base, drawn) + prediction_handles(sorted(suffixes)) + styles)
+    legend_beside(panel, legend_handles(results, base, drawn) + prediction_handles(sorted(suffixes))
+                  + [tolerance_handle()] * shaded + styles)
 
 
 def measured(results: Results, name: str, points: list[dict[str, int]]) -> tuple[np.ndarray, np.ndarray]:
@@ -156,8 +159,13 @@ def draw_condensation(panel: Panel, results: Results, x: np.ndarray, points: lis
     return handles
 
 
-def legend_handles(results: Results, base: dict[str, int], drawn: list[Series]) -> list[Line2D]:
-    """Colours for gaps or blocks, markers for the kinds of time."""
+def legend_handles(results: Results, base: dict[str, int], drawn: dict[Series, set[str]]) -> list[Line2D]:
+    """Colours for gaps or blocks, with the line that theirs have, markers for the kinds of time. `drawn`: the kinds of
+    prediction of each."""
+    lines: dict[str, set[str]] = {}
+    for series, found in drawn.items():
+        lines.setdefault(series.color, set()).update(found)
+    styles = {color: next((PREDICTIONS[s][0] for s in PREDICTIONS if s in found), "none") for color, found in lines.items()}
     handles = []
     seen: set[tuple[str, int]] = set()
     for series in drawn:
@@ -166,9 +174,11 @@ def legend_handles(results: Results, base: dict[str, int], drawn: list[Series]) 
             continue
         seen.add((dim, series.inner[dim]))
         name = (gap_name if dim == "block_gap" else block_name)(results, base, series.inner[dim])
-        marker = "" if dim == "block_gap" else series.marker
-        handles.append(Line2D([], [], color=series.color, marker=marker, markersize=4, label=name))
+        style = styles[series.color]
+        marker = series.marker if dim == "block" else "." if style == "none" else ""
+        handles.append(Line2D([], [], color=series.color, linestyle=style, marker=marker, markersize=4, label=name))
     kinds = {series.name for series in drawn}
     handles += style_handles(*((label, "", marker) for name, (marker, label) in GAP_TIMES.items() if name in kinds))
-    return handles + [Line2D([], [], color=series.color, marker=series.marker, markersize=4, label=series.label)
+    return handles + [Line2D([], [], color=series.color, linestyle=styles[series.color], marker=series.marker,
+                             markersize=4, label=series.label)
                       for series in drawn if series.label]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -47,7 +49,8 @@ def caption(kinds: list[object]) -> str:
         words.append("Bands: between the smallest and the largest eigenvalue of each variance block; black: predicted "
                      "edges.")
     if draw_levels in kinds:
-        words.append("Right: the same eigenvalues as curves over time, each predicted level in black.")
+        words.append("Right: the same eigenvalues as curves over time, by kind of direction with the places in the order, "
+                     "each predicted level in black.")
     return " ".join(words)
 
 
@@ -133,23 +136,58 @@ def draw_bands(panel: Axes, results: Results, curve: Curve) -> None:
     legend_beside(panel, handles + black)
 
 
+@dataclass(frozen=True)
+class Directions:
+    """Neighbours in the order of the eigenvalues that belong to one kind of direction."""
+
+    name: str
+    first: int  # index, from 0
+    last: int  # included
+
+    @property
+    def label(self) -> str:
+        place = f"{self.first + 1}" if self.first == self.last else f"{self.first + 1}–{self.last + 1}"
+        return f"{self.name}: {place}" if self.name else f"index {place}"
+
+
+def directions(results: Results, point: dict[str, int], count: int) -> list[Directions]:
+    """The kinds of direction that the data have, in the order of their eigenvalues; each index by itself where the file
+    does not say."""
+    kind = format_value(results.data.attrs.get("ensemble_kind", ""))
+    if kind == "hypersphere":
+        span = results.parameters(point).get("sphere_dimension", results.data.attrs.get("sphere_dimension", 0))
+        sizes = {"tangent": int(span), "radial": 1, "normal": count}
+    else:
+        blocks = results.variance_blocks(point)
+        sizes = {block_name(results, point, b): block.size for b, block in enumerate(blocks)}
+        sizes |= {"normal": count} if sizes else {}
+    if not sizes or not next(iter(sizes.values())):
+        return [Directions("", index, index) for index in range(count)]
+    ends = np.minimum(np.cumsum(list(sizes.values())), count)
+    starts = np.concatenate([[0], ends[:-1]])
+    return [Directions(name, int(start), int(end) - 1) for name, start, end in zip(sizes, starts, ends) if end > start]
+
+
 def draw_levels(panel: Axes, results: Results, curve: Curve) -> None:
-    """Every eigenvalue over time, where there are no bands to join them."""
+    """Every eigenvalue over time, where there are no bands to join them; a colour for each kind of direction."""
     n, times = spectrum_of(results, curve), times_of(results)
-    palette = colors(n.shape[1], ordered=True)
-    for index, color in enumerate(palette):
-        panel.plot(times, n[:, index], color=color, marker="o", markersize=2.2, linestyle="none", zorder=2)
+    kinds = directions(results, curve.point, n.shape[1])
+    named = any(kind.name for kind in kinds)
+    palette = colors(len(kinds), ordered=not named)
+    for kind, color in zip(kinds, palette):
+        panel.plot(times, n[:, kind.first:kind.last + 1], color=color, marker="o", markersize=2.6, linestyle="none", zorder=2)
     predicted = predicted_curves(results, "jacobian_eigenvalue", curve.point)
     for suffix, values in predicted.items():
         for level in np.unique(1.0 - values, axis=1).T:
             panel.plot(times, level, color="black", linestyle=PREDICTIONS[suffix][0], linewidth=0.9, zorder=3)
     set_times(panel, results, times)
     finish_eigenvalues(panel, n)
-    ends = [Line2D([], [], color=palette[k], marker="o", markersize=3, linestyle="none", label=f"index {k + 1}")
-            for k in sorted({0, n.shape[1] - 1})]
+    shown = range(len(kinds)) if named else sorted({0, len(kinds) - 1})
+    points = [Line2D([], [], color=palette[k], marker="o", markersize=3, linestyle="none", label=kinds[k].label)
+              for k in shown]
     black = [Line2D([], [], color="black", linestyle=PREDICTIONS[s][0], linewidth=0.9, label=PREDICTIONS[s][1])
              for s in predicted]
-    legend_beside(panel, ends + black)
+    legend_beside(panel, points + black)
 
 
 def set_times(panel: Axes, results: Results, times: np.ndarray) -> None:

@@ -12,11 +12,12 @@ import matplotlib.image
 import numpy as np
 from matplotlib import pyplot as plt
 
-from synthetic_results import ROOT, Sweep, write_results
+from synthetic_results import ROOT, Sweep, make_dataset, write_results
 
 from analysis.figures import FIGURES as DRAW
+from analysis.figures import critical_times, phase_diagram
 from analysis.page import write_report
-from analysis.results import open_results
+from analysis.results import Results, open_results
 
 SMALL = {"dimension": [64, 256], "samples": [200, 2000]}
 FIGURES = {"class_agreement", "collapse", "critical_times", "phase_diagram"}
@@ -115,6 +116,48 @@ class Report(unittest.TestCase):
         write_results(figures.parent, Sweep(axes={"dimension": [64, 256]}))
         write_report(open_results(figures.parent))
         self.check(figures, FIGURES)
+
+
+class Drawn(unittest.TestCase):
+    """Read off figures that are not saved."""
+
+    def setUp(self):
+        self.addCleanup(plt.close, "all")
+
+    def legend_styles(self, module, data) -> list[dict[str, str]]:
+        """Line styles of each panel's legend, by label."""
+        figure = module.draw(Results(data, Path("results.h5"))).figure
+        legends = [axes.get_legend() for axes in figure.axes if axes.get_legend()]
+        return [{text.get_text(): line.get_linestyle() for text, line in zip(legend.get_texts(), legend.get_lines())}
+                for legend in legends]
+
+    def test_a_legend_has_lines_only_where_lines_are(self):
+        data = make_dataset(Sweep(axes=SMALL))
+        with_theory = self.legend_styles(critical_times, data)[1]
+        self.assertEqual((with_theory["$n$ = 200"], with_theory["measured"]), ("-", "None"))
+        bare = data.drop_vars([name for name in data if "_theory" in name])
+        for styles in self.legend_styles(critical_times, bare):
+            self.assertEqual(set(styles.values()), {"None"})
+
+    def test_tolerance_of_the_speciation_time_is_a_band(self):
+        data = make_dataset(Sweep(axes=SMALL))
+        data["speciation_time_tolerance"] = data["speciation_time_theory"] * 0 + 0.05
+        figure = critical_times.draw(Results(data, Path("results.h5"))).figure
+        labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+        self.assertIn("theory's tolerance", labels)
+        self.assertNotIn("theory's tolerance", self.legend_styles(critical_times, make_dataset(Sweep(axes=SMALL)))[0])
+
+    def test_where_the_time_never_comes_the_regime_above_goes_on(self):
+        data = make_dataset(Sweep(axes={"dimension": [64, 256, 1024]}))
+        gone = {"dimension": 1}
+        for name in ("collapse_time", "collapse_time_theory"):
+            data[name][gone] = np.nan
+        data["collapse_time_status"][gone] = 5
+        results = Results(data, Path("results.h5"))
+        points = [{"dimension": i} for i in range(3)]
+        boundary = phase_diagram.make_boundary(results, "collapse_time", points, (0.25, 9.0))
+        self.assertEqual(boundary.edge[1], 0.25)
+        self.assertTrue(any("1 never" in note for note in phase_diagram.draw(results).notes))
 
 
 class CommandLine(unittest.TestCase):

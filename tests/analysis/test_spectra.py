@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib import pyplot as plt
-from matplotlib.collections import QuadMesh
+from matplotlib.collections import PolyCollection, QuadMesh
 from matplotlib.colors import to_rgba
 
 import synthetic_results  # noqa: F401  (puts the package on the path)
@@ -106,18 +106,25 @@ class Numbers(Drawn):
     def test_laws_of_large_size_are_dotted(self):
         _, (panel,) = self.draw(gaps, Manifolds(asymptotic=True))
         self.assertEqual((len(lines_of(panel, OKABE_ITO[0])), len(lines_of(panel, OKABE_ITO[0], ":"))), (0, 1))
+        self.assertEqual([line.get_linestyle() for line in panel.get_legend().get_lines()][:2], [":", ":"])
         _, panels = self.draw(spectrum, Manifolds(asymptotic=True))
         self.assertEqual(len(lines_of(panels[1], "black", ":")), 4)
 
     def test_dimension_steps_and_hides_what_is_noise(self):
         sweep = Manifolds()
-        drawing, (panel,) = self.draw(dimension, sweep)
+        _, (panel,) = self.draw(dimension, sweep)
         expected = Law(sweep, TWO, 1000).dimension()
         points = {line.get_color(): line for line in panel.lines if line.get_marker() in "os^"}
         np.testing.assert_allclose(points[OKABE_ITO[0]].get_ydata(), expected[:, 0])
         self.assertLess(max(points[OKABE_ITO[2]].get_ydata()), 14)
         self.assertEqual(len(lines_of(panel, "black")), 2)  # none for the score matrix
-        self.assertTrue(any("score matrix" in note for note in drawing.notes))
+        beyond = next(line for line in panel.lines if line.get_markerfacecolor() == "none")
+        np.testing.assert_allclose(beyond.get_xdata(), sweep.times[expected[:, 2] == 37])
+        self.assertIn(dimension.BEYOND, [text.get_text() for text in panel.get_legend().get_texts()])
+
+    def test_nothing_is_said_of_values_beyond_where_there_are_none(self):
+        _, (panel,) = self.draw(dimension, Manifolds(times=np.geomspace(1e-4, 1.0, 20)))
+        self.assertNotIn(dimension.BEYOND, [text.get_text() for text in panel.get_legend().get_texts()])
 
     def test_retained_fractions_and_losses(self):
         sweep = Manifolds(samples=[100, 1000])
@@ -147,6 +154,57 @@ class Numbers(Drawn):
         self.assertEqual(len(edges), 2 * len(ridges))
         law = Law(sweep, TWO, 1000)
         np.testing.assert_allclose(edges[0].get_xdata(), [law.band(0)[0]] * 2)
+
+    def test_numbers_beside_the_ridges_are_named(self):
+        _, (panel,) = self.draw(eigenvalue_density, Manifolds())
+        heading = next(text for text in panel.texts if "maximum" in text.get_text())
+        boxes = [text.get_window_extent() for text in (*panel.texts, panel.title) if text is not heading]
+        boxes.append(panel.get_legend().get_window_extent())
+        self.assertFalse(any(heading.get_window_extent().overlaps(box) for box in boxes))
+
+    def test_levels_of_a_hypersphere_are_named_by_direction(self):
+        results = results_of(Manifolds(measures=["spectrum"]))
+        del results.data.attrs["blocks"]
+        results.data.attrs.update(ensemble_kind="hypersphere", sphere_dimension=9)
+        levels = data_panels(spectrum.draw(results).figure)[1]
+        names = [text.get_text() for text in levels.get_legend().get_texts()]
+        self.assertEqual(names, ["tangent: 1–9", "radial: 10", "normal: 11–14", "theory"])
+        points = [line for line in levels.lines if line.get_marker() == "o"]
+        self.assertEqual([line.get_color() for line in points],
+                         [OKABE_ITO[0]] * 9 + [OKABE_ITO[1]] + [OKABE_ITO[2]] * 4)
+
+    def test_levels_of_a_manifold_are_named_by_block(self):
+        _, (_, levels) = self.draw(spectrum, Manifolds(measures=["spectrum"]))
+        names = [text.get_text() for text in levels.get_legend().get_texts()]
+        self.assertEqual(names, [r"$\sigma$ = 1: 1–6", r"$\sigma$ = 0.1: 7–10", "normal: 11–14", "theory"])
+
+    def test_levels_without_a_name_are_counted(self):
+        results = results_of(Manifolds(measures=["spectrum"]))
+        del results.data.attrs["blocks"]
+        levels = data_panels(spectrum.draw(results).figure)[1]
+        names = [text.get_text() for text in levels.get_legend().get_texts()]
+        self.assertEqual(names, ["index 1", "index 14", "theory"])
+
+    def test_tolerance_of_a_prediction_is_a_band(self):
+        sweep = Manifolds(samples=[100, 1000, 10000], measures=["lost_directions"])
+        data = make_dataset(sweep)
+        plain = data_panels(spectral_times.draw(Results(data, Path("results.h5"))).figure)[0]
+        self.assertEqual(len(plain.collections), 2)  # error bars of two blocks
+        data["loss_time_tolerance"] = 0.2 * data["loss_time_theory"]
+        panel = data_panels(spectral_times.draw(Results(data, Path("results.h5"))).figure)[0]
+        bands = [c for c in panel.collections if isinstance(c, PolyCollection)]
+        self.assertEqual(len(bands), 2)
+        corners = bands[0].get_paths()[0].vertices
+        expected = Law(sweep, TWO, 1000).loss_time(0, 0)
+        self.assertEqual(sorted({round(y / expected, 9) for x, y in corners if x == 1000}), [0.8, 1.2])
+        self.assertIn("theory's tolerance", [text.get_text() for text in panel.get_legend().get_texts()])
+
+    def test_a_legend_has_lines_only_where_lines_are(self):
+        data = make_dataset(Manifolds(samples=[100, 1000], measures=["lost_directions"]))
+        for names, style in ((("condensation_time", "condensation_time_code", "loss_time_theory"), "None"),
+                             (("condensation_time", "condensation_time_code"), "-")):
+            panel = data_panels(spectral_times.draw(Results(data.drop_vars(names), Path("results.h5"))).figure)[0]
+            self.assertEqual([line.get_linestyle() for line in panel.get_legend().get_lines()][:2], [style] * 2)
 
     def test_times_along_an_axis(self):
         sweep = Manifolds(samples=[100, 1000, 10000], measures=["lost_directions"])
@@ -246,6 +304,34 @@ class Tables(unittest.TestCase):
     def test_blocks_that_a_manifold_does_not_have_are_left_out(self):
         tables = make_tables(results_of(Manifolds(blocks=[TWO, [(8, 1.0)], THREE])))
         self.assertEqual([len(table.rows) for table in tables], [3, 1 + 0 + 2, 3 * (2 + 1 + 3)])
+
+    def test_interpolation_errors_widen_what_is_allowed_and_are_no_times(self):
+        data = make_dataset(Manifolds(blocks=[TWO, THREE], scatter=1e-3))
+        data["gap_maximum_time_theory"] = 1.5 * data["gap_maximum_time_theory"]
+        plain = make_tables(Results(data, Path("results.h5")))
+        self.assertTrue(plain[1].rows[0].cells["gap_maximum_time"].outside)
+        data["gap_maximum_time_interpolation_error"] = 0.5 * data["gap_maximum_time"]
+        data["gap_maximum_time_interpolation_error"][{"realization": 0}] = np.nan  # too few times
+        results = Results(data, Path("results.h5"))
+        tables = make_tables(results)
+        self.assertEqual([table.names for table in tables], [table.names for table in plain])
+        self.assertEqual([list(axis.parameters) for axis in results.axes], [["blocks"]])
+        cell = tables[1].rows[0].cells["gap_maximum_time"]
+        self.assertTrue(cell.tolerated and not cell.outside)
+        self.assertAlmostEqual(cell.interpolation, 0.05, places=3)
+        line = next(csv.DictReader(io.StringIO(csv_table(results))))
+        self.assertEqual(float(line["gap_maximum_time_interpolation_error[0]"]), cell.interpolation)
+        self.assertIn("time grid half as fine", text_table(results))
+
+    def test_never_is_a_reason(self):
+        data = make_dataset(Manifolds())
+        self.assertNotIn("never", text_table(Results(data, Path("results.h5"))))
+        status = data["final_gap_closing_time_status"]
+        data["final_gap_closing_time_status"] = status.copy(data=np.full(status.shape, 5, np.int8))
+        results = Results(data, Path("results.h5"))
+        self.assertEqual(make_tables(results)[0].rows[0].cells["final_gap_closing_time"].reason, "never")
+        self.assertIn("never: there is no such time", text_table(results))
+        self.assertEqual(next(csv.DictReader(io.StringIO(csv_table(results))))["final_gap_closing_time_status"], "never")
 
     def test_text(self):
         text = text_table(results_of(Manifolds(asymptotic=True)))

@@ -57,7 +57,15 @@ class ProductGrid(unittest.TestCase):
         data["speciation_time_theory"] = data["speciation_time_theory"] + 1.0
         self.assertIn(" !", text_table(Results(data, Path("results.h5"))))
         data["speciation_time_tolerance"] = xr.full_like(data["speciation_time_theory"], 2.0)
-        self.assertNotIn(" !", text_table(Results(data, Path("results.h5"))))
+        tolerant = Results(data, Path("results.h5"))
+        text = text_table(tolerant)
+        self.assertNotIn(" !", text)
+        for word in (" ~", "prediction  tolerance", "tolerance: how far the prediction", "~: more than 4"):
+            self.assertIn(word, text)
+        self.assertEqual(float(read_csv(tolerant)[0]["speciation_time_tolerance"]), 2.0)
+
+    def test_nothing_is_said_of_tolerance_where_there_is_none(self):
+        self.assertNotIn("tolerance", text_table(self.results).replace("shift + tolerance", ""))
 
     def test_text_fits_the_page_and_names_every_time(self):
         text = text_table(self.results)
