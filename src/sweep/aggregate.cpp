@@ -36,12 +36,13 @@ std::vector<std::int64_t> counting(std::int64_t size) {
   return numbers;
 }
 
-// What is no flag, because it is missing or because somebody changed the journal, becomes the last one.
-std::vector<std::int8_t> as_flags(const std::vector<double>& values, std::int8_t missing_flag) {
+// What is none of the flags 0 to `last`, because it is missing or because somebody changed the journal, becomes
+// `missing_flag`.
+std::vector<std::int8_t> as_flags(const std::vector<double>& values, std::size_t last, std::int8_t missing_flag) {
   std::vector<std::int8_t> flags;
   flags.reserve(values.size());
   for (const double v : values) {
-    flags.push_back(v >= 0.0 && v <= missing_flag ? static_cast<std::int8_t>(v) : missing_flag);
+    flags.push_back(v >= 0.0 && v <= static_cast<double>(last) ? static_cast<std::int8_t>(v) : missing_flag);
   }
   return flags;
 }
@@ -224,12 +225,13 @@ ResultsVariable Aggregator::variable(const Slot& slot, const Histories& historie
   variable.source = slot.spec.source;
   variable.tolerance = slot.spec.tolerance;
   if (slot.spec.kind == VariableSpec::Kind::status) {
-    variable.values = as_flags(values, static_cast<std::int8_t>(RootStatus::failed));
     variable.flag_meanings = words(root_status_meanings());
+    variable.values = as_flags(values, variable.flag_meanings.size() - 1, static_cast<std::int8_t>(RootStatus::failed));
   } else if (slot.spec.kind == VariableSpec::Kind::flags) {
     variable.flag_meanings = slot.spec.flag_meanings;
-    variable.values = as_flags(values, static_cast<std::int8_t>(variable.flag_meanings.size()));
     variable.flag_meanings.emplace_back("missing");
+    const std::size_t last = variable.flag_meanings.size() - 1;
+    variable.values = as_flags(values, last, static_cast<std::int8_t>(last));
   } else {
     variable.values = std::move(values);
   }

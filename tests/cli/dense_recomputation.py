@@ -338,7 +338,7 @@ def add_time(results, name, process, times, probes, level):
 
 
 def add_root(results, name, tau, process):
-    """A time that is the root of a known function: NaN, before_grid, where there is none."""
+    """A time that is the root of a known function: NaN, never, where there is none."""
     exists = tau > 0.0
     results[name] = process.time_at(tau) if exists else math.nan
     results[name + "_status"] = 0 if exists else 5

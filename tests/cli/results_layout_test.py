@@ -25,7 +25,7 @@ import program
 from analysis.results import open_results
 from analysis.table import csv_table, text_table
 
-ROOT_STATUS = "found before_grid after_grid not_monotone failed"
+ROOT_STATUS = "found before_grid after_grid not_monotone failed never"
 TASK_TABLES = {"task_status": "1", "task_seconds": "s", "task_ranks": "1", "task_attempts": "1"}
 DERIVED = re.compile(r"(_stderr|_status|_theory|_theory_asymptotic|_shift|_tolerance)$")
 
@@ -329,7 +329,7 @@ class Layout(unittest.TestCase):
         if name.endswith("_status"):
             self.assertEqual(variable.dtype, np.int8)
             self.assertEqual(variable.attrs["flag_meanings"], ROOT_STATUS)
-            self.assertEqual(variable.attrs["flag_values"].tolist(), [0, 1, 2, 3, 4])
+            self.assertEqual(variable.attrs["flag_values"].tolist(), [0, 1, 2, 3, 4, 5])
             np.testing.assert_array_equal(variable.values == 0, np.isfinite(self.data[base].values))
         else:
             self.assertEqual(variable.dtype, np.float64)
