@@ -36,6 +36,7 @@ Communicator::Communicator(MPI_Comm comm, bool owned) : comm_(comm), owned_(owne
   check_mpi(MPI_Comm_set_errhandler(comm_, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
   check_mpi(MPI_Comm_rank(comm_, &rank_), "MPI_Comm_rank");
   check_mpi(MPI_Comm_size(comm_, &size_), "MPI_Comm_size");
+  if (owned_ && size_ > 1) check_mpi(MPI_Comm_dup(comm_, &agreements_), "MPI_Comm_dup");
 }
 
 Communicator Communicator::world() {
@@ -48,6 +49,7 @@ Communicator Communicator::self() { return {MPI_COMM_SELF, false}; }
 
 Communicator::Communicator(Communicator&& other) noexcept
     : comm_(std::exchange(other.comm_, MPI_COMM_NULL)),
+      agreements_(std::exchange(other.agreements_, MPI_COMM_NULL)),
       owned_(std::exchange(other.owned_, false)),
       rank_(other.rank_),
       size_(other.size_) {}
@@ -56,6 +58,7 @@ Communicator& Communicator::operator=(Communicator&& other) noexcept {
   if (this != &other) {
     release();
     comm_ = std::exchange(other.comm_, MPI_COMM_NULL);
+    agreements_ = std::exchange(other.agreements_, MPI_COMM_NULL);
     owned_ = std::exchange(other.owned_, false);
     rank_ = other.rank_;
     size_ = other.size_;
@@ -68,8 +71,9 @@ Communicator::~Communicator() { release(); }
 void Communicator::release() noexcept {
   int finalized = 0;
   MPI_Finalized(&finalized);
+  if (agreements_ != MPI_COMM_NULL && finalized == 0) MPI_Comm_free(&agreements_);
   if (owned_ && comm_ != MPI_COMM_NULL && finalized == 0) MPI_Comm_free(&comm_);
-  comm_ = MPI_COMM_NULL;
+  comm_ = agreements_ = MPI_COMM_NULL;
   owned_ = false;
 }
 

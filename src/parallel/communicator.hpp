@@ -35,6 +35,9 @@ class Communicator {
   ~Communicator();
 
   [[nodiscard]] MPI_Comm get() const { return comm_; }
+  /// The same ranks for agreements alone (TaskGroup): a rank that ran into an error in the middle of an exchange of
+  /// data must not meet that exchange with its error.
+  [[nodiscard]] MPI_Comm agreements() const { return agreements_ == MPI_COMM_NULL ? comm_ : agreements_; }
   [[nodiscard]] int rank() const { return rank_; }
   [[nodiscard]] int size() const { return size_; }
   [[nodiscard]] bool is_root() const { return rank_ == 0; }
@@ -82,6 +85,7 @@ class Communicator {
   void release() noexcept;
 
   MPI_Comm comm_ = MPI_COMM_NULL;
+  MPI_Comm agreements_ = MPI_COMM_NULL;  // of one rank: none
   bool owned_ = false;
   int rank_ = 0;
   int size_ = 1;

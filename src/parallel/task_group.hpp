@@ -31,9 +31,16 @@ class GroupError : public std::runtime_error {
 /// work, then communicate.
 class TaskGroup {
  public:
+  /// How long a rank with an error waits for the others at an agreement point.
+  static constexpr double usual_patience = 600.0;
+
   /// `poll` is called on this rank at each agreement point; it serves the queue where this rank owns it and
   /// returns true if this rank wants the run to stop. May be empty. `comm` must outlive the group.
-  explicit TaskGroup(const Communicator& comm, std::function<bool()> poll = {});
+  ///
+  /// A rank that has an error, and whose group does not come to an agreement point within `patience` seconds, ends the
+  /// program with its message: the error was thrown where it must not be, in the middle of an exchange of data, and the
+  /// others wait there for ever.
+  explicit TaskGroup(const Communicator& comm, std::function<bool()> poll = {}, double patience = usual_patience);
 
   [[nodiscard]] const Communicator& comm() const { return comm_; }
 
@@ -62,6 +69,7 @@ class TaskGroup {
 
   const Communicator& comm_;
   std::function<bool()> poll_;
+  double patience_;
 };
 
 }  // namespace diffphase
