@@ -13,6 +13,10 @@
 
 #include "parallel/communicator.hpp"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 namespace diffphase {
 
 namespace {
@@ -72,12 +76,25 @@ void use_one_blas_thread() {
   }
 }
 
+// Open MPI makes malloc keep what is freed, for networks that register memory: Krylov bases and slabs that come and go
+// would then lie in pieces beside each other. Large blocks go back to the system at once.
+void give_large_blocks_back() {
+#ifdef __GLIBC__
+  constexpr int large = 32 << 20;  // what glibc itself grows the threshold to at most
+  constexpr int most_blocks = 65536;
+  mallopt(M_MMAP_MAX, most_blocks);
+  mallopt(M_MMAP_THRESHOLD, large);
+  mallopt(M_TRIM_THRESHOLD, 2 * large);
+#endif
+}
+
 }  // namespace
 
 MpiEnvironment::MpiEnvironment(int& argc, char**& argv) : exceptions_at_start_(std::uncaught_exceptions()) {
   owns_mpi_ = start_mpi(argc, argv);
   check_mpi(MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN), "MPI_Comm_set_errhandler");
   use_one_blas_thread();
+  give_large_blocks_back();
   start_slepc();
 }
 

@@ -187,9 +187,10 @@ class BlockKrylovSchur {
 
   KrylovResult result() {
     KrylovResult found;
+    const std::int64_t wanted = kept_pairs(op_.size, request_, converged_);
     group_.run_guarded([&] {
-      found.eigenvalues.assign(ritz_.values.begin(), ritz_.values.begin() + converged_);
-      rotate_into(found.vectors);
+      found.eigenvalues.assign(ritz_.values.begin(), ritz_.values.begin() + wanted);
+      rotate_into(found.vectors, wanted);
     });
     found.iterations = iterations_;
     found.products = products_;
@@ -197,12 +198,13 @@ class BlockKrylovSchur {
     return found;
   }
 
-  void rotate_into(std::vector<double>& out) const {
-    out.resize(index(converged_) * local_);
+  // The first `count` Ritz vectors.
+  void rotate_into(std::vector<double>& out, std::int64_t count) const {
+    out.resize(index(count) * local_);
     if (out.empty()) return;
     const int n = static_cast<int>(local_);
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, static_cast<int>(converged_), n, static_cast<int>(size_),
-                1.0, ritz_.vectors.data(), static_cast<int>(size_), basis_.data(), n, 0.0, out.data(), n);
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, static_cast<int>(count), n, static_cast<int>(size_), 1.0,
+                ritz_.vectors.data(), static_cast<int>(size_), basis_.data(), n, 0.0, out.data(), n);
   }
 
   const TaskGroup& group_;

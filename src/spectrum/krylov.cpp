@@ -123,12 +123,14 @@ void read_pair(EPS eps, PetscInt i, Vec vector, KrylovResult& result) {
   check_petsc(VecRestoreArrayRead(vector, &numbers), "VecRestoreArrayRead");
 }
 
-KrylovResult read_result(const TaskGroup& group, const SymmetricOperator& op, EPS eps, const ShellMatrix& matrix) {
+KrylovResult read_result(const TaskGroup& group, const SymmetricOperator& op, EPS eps, const ShellMatrix& matrix,
+                         const KrylovRequest& request) {
   KrylovResult result;
   PetscInt converged = 0;
   PetscInt iterations = 0;
   EPSConvergedReason reason = EPS_CONVERGED_ITERATING;
   check_petsc(EPSGetConverged(eps, &converged), "EPSGetConverged");
+  converged = static_cast<PetscInt>(kept_pairs(op.size, request, converged));
   check_petsc(EPSGetIterationNumber(eps, &iterations), "EPSGetIterationNumber");
   check_petsc(EPSGetConvergedReason(eps, &reason), "EPSGetConvergedReason");
   result.iterations = static_cast<int>(iterations);
@@ -160,6 +162,11 @@ std::int64_t basis_size(std::int64_t size, const KrylovRequest& request) {
                                   std::max<std::int64_t>(1, size - request.deflated_count));
 }
 
+std::int64_t kept_pairs(std::int64_t size, const KrylovRequest& request, std::int64_t converged) {
+  const bool small = size - request.deflated_count <= 2 * basis_size(size, request);
+  return small ? converged : std::min(converged, request.count);
+}
+
 std::int64_t krylov_vectors(std::int64_t size, const KrylovRequest& request) {
   // One more than the basis and two to work with; where something is deflated, SLEPc's copy of it, and the basis twice
   // while they are put together.
@@ -180,7 +187,7 @@ KrylovResult krylov_schur(const TaskGroup& group, const SymmetricOperator& op, c
   matrix.rethrow();
   if (solve.failure) std::rethrow_exception(solve.failure);
   check_petsc(code, "EPSSolve");
-  return read_result(group, op, eps.get(), matrix);
+  return read_result(group, op, eps.get(), matrix, request);
 }
 
 }  // namespace diffphase

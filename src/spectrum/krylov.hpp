@@ -36,12 +36,16 @@ struct KrylovRequest {
 [[nodiscard]] std::int64_t basis_size(std::int64_t size, const KrylovRequest& request);
 
 struct KrylovResult {
-  std::vector<double> eigenvalues;  ///< converged ones, descending; may be more, or fewer, than asked for
+  std::vector<double> eigenvalues;  ///< converged ones, descending: kept_pairs of them
   std::vector<double> vectors;      ///< [eigenvalue][local size], orthonormal
   int iterations = 0;               ///< restarts
   std::int64_t products = 0;
   std::string stop_reason;  ///< SLEPc's words
 };
+
+/// How many of `converged` pairs are a result: those asked for, since others would take as much memory as the whole
+/// basis; all of them in spaces hardly larger than that, where a search beside those asked for has no room. Local.
+[[nodiscard]] std::int64_t kept_pairs(std::int64_t size, const KrylovRequest& request, std::int64_t converged);
 
 /// Vectors that krylov_schur keeps besides the result: the basis, SLEPc's copies of what is deflated, a few more.
 [[nodiscard]] std::int64_t krylov_vectors(std::int64_t size, const KrylovRequest& request);
