@@ -66,9 +66,11 @@ class EmptyMeasure : public Measure {
  private:
   void sleep(const TaskGroup& group) const {
     const double end = steady_seconds() + seconds_;
-    for (double left = seconds_; left > 0.0; left = end - steady_seconds()) {
+    double left = seconds_;
+    while (left > 0.0) {
       std::this_thread::sleep_for(std::chrono::duration<double>(std::min(left, between_agreements)));
       group.agree();
+      left = end - steady_seconds();
     }
   }
 
