@@ -100,11 +100,12 @@ def require_as_fresh(program, file, folder, ranks):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--program", required=True)
+    parser.add_argument("--cases", type=int, default=len(CASES), help="the last ones of them; default: all")
     arguments = parser.parse_args()
     failed = 0
     with tempfile.TemporaryDirectory(prefix="watchdog_", ignore_cleanup_errors=True) as folder:
         program = Program(arguments.program, folder)
-        for case in CASES:
+        for case in CASES[-arguments.cases:]:
             try:
                 stop_and_go(program, pathlib.Path(folder), case)
             except AssertionError as error:
