@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds and tests everything that continuous integration does, from a clone, in 15 to 20 minutes on 2 cores.
+# Builds and tests everything that continuous integration does, from a clone.
 #
 #   bash tests/run.sh            release build with warnings as errors and all tests but the slow ones; 20 s of each
 #                                fuzz target; the sanitizer set; clang-format on every file, clang-tidy on the files of
