@@ -31,6 +31,8 @@ export PYTHON OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 set_mpi_environment
 jobs_at_once=$(env -u OMP_NUM_THREADS nproc) # nproc counts no more than that
 tests_at_once=$((2 * jobs_at_once)) # many wait for processes to start or to end
+# A hundred programs are linked: by what links fastest, for builds that begin here.
+if command -v ld.gold >/dev/null; then export LDFLAGS="${LDFLAGS:-} -fuse-ld=gold"; fi
 mkdir -p build/log
 
 passed=0
@@ -67,25 +69,24 @@ phase() {
 
 build() { cmake --preset "$1" && cmake --build --preset "$1"; }
 
-# The small set is built in less time than optimised code would save; the whole set is not.
+# The small set is built in less time than optimised code would save; the whole set is not. Left out of the small one:
+# checks of every pointer for null, a quarter of that time, as the address sanitizer finds those, too.
 build_sanitizers() {
   if $full; then
     build asan
   else
-    cmake --preset asan -D CMAKE_CXX_FLAGS_DEBUG="-O0 -g1" && cmake --build --preset asan --target sanitizer_tests
+    local undefined=alignment,bool,bounds,builtin,enum,float-cast-overflow,integer-divide-by-zero,pointer-overflow,return
+    undefined+=,shift,signed-integer-overflow,unreachable,vla-bound
+    cmake --preset asan -D CMAKE_CXX_FLAGS_DEBUG="-O0 -g1" -D DIFFPHASE_SANITIZE="address,$undefined" &&
+      cmake --build --preset asan --target sanitizer_tests
   fi
 }
 
 # Names the files that clang-format would change.
 check_format() {
-  local file code=0
-  while read -r file; do
-    if ! clang-format --dry-run --Werror "$file" 2>/dev/null; then
-      echo "not formatted: $file (clang-format -i $file)"
-      code=1
-    fi
-  done < <(git ls-files -- '*.cpp' '*.hpp')
-  return $code
+  # shellcheck disable=SC2016  # the inner shell's
+  git ls-files -z -- '*.cpp' '*.hpp' | xargs -0 -r -n 1 -P "$jobs_at_once" sh -c '
+    clang-format --dry-run --Werror "$0" 2>/dev/null || { echo "not formatted: $0 (clang-format -i $0)"; exit 1; }'
 }
 
 check_scripts() { git ls-files -z -- '*.sh' '*.sbatch' .ci/run | xargs -0 -r shellcheck -x; }

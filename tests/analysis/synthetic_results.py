@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
 import sys
+import unittest
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +15,9 @@ import xarray as xr
 ROOT = Path(__file__).resolve().parents[2]
 if str(ROOT) not in sys.path:
     sys.path.insert(0, str(ROOT))
+
+# Marks a test that only `tests/run.sh --full` runs.
+slow = unittest.skipUnless(os.environ.get("DIFFPHASE_SLOW_TESTS"), "slow: tests/run.sh --full")
 
 CROSSING = {1: 1.0, 2: 1.414214, 3: 1.591830, 4: 1.718305, 8: 2.018454, 16: 2.305487, 64: 2.828078}
 STATUS_MEANINGS = "found before_grid after_grid not_monotone failed never"

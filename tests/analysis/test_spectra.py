@@ -12,7 +12,7 @@ from matplotlib import pyplot as plt
 from matplotlib.collections import PolyCollection, QuadMesh
 from matplotlib.colors import to_rgba
 
-import synthetic_results  # noqa: F401  (puts the package on the path)
+from synthetic_results import slow  # also puts the package on the path
 from synthetic_spectra import MEASURES, Law, Manifolds, make_dataset, write_results
 
 from analysis.figures import (FIGURES, dimension, eigenvalue_density, gaps, retained_fraction, spectral_times, spectrum)
@@ -243,17 +243,20 @@ class AnyFile(Drawn):
         self.assertNotIn("no figure", self.message)
 
     def test_blocks_of_different_length_and_samples(self):
-        sweep = Manifolds(blocks=[TWO, [(8, 1.0)], THREE], samples=[100, 1000], scatter=0.02)
-        self.assertEqual(self.report(sweep), ALL | {"spectral_times"})
+        data = make_dataset(Manifolds(blocks=[TWO, [(8, 1.0)], THREE], samples=[100, 1000], scatter=0.02))
+        self.assertEqual(self.drawn(data), ALL | {"spectral_times"})
 
+    @slow
     def test_many_points(self):
         blocks = [[(4, 1.0), (4, 1.0 / k)] for k in range(2, 12)]
         data = make_dataset(Manifolds(blocks=blocks, samples=[10, 100, 1000, 10000]))
         self.assertEqual(self.drawn(data), ALL | {"spectral_times"})
 
+    @slow
     def test_one_realization_one_block(self):
         self.assertEqual(self.drawn(make_dataset(Manifolds(blocks=[[(5, 1.0)]], realizations=1))), ALL)
 
+    @slow
     def test_bounded_clock(self):
         sweep = Manifolds(process="ornstein-uhlenbeck", times=np.linspace(0.01, 3.0, 30), scatter=0.02)
         self.assertEqual(self.drawn(make_dataset(sweep)), ALL)
@@ -266,6 +269,7 @@ class AnyFile(Drawn):
                 data = make_dataset(Manifolds(measures=[measure]))
                 self.assertEqual(self.drawn(data, rendered=False), expected[measure])
 
+    @slow
     def test_without_predictions_errors_or_part_of_the_variables(self):
         data = make_dataset(Manifolds())
         derived = [n for n in data.data_vars if "_theory" in n or n.endswith(("_stderr", "_status"))]
@@ -275,6 +279,7 @@ class AnyFile(Drawn):
             with self.subTest(name):
                 self.assertLessEqual(self.drawn(data.drop_vars(name), rendered=False), ALL)
 
+    @slow
     def test_missing_numbers(self):
         data = make_dataset(Manifolds(samples=[100, 1000], blocks=[TWO, THREE], scatter=0.02))
         for name, variable in data.data_vars.items():

@@ -1,6 +1,8 @@
 """Results do not depend on the number of ranks, the size of the groups, the partition, or what else is in the lists.
 
-    python3 tests/cli/ranks_test.py --program BUILD/drivers/diffphase
+    python3 tests/cli/ranks_test.py --program BUILD/drivers/diffphase [--every]
+
+Of the combinations of ranks, groups and partitions a few stand for all, or all run (--every).
 """
 
 import argparse
@@ -110,6 +112,7 @@ ranks_per_task = {ranks_per_task}
 # ranks_per_task ranks runs, and the largest there.
 GROUPS = {(1, 1): (1, 1), (1, 2): (1, 1), (1, 3): (1, 1), (2, 1): (1, 1), (2, 2): (2, 2), (2, 3): (2, 2),
           (3, 1): (1, 1), (3, 2): (3, 3), (3, 3): (3, 3), (4, 1): (1, 1), (4, 2): (2, 2), (4, 3): (4, 4)}
+FEW_GROUPS = [(2, 2), (3, 1), (3, 2), (4, 2), (4, 3)]
 
 
 def require(condition, message):
@@ -118,11 +121,15 @@ def require(condition, message):
 
 
 class Runs:
-    """Runs of one sweep in many ways."""
+    """Runs of one sweep in many ways; in all of them if `every`."""
 
-    def __init__(self, program, scratch):
+    def __init__(self, program, scratch, every):
         self.program = program
         self.scratch = scratch
+        self.every = every
+
+    def of(self, everything, few):
+        return everything if self.every else few
 
     def run(self, name, ranks, ranks_per_task=1, samples="[300, 700]", partition="component", folder=None,
             sweep=SWEEP):
@@ -150,25 +157,27 @@ def require_groups(path, ranks, ranks_per_task):
 def ranks_and_groups(runs):
     reference = runs.run("1-1", ranks=0)
     by_group = {}
-    for (ranks, per_task), (size, _) in GROUPS.items():
+    combinations = runs.of(list(GROUPS), FEW_GROUPS)
+    for ranks, per_task in combinations:
+        size, _ = GROUPS[ranks, per_task]
         path = runs.run(f"ranks-{ranks}-{per_task}", ranks, per_task)
         require_groups(path, ranks, per_task)
         require_identical(reference, path, f"{ranks} ranks, {per_task} per task")
         require_identical(by_group.setdefault(size, path), path, f"{ranks} ranks, {per_task} per task", bits=True)
-    print(f"{len(GROUPS)} combinations of ranks and ranks per task, groups of {sorted(by_group)}: identical",
+    print(f"{len(combinations)} combinations of ranks and ranks per task, groups of {sorted(by_group)}: identical",
           flush=True)
 
 
 def partitions(runs):
     reference = runs.run("component", ranks=1)
-    for ranks, per_task in [(1, 1), (2, 2), (3, 3), (4, 3)]:
+    for ranks, per_task in runs.of([(1, 1), (2, 2), (3, 3), (4, 3)], [(1, 1), (2, 2), (4, 3)]):
         path = runs.run(f"dimension-{ranks}", ranks, per_task, partition="dimension")
         require_groups(path, ranks, per_task)
         # Another order of summation, so equal bits are not to be expected at any group size.
         found = [text for text in compare_results.differences(reference, path) if "must have equal bits" not in text]
         require(not found, "\n".join(found[:8]))
         require_close(reference, path)
-    print("partition by dimension on 1 to 4 ranks: the same numbers as by component", flush=True)
+    print("partition by dimension: the same numbers as by component", flush=True)
 
 
 def require_close(path_a, path_b):
@@ -187,7 +196,7 @@ def require_close(path_a, path_b):
 
 def extension(runs):
     """More sample counts do not change the numbers of the others."""
-    for ranks, per_task in [(2, 1), (2, 2)]:
+    for ranks, per_task in runs.of([(2, 1), (2, 2)], [(2, 2)]):
         few = runs.run(f"few-{per_task}", ranks, per_task, samples="[300, 700]", folder=f"grown-{per_task}")
         before = compare_results.Results(few)
         grown = runs.run(f"grown-{per_task}", ranks, per_task, samples="[100, 300, 500, 700, 900]")
@@ -203,13 +212,19 @@ def extension(runs):
 
 
 def spectra(runs):
-    """The measures of spectra: 1 to 3 ranks, both partitions, and samples added later."""
+    """The measures of spectra: ranks, both partitions, and samples added later."""
     reference = runs.run("spectral", ranks=0, sweep=SPECTRAL)
-    for ranks, partition in [(1, "dimension"), (2, "component"), (2, "dimension"), (3, "component"), (3, "dimension")]:
+    ways = [(1, "dimension"), (2, "component"), (2, "dimension"), (3, "component"), (3, "dimension")]
+    for ranks, partition in runs.of(ways, [(2, "dimension"), (3, "component")]):
         path = runs.run(f"spectral-{ranks}-{partition}", ranks, ranks, partition=partition, sweep=SPECTRAL)
         if partition == "component":
             require_identical(reference, path, f"spectra on {ranks} ranks")
         require_close(reference, path)
+    print("spectra: the same numbers by component and by dimension, alone and on several ranks", flush=True)
+
+
+def spectra_extension(runs):
+    reference = runs.run("spectral-2", ranks=2, sweep=SPECTRAL)
     few = runs.run("spectral-few", 2, samples="[700]", folder="spectral-grown", sweep=SPECTRAL)
     before = compare_results.Results(few)
     after = compare_results.Results(runs.run("spectral-grown", 2, folder="spectral-grown", sweep=SPECTRAL))
@@ -220,7 +235,7 @@ def spectra(runs):
             y = np.take(y, [1], axis=after.dims(name).index("samples"))
             x = x.reshape(y.shape)
         require(np.array_equal(x, y, equal_nan=x.dtype.kind == "f"), f"{name} changed when samples were added")
-    print("spectra: the same numbers on 1 to 3 ranks, by component and by dimension, and with more samples", flush=True)
+    print("spectra: more sample counts leave the numbers of the others as they are", flush=True)
 
 
 def streamed(runs):
@@ -254,14 +269,17 @@ def extreme(runs):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--program", required=True)
+    parser.add_argument("--every", action="store_true", help="every combination of ranks, groups and partitions")
     arguments = parser.parse_args()
     start = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="ranks_", ignore_cleanup_errors=True) as folder:
-        runs = Runs(Program(arguments.program, folder), pathlib.Path(folder))
+        runs = Runs(Program(arguments.program, folder), pathlib.Path(folder), arguments.every)
         ranks_and_groups(runs)
         partitions(runs)
         extension(runs)
         spectra(runs)
+        if arguments.every:
+            spectra_extension(runs)
         streamed(runs)
         extreme(runs)
     print(f"passed in {time.monotonic() - start:.0f} s")

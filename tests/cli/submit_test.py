@@ -45,8 +45,8 @@ class Submit(unittest.TestCase):
         text = text.replace("program=\n", f"program={shlex.quote(str(program.program))}\n")
         (self.folder / "site.sh").write_text(text, encoding="utf-8")
 
-    def submit(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        environment = {**program.environment(), "DIFFPHASE_SITE": str(self.folder / "site.sh")}
+    def submit(self, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        environment = {**program.environment(), "DIFFPHASE_SITE": str(self.folder / "site.sh"), **variables}
         return subprocess.run(["bash", str(program.ROOT / "jobs/submit.sh"), *arguments], cwd=self.folder,
                               env=environment, capture_output=True, text=True, timeout=120, check=False)
 
@@ -102,6 +102,40 @@ class Submit(unittest.TestCase):
         site = self.folder / "site.sh"
         site.write_text(site.read_text(encoding="utf-8") + "program=/nowhere/diffphase\n", encoding="utf-8")
         self.refused("a sweep.toml", says=["/nowhere/diffphase", "site.sh"])
+
+    def example(self, name: str, **variables: str) -> list[str]:
+        """The command that jobs/sites/<name>.sh leads to, where what loads software is a stand-in that logs its calls."""
+        site = str(program.ROOT / f"jobs/sites/{name}.sh")
+        ended = self.submit("a sweep.toml", "--dry-run", DIFFPHASE_SITE=site, **variables)
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        (line,) = [line for line in ended.stdout.splitlines() if line.startswith("sbatch ")]
+        return shlex.split(line)
+
+    def test_example_with_modules(self) -> None:
+        installed = self.folder / "home/diffphase/bin"
+        installed.mkdir(parents=True)
+        (installed / "diffphase").symlink_to(program.program)
+        log = self.folder / "calls.txt"
+        command = self.example("modules", HOME=str(self.folder / "home"), LOG=str(log),
+                               **{"BASH_FUNC_module%%": '() { printf "%s\\n" "$*" >>"$LOG"; }'})
+        self.assertIn("--ntasks-per-node=48", command)
+        self.assertIn("--account=physics", command)
+        purge, load = log.read_text(encoding="utf-8").splitlines()
+        self.assertEqual(purge, "purge")
+        self.assertEqual({word.split("/")[0] for word in load.split()[1:]},
+                         {"gcc", "openmpi", "petsc", "slepc", "hdf5", "boost", "openblas"})
+
+    def test_example_with_spack(self) -> None:
+        setup = self.folder / "spack/share/spack/setup-env.sh"
+        setup.parent.mkdir(parents=True)
+        log = self.folder / "calls.txt"
+        setup.write_text('spack() { printf "%s\\n" "$*" >>"$LOG"; }\n', encoding="utf-8")
+        (self.folder / "diffphase").symlink_to(program.program)
+        command = self.example("spack", SPACK_ROOT=str(self.folder / "spack"), LOG=str(log),
+                               PATH=f"{self.folder}:{os.environ['PATH']}")
+        self.assertIn("--ntasks-per-node=64", command)
+        self.assertIn("--constraint=ib", command)
+        self.assertEqual(log.read_text(encoding="utf-8"), "env activate diffphase\n")
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ LIMIT = 2  # seconds
 SWEEP = """
 name = "watchdog"
 seed = 5
-realizations = 12
+realizations = 6
 [process]
 kind = "ornstein-uhlenbeck"
 time = {{ from = 0.05, to = 6.0, count = 16, spacing = "log" }}
