@@ -59,9 +59,13 @@ settled_tasks() {
 
 # Runs a command on every rank and waits for its end. Sets `code`, and `told_to_end` if SLURM or scancel ended the job.
 run_on_ranks() {
-  local pid next signalled=true
+  local pid next signalled=true cores=()
   told_to_end=false
-  "$launcher" "${launcher_options[@]}" "$@" </dev/null &
+  if [ "${SLURM_CPUS_PER_TASK:-1}" -gt 1 ]; then # cores for the threads of every rank
+    export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK
+    if [ "$(basename "$launcher")" = mpirun ]; then cores=(--map-by "slot:PE=$SLURM_CPUS_PER_TASK"); fi
+  fi
+  "$launcher" "${launcher_options[@]}" ${cores[@]+"${cores[@]}"} "$@" </dev/null &
   pid=$!
   # Both launchers hand SIGUSR1 on to every rank. SIGTERM comes to the ranks, and to this shell, from SLURM.
   trap 'signalled=true; kill -USR1 "$pid" 2>/dev/null' USR1

@@ -7,7 +7,7 @@
 #   --time T              of a start, as sbatch takes it (default: what is predicted); a job that is not complete by then
 #                         requeues itself
 #   --array M             M independent jobs that share the sweep, and one that collects their results
-#   --ranks-per-node R    in place of the site's
+#   --ranks-per-node R    in place of the site's, which is divided by resources.threads
 #   -o DIR                where results go (default: runs/<name>)
 #   --dry-run             submit nothing
 #
@@ -27,6 +27,7 @@ refuse() {
 nodes=1
 time=
 shards=
+ranks_given=false
 dry_run=false
 folder=
 sweep=
@@ -39,7 +40,7 @@ while [ $# -gt 0 ]; do
         --nodes) nodes=$2 ;;
         --time) time=$2 ;;
         --array) shards=$2 ;;
-        --ranks-per-node) ranks_per_node=$2 ;;
+        --ranks-per-node) ranks_per_node=$2 ranks_given=true ;;
         *) folder=$2 ;;
       esac
       shift
@@ -76,14 +77,23 @@ for ((i = 0; i < ${#run_options[@]}; ++i)); do
     --set=*) overrides+=("${run_options[i]}") ;;
   esac
 done
-plan=$("$program" plan "$sweep" --ranks $((nodes * ranks_per_node)) ${overrides[@]+"${overrides[@]}"}) || exit 2
-printf '%s\n' "$plan"
+make_plan() {
+  plan=$("$program" plan "$sweep" --ranks $((nodes * ranks_per_node)) ${overrides[@]+"${overrides[@]}"}) || exit 2
+}
 # planned OPTION: its value in the plan's own sbatch line.
 planned() { sed -n "s/.*sbatch .*--$1=\([^ ]*\).*/\1/p" <<<"$plan" | head -n 1; }
+make_plan
+threads=$(planned cpus-per-task)
+if [ -n "$threads" ] && ! $ranks_given; then # the site's number is one rank for every core
+  ranks_per_node=$((ranks_per_node > threads ? ranks_per_node / threads : 1))
+  make_plan
+fi
+printf '%s\n' "$plan"
 time=${time:-$(planned time)}
 memory=$(planned mem-per-cpu)
 
 resources=(--nodes="$nodes" --ntasks-per-node="$ranks_per_node" --time="$time")
+if [ -n "$threads" ]; then resources+=(--cpus-per-task="$threads"); fi
 if [ -n "$memory" ]; then resources+=(--mem-per-cpu="$memory"); fi
 name=diffphase-$(basename "$folder")
 if [ -n "$shards" ]; then

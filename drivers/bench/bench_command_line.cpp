@@ -67,6 +67,7 @@ void add_posterior(CLI::App& app, PosteriorOptions& options) {
   command->add_option("--partition", options.partition, "how the slab is split over the ranks")
       ->transform(CLI::CheckedTransformer(partitions()));
   command->add_flag("--single", options.single, "in single precision");
+  command->add_option("--threads", options.threads, "of each rank")->check(CLI::Range(1, 1024));
   command->add_option("--save", options.save, "folder for rows, noises, times and means (1 rank)");
   command->add_option("--runs", options.runs, "of which the fastest counts");
 }

@@ -12,6 +12,7 @@
 #include "ensemble/gaussian_mixture.hpp"
 #include "machine_rates.hpp"
 #include "measure/probes.hpp"
+#include "parallel/kernel_threads.hpp"
 #include "posterior/reduction.hpp"
 
 namespace diffphase::bench {
@@ -85,8 +86,11 @@ class PosteriorCase {
     std::vector<Number> products(static_cast<std::size_t>(probes) * static_cast<std::size_t>(count));
     return shortest_time(group_.comm(), options_.runs, [&] {
       for (int product = 0; product < 2; ++product) {
-        multiply(CblasRowMajor, CblasNoTrans, CblasTrans, probes, count, columns, Number{1}, points.data(), columns,
-                 stored.data(), columns, Number{0}, products.data(), count);
+        for_each_part(options_.threads, probes, [&](int /*part*/, std::int64_t begin, std::int64_t end) {
+          multiply(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<int>(end - begin), count, columns, Number{1},
+                   points.data() + begin * columns, columns, stored.data(), columns, Number{0},
+                   products.data() + begin * count, count);
+        });
       }
     });
   }
@@ -136,6 +140,7 @@ class PosteriorCase {
 }  // namespace
 
 void measure_posterior(const TaskGroup& group, const PosteriorOptions& options, ReportLine& line) {
+  set_kernel_threads(options.threads);
   const PosteriorCase data(group, options);
   std::vector<double> means = data.pass();
   const double pass = shortest_time(group.comm(), options.runs, [&] { means = data.pass(); });
@@ -146,6 +151,7 @@ void measure_posterior(const TaskGroup& group, const PosteriorOptions& options, 
   line.add("probes", options.probes);
   line.add("times", options.times);
   line.add("counts", options.counts);
+  line.add("threads", options.threads);
   line.add("partition", options.partition == Partition::component ? "component" : "dimension");
   line.add("precision", options.single ? "single" : "double");
   line.add("pass_seconds", pass);

@@ -20,11 +20,13 @@ struct PosteriorOptions {
   int counts = 4;  ///< nested sample counts: rows, rows/2, rows/4, ...
   Partition partition = Partition::component;
   bool single = false;  ///< rows, products and exponentials in single precision
+  int threads = 1;      ///< of each rank
   int runs = 3;         ///< of which the fastest counts
   std::string save;     ///< folder for rows, probes, noise, and the measured means; empty: none
 };
 
-/// Time of one pass (all times, all counts) beside those of its two bare matrix products, whole, in the same precision.
+/// Time of one pass (all times, all counts) beside those of its two bare matrix products, whole, in the same precision,
+/// on as many threads.
 /// Collective.
 void measure_posterior(const TaskGroup& group, const PosteriorOptions& options, ReportLine& line);
 

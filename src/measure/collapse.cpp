@@ -91,6 +91,7 @@ Cost explicit_cost(const TaskParameters& task, std::span<const std::int64_t> cou
   cost.divided_bytes += bytes_of_row * n * dimension;
   const double bytes_of_product = task.single_precision ? 12.0 : 8.0;
   cost.rank_bytes += bytes_of_product * 2.0 * ProbeBlock::size * (dimension + SlabLayout::block);
+  cost.threaded = Cost::Threaded::posterior_pass;
   return cost;
 }
 
@@ -106,6 +107,7 @@ Cost streamed_cost(const TaskParameters& task, std::span<const std::int64_t> cou
   cost.exponentials += probes * n * static_cast<double>(task.times.size());
   cost.normals += probes * n * StreamedSource::numbers_per_point;
   cost.rank_bytes += table + 8.0 * ProbeBlock::size * (3.0 * SlabLayout::block + 9.0 * classes + 2.0 * columns);
+  cost.threaded = Cost::Threaded::everything;
   return cost;
 }
 

@@ -59,6 +59,7 @@ Cost& Cost::operator+=(const Cost& other) {
   normals += other.normals;
   divided_bytes += other.divided_bytes;
   rank_bytes += other.rank_bytes;
+  threaded = std::max(threaded, other.threaded);
   return *this;
 }
 

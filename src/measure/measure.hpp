@@ -111,11 +111,15 @@ struct MeasureResult {
 
 /// Predicted work and memory of a task; decides group size, order in the queue and `diffphase plan`.
 struct Cost {
+  /// What of the work the kernel threads of a rank share (parallel/kernel_threads.hpp).
+  enum class Threaded { nothing, posterior_pass, everything };
+
   double flops = 0.0;          ///< in matrix products
   double exponentials = 0.0;   ///< evaluations of the reduction, one per (probe, component, time)
   double normals = 0.0;        ///< random numbers
   double divided_bytes = 0.0;  ///< memory that is split over the ranks of a group
   double rank_bytes = 0.0;     ///< memory that every rank needs
+  Threaded threaded = Threaded::nothing;
 
   /// Nominal floating-point operations that one exponential of the reduction and one normal random number stand for.
   static constexpr double operations_per_exponential = 40.0;
@@ -124,7 +128,7 @@ struct Cost {
     return flops + operations_per_exponential * exponentials + operations_per_normal * normals;
   }
 
-  /// Of both, one after the other, with everything kept.
+  /// Of both, one after the other, with everything kept; threads share what they share of either.
   Cost& operator+=(const Cost& other);
 };
 

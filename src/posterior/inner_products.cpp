@@ -7,6 +7,7 @@
 #include <optional>
 #include <stdexcept>
 
+#include "parallel/kernel_threads.hpp"
 #include "parallel/scattered_sum.hpp"
 #include "posterior/agreement_distance.hpp"
 
@@ -80,18 +81,27 @@ void StoredSource::multiply(const ProbeBlock& probes, std::int64_t first_local_r
                             Products& products) const {
   constexpr auto stride = static_cast<blasint>(SlabLayout::block);
   const auto columns = static_cast<blasint>(rows_.layout().local_columns());
-  const auto points = static_cast<blasint>(2 * probes.probes);
-  const auto count = static_cast<blasint>(rows);
   if (columns == 0) {
     std::fill(products.values.begin(), products.values.end(), 0.0);
-  } else if (rows_.is_single()) {
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, points, count, columns, 1.0F, products.points.data(), columns,
-                rows_.single_row(first_local_row), columns, 0.0F, products.rounded.data(), stride);
-    std::copy(products.rounded.begin(), products.rounded.end(), products.values.begin());
-  } else {
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, points, count, columns, 1.0, probes.points.data(), columns,
-                rows_.double_row(first_local_row), columns, 0.0, products.values.data(), stride);
+    return;
   }
+  // Each thread multiplies its share of the points by all of the rows, as wide a product as there is.
+  for_each_part(kernel_threads(), 2 * probes.probes, [&](int /*part*/, std::int64_t begin, std::int64_t end) {
+    const auto points = static_cast<blasint>(end - begin);
+    const auto count = static_cast<blasint>(rows);
+    double* values = products.values.data() + begin * SlabLayout::block;
+    if (rows_.is_single()) {
+      float* rounded = products.rounded.data() + begin * SlabLayout::block;
+      cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, points, count, columns, 1.0F,
+                  products.points.data() + begin * columns, columns, rows_.single_row(first_local_row), columns, 0.0F,
+                  rounded, stride);
+      std::copy(rounded, rounded + points * stride, values);
+    } else {
+      cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, points, count, columns, 1.0,
+                  probes.points.data() + begin * columns, columns, rows_.double_row(first_local_row), columns, 0.0,
+                  values, stride);
+    }
+  });
 }
 
 void StoredSource::visit(const TaskGroup& group, const ProbeBlock& probes, std::int64_t components,

@@ -69,11 +69,11 @@ class InnerProductSource {
                      const TileConsumer& consumer) const = 0;
 };
 
-/// Inner products with the rows of a stored matrix, by one matrix product per block of rows, in the precision that the
-/// rows are stored in. Component partition: each rank multiplies its own rows. Dimension partition: every rank
-/// multiplies its columns, the products are summed and scattered, so that each rank consumes its share of every block.
-/// Memory: 2 ProbeBlock::size x SlabLayout::block products (twice that by dimension), and 8 bytes per local row; with
-/// rows in single precision the products and the block of probes once more as floats.
+/// Inner products with the rows of a stored matrix, by one matrix product per block of rows and kernel thread, in the
+/// precision that the rows are stored in. Component partition: each rank multiplies its own rows. Dimension partition:
+/// every rank multiplies its columns, the products are summed and scattered, so that each rank consumes its share of
+/// every block. Memory: 2 ProbeBlock::size x SlabLayout::block products (twice that by dimension), and 8 bytes per
+/// local row; with rows in single precision the products and the block of probes once more as floats.
 class StoredSource : public InnerProductSource {
  public:
   /// `slab` must outlive the source. Collective over the group.

@@ -5,6 +5,7 @@
 #include <numbers>
 #include <stdexcept>
 
+#include "parallel/kernel_threads.hpp"
 #include "posterior/logits.hpp"
 #include "posterior/softmax_kernel.hpp"
 
@@ -21,7 +22,7 @@ constexpr std::size_t numbers_per_sum = sizeof(PosteriorSums) / sizeof(double);
 }  // namespace
 
 Reduction::Reduction(const ReductionPlan& plan, std::int64_t dimension, const ProbeBlock& probes)
-    : plan_(plan), dimension_(dimension), probes_(probes), products_(SlabLayout::block), rounded_(SlabLayout::block) {
+    : plan_(plan), dimension_(dimension), probes_(probes), workspaces_(static_cast<std::size_t>(kernel_threads())) {
   if (!std::is_sorted(plan.counts.begin(), plan.counts.end()) || plan.counts.empty() || plan.counts.front() < 1) {
     throw std::logic_error("reduction: counts must be ascending and positive");
   }
@@ -36,8 +37,10 @@ Reduction::Reduction(const ReductionPlan& plan, std::int64_t dimension, const Pr
   running_ = empty_state();
   at_count_.assign(plan.counts.size(), empty_state());
   constexpr auto block = static_cast<std::size_t>(SlabLayout::block);
-  for (auto* buffer : {&logits_, &weights_}) buffer->resize(block);
-  segment_labels_.resize(static_cast<std::size_t>(plan.label_groups));
+  for (Workspace& work : workspaces_) {
+    for (auto* buffer : {&work.logits, &work.weights}) buffer->resize(block);
+    work.label_sums.resize(static_cast<std::size_t>(plan.label_groups));
+  }
   if (!plan.law.same_for_all_rows()) {
     for (auto* table : {&component_distance_, &component_overlap_, &component_offset_}) {
       table->resize(block * plan.times.size());
@@ -92,46 +95,56 @@ void Reduction::prepare_general_law(const ProductTile& tile) {
   }
 }
 
-void Reduction::centre(const ProductTile& tile, std::int64_t components, std::int64_t probe) {
+void Reduction::centre(const ProductTile& tile, std::int64_t components, std::int64_t probe, Workspace& work) const {
   const auto p = static_cast<std::size_t>(probe);
-  products_.fill(tile.half_norm2 + probe * tile.half_norm2_stride, 0.5 * probes_.start_norm2[p],
-                 tile.start_products + probe * tile.stride, tile.noise_products + probe * tile.stride,
-                 probes_.start_noise[p], components,
-                 probes_.starts_at_parent ? probes_.parents[p] - tile.first : nowhere);
-  if (plan_.single) rounded_.round(products_);
+  work.products.fill(tile.half_norm2 + probe * tile.half_norm2_stride, 0.5 * probes_.start_norm2[p],
+                     tile.start_products + probe * tile.stride, tile.noise_products + probe * tile.stride,
+                     probes_.start_noise[p], components,
+                     probes_.starts_at_parent ? probes_.parents[p] - tile.first : nowhere);
+  if (plan_.single) work.rounded.round(work.products);
 }
 
 bool Reduction::fused() const { return plan_.law.same_for_all_rows() && plan_.label_groups == 0; }
 
 void Reduction::add_segment(const ProductTile& tile, std::int64_t components, State& state) {
-  for (std::int64_t probe = 0; probe < probes_.probes; ++probe) {
-    centre(tile, components, probe);
-    const std::int64_t parent = probes_.parents[static_cast<std::size_t>(probe)] - tile.first;
-    for (std::size_t time = 0; time < plan_.times.size(); ++time) {
-      if (fused()) {
-        add_fused(parent, time, state.sums[entry(probe, time)]);
-      } else {
-        add_stored(tile, probe, parent, time, state);
-      }
+  for_each_part(static_cast<int>(workspaces_.size()), probes_.probes,
+                [&](int part, std::int64_t begin, std::int64_t end) {
+                  Workspace& work = workspaces_[static_cast<std::size_t>(part)];
+                  for (std::int64_t probe = begin; probe < end; ++probe) {
+                    add_probe(tile, components, probe, state, work);
+                  }
+                });
+}
+
+void Reduction::add_probe(const ProductTile& tile, std::int64_t components, std::int64_t probe, State& state,
+                          Workspace& work) const {
+  centre(tile, components, probe, work);
+  const std::int64_t parent = probes_.parents[static_cast<std::size_t>(probe)] - tile.first;
+  for (std::size_t time = 0; time < plan_.times.size(); ++time) {
+    if (fused()) {
+      add_fused(work, parent, time, state.sums[entry(probe, time)]);
+    } else {
+      add_stored(tile, probe, parent, time, state, work);
     }
   }
 }
 
 // Of components with one law and no labels: what does not matter is not computed, and nothing is stored.
-void Reduction::add_fused(std::int64_t parent, std::size_t time, PosteriorSums& total) const {
+void Reduction::add_fused(const Workspace& work, std::int64_t parent, std::size_t time, PosteriorSums& total) const {
+  const CentredProducts& products = work.products;
   const auto [distance, overlap, tau] = factors_[time];
-  if (parent >= 0 && parent < products_.size()) {
-    total.parent = overlap * products_.noise_overlap()[parent] - distance * products_.half_distance2()[parent];
+  if (parent >= 0 && parent < products.size()) {
+    total.parent = overlap * products.noise_overlap()[parent] - distance * products.half_distance2()[parent];
   }
   // The component that a probe starts at is in every set, with logit 0.
   const double known = probes_.starts_at_parent ? std::max(total.largest, 0.0) : total.largest;
-  const double bound = products_.upper_bound(distance, overlap);
+  const double bound = products.upper_bound(distance, overlap);
   if (bound < known - (plan_.single ? negligible_in_single : negligible_logit)) return;
   double reference = total.sum > 0.0 ? total.reference : (probes_.starts_at_parent ? 0.0 : empty);
   const double headroom = plan_.single ? single_headroom : fused_headroom;
-  if (bound > reference + headroom) reference = std::max(reference, largest_logit(products_, distance, overlap));
-  const PosteriorSums sums = plan_.single ? fused_softmax_sums(rounded_, distance, overlap, reference)
-                                          : fused_softmax_sums(products_, distance, overlap, reference);
+  if (bound > reference + headroom) reference = std::max(reference, largest_logit(products, distance, overlap));
+  const PosteriorSums sums = plan_.single ? fused_softmax_sums(work.rounded, distance, overlap, reference)
+                                          : fused_softmax_sums(products, distance, overlap, reference);
   if (total.sum > 0.0 && total.reference == reference) {
     total.sum += sums.sum;
     total.weighted_logit += sums.weighted_logit;
@@ -142,33 +155,33 @@ void Reduction::add_fused(std::int64_t parent, std::size_t time, PosteriorSums& 
   }
 }
 
-double Reduction::fill_logits(std::int64_t probe, std::size_t time) {
+double Reduction::fill_logits(std::int64_t probe, std::size_t time, Workspace& work) const {
+  const CentredProducts& products = work.products;
   const TimeFactors& factors = factors_[time];
   if (plan_.law.same_for_all_rows()) {
-    return shared_logits(products_.half_distance2(), products_.noise_overlap(), products_.size(), factors.distance,
-                         factors.overlap, logits_.data());
+    return shared_logits(products.half_distance2(), products.noise_overlap(), products.size(), factors.distance,
+                         factors.overlap, work.logits.data());
   }
   // b^2 |xi|^2 / (2 v) = distance tau |xi|^2 / 2 differs between components with different v.
   const double shift = 0.5 * factors.tau * probes_.noise_norm2[static_cast<std::size_t>(probe)];
   const std::size_t at = time * static_cast<std::size_t>(SlabLayout::block);
-  return general_logits(products_.half_distance2(), products_.noise_overlap(), products_.size(),
-                        &component_distance_[at], &component_overlap_[at], &component_offset_[at], shift,
-                        logits_.data());
+  return general_logits(products.half_distance2(), products.noise_overlap(), products.size(), &component_distance_[at],
+                        &component_overlap_[at], &component_offset_[at], shift, work.logits.data());
 }
 
 void Reduction::add_stored(const ProductTile& tile, std::int64_t probe, std::int64_t parent, std::size_t time,
-                           State& state) {
-  const std::int64_t components = products_.size();
-  const double maximum = fill_logits(probe, time);
-  PosteriorSums sums = softmax_sums(logits_.data(), components, maximum, weights_.data());
-  if (parent >= 0 && parent < components) sums.parent = logits_[static_cast<std::size_t>(parent)];
+                           State& state, Workspace& work) const {
+  const std::int64_t components = work.products.size();
+  const double maximum = fill_logits(probe, time, work);
+  PosteriorSums sums = softmax_sums(work.logits.data(), components, maximum, work.weights.data());
+  if (parent >= 0 && parent < components) sums.parent = work.logits[static_cast<std::size_t>(parent)];
   if (plan_.label_groups > 0) {
-    std::fill(segment_labels_.begin(), segment_labels_.end(), 0.0);
+    std::fill(work.label_sums.begin(), work.label_sums.end(), 0.0);
     for (std::int64_t i = 0; i < components; ++i) {
-      segment_labels_[static_cast<std::size_t>(tile.labels[i])] += weights_[static_cast<std::size_t>(i)];
+      work.label_sums[static_cast<std::size_t>(tile.labels[i])] += work.weights[static_cast<std::size_t>(i)];
     }
   }
-  add(state, entry(probe, time), sums, segment_labels_.data());
+  add(state, entry(probe, time), sums, work.label_sums.data());
 }
 
 void Reduction::add(State& state, std::size_t at, const PosteriorSums& sums, const double* label_sums) const {

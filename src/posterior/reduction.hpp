@@ -29,7 +29,8 @@ struct ReductionPlan {
 ///
 /// The sums over [0, n) are formed of whole blocks of SlabLayout::block components and the part of the last
 /// one, so that they do not depend, to the last bit, on which other counts are asked for. Memory: (counts +
-/// 1) x probes x times x (6 + label_groups) doubles. Not thread-safe.
+/// 1) x probes x times x (6 + label_groups) doubles. The kernel threads share the probes of a tile: the sums of
+/// the same products do not depend, to the last bit, on how many there are. Not thread-safe.
 class Reduction {
  public:
   /// `probes` must outlive the reduction. Local.
@@ -61,13 +62,23 @@ class Reduction {
     double tau = 0.0;
   };
 
+  // Of one thread: for one probe and the components of a tile.
+  struct Workspace {
+    CentredProducts products{SlabLayout::block};
+    SingleProducts rounded{SlabLayout::block};
+    std::vector<double> logits, weights, label_sums;
+  };
+
   void prepare_general_law(const ProductTile& tile);
-  void centre(const ProductTile& tile, std::int64_t components, std::int64_t probe);
-  double fill_logits(std::int64_t probe, std::size_t time);
+  void centre(const ProductTile& tile, std::int64_t components, std::int64_t probe, Workspace& work) const;
+  double fill_logits(std::int64_t probe, std::size_t time, Workspace& work) const;
   void add_segment(const ProductTile& tile, std::int64_t components, State& state);
+  void add_probe(const ProductTile& tile, std::int64_t components, std::int64_t probe, State& state,
+                 Workspace& work) const;
   [[nodiscard]] bool fused() const;
-  void add_fused(std::int64_t parent, std::size_t time, PosteriorSums& total) const;
-  void add_stored(const ProductTile& tile, std::int64_t probe, std::int64_t parent, std::size_t time, State& state);
+  void add_fused(const Workspace& work, std::int64_t parent, std::size_t time, PosteriorSums& total) const;
+  void add_stored(const ProductTile& tile, std::int64_t probe, std::int64_t parent, std::size_t time, State& state,
+                  Workspace& work) const;
   void add(State& state, std::size_t entry, const PosteriorSums& sums, const double* label_sums) const;
   void merge_state(const TaskGroup& group, State& state) const;
   [[nodiscard]] std::size_t entry(std::int64_t probe, std::size_t time) const;
@@ -82,10 +93,8 @@ class Reduction {
   std::vector<State> at_count_;
   std::size_t next_count_ = 0;
 
-  // Work space of one tile: doubles for one probe, and for the general law [time][component].
-  CentredProducts products_;
-  SingleProducts rounded_;
-  std::vector<double> logits_, weights_, segment_labels_;
+  std::vector<Workspace> workspaces_;  // of each thread
+  // Of one tile, for the general law: [time][component].
   std::vector<double> component_distance_, component_overlap_, component_offset_;
 };
 

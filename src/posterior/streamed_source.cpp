@@ -8,6 +8,7 @@
 #include <span>
 #include <stdexcept>
 
+#include "parallel/kernel_threads.hpp"
 #include "posterior/agreement_distance.hpp"
 #include "posterior/streamed_kernel.hpp"
 #include "random/philox.hpp"
@@ -59,8 +60,7 @@ class TileStream {
         class_stream_(classes),
         cumulative_weights_(cumulative_weights),
         probes_(probes),
-        labels_(static_cast<std::size_t>(block_size)) {
-    for (auto& words : class_words_) words.resize(static_cast<std::size_t>(block_size / 4));
+        workspaces_(static_cast<std::size_t>(kernel_threads())) {
     for (auto* products : {&start_, &noise_, &half_norm2_}) {
       products->resize(static_cast<std::size_t>(probes.probes * block_size));
     }
@@ -69,7 +69,11 @@ class TileStream {
 
   // Whole blocks are made, whatever is asked for: the rounding of a number must not depend on that.
   ProductTile tile(std::int64_t first, std::int64_t components) {
-    for (std::int64_t p = 0; p < probes_.probes; ++p) fill(p, first);
+    for_each_part(static_cast<int>(workspaces_.size()), probes_.probes,
+                  [&](int part, std::int64_t begin, std::int64_t end) {
+                    Workspace& work = workspaces_[static_cast<std::size_t>(part)];
+                    for (std::int64_t p = begin; p < end; ++p) fill(p, first, work);
+                  });
     return {.first = first,
             .components = components,
             .stride = block_size,
@@ -80,6 +84,17 @@ class TileStream {
   }
 
  private:
+  // Of one thread: for one probe and a tile.
+  struct Workspace {
+    LengthStream::Numbers numbers;
+    std::array<std::vector<std::uint64_t>, 4> class_words;
+    std::vector<std::int32_t> labels = std::vector<std::int32_t>(static_cast<std::size_t>(block_size));
+
+    Workspace() {
+      for (auto& words : class_words) words.resize(static_cast<std::size_t>(block_size / 4));
+    }
+  };
+
   [[nodiscard]] std::int64_t classes() const { return frame_.mixture().classes(); }
 
   void fill_classes() {
@@ -106,10 +121,10 @@ class TileStream {
   }
 
   // A quarter of the block from each of the four words of as many Philox blocks.
-  void draw_labels(std::uint64_t row, std::int64_t first) {
-    auto& words = class_words_;
+  void draw_labels(std::uint64_t row, std::int64_t first, Workspace& work) const {
+    auto& words = work.class_words;
     class_stream_.blocks(row, static_cast<std::uint64_t>(first) / 4, {words[0], words[1], words[2], words[3]});
-    std::int32_t* labels = labels_.data();
+    std::int32_t* labels = work.labels.data();
     const auto count = static_cast<double>(classes());
     const auto last = static_cast<std::int32_t>(classes() - 1);
     for (const std::vector<std::uint64_t>& quarter : words) {
@@ -120,20 +135,20 @@ class TileStream {
     }
   }
 
-  void fill(std::int64_t probe, std::int64_t first) {
+  void fill(std::int64_t probe, std::int64_t first, Workspace& work) {
     const auto row = static_cast<std::uint64_t>(probes_.first + probe);
-    points_.fill(row, static_cast<std::uint64_t>(first), numbers_);
-    if (classes() > 1) draw_labels(row, first);
+    points_.fill(row, static_cast<std::uint64_t>(first), work.numbers);
+    if (classes() > 1) draw_labels(row, first, work);
     const StreamedProducts out{.start = &start_[static_cast<std::size_t>(probe * block_size)],
                                .noise = &noise_[static_cast<std::size_t>(probe * block_size)],
                                .half_norm2 = &half_norm2_[static_cast<std::size_t>(probe * block_size)]};
     streamed_products(in_basis_[static_cast<std::size_t>(probe)],
                       &class_terms_[static_cast<std::size_t>(probe * classes())],
-                      classes() > 1 ? labels_.data() : nullptr,
-                      {.first = numbers_.normals[0].data(),
-                       .second = numbers_.normals[1].data(),
-                       .third = numbers_.normals[2].data(),
-                       .rest = numbers_.chi_squares.data()},
+                      classes() > 1 ? work.labels.data() : nullptr,
+                      {.first = work.numbers.normals[0].data(),
+                       .second = work.numbers.normals[1].data(),
+                       .third = work.numbers.normals[2].data(),
+                       .rest = work.numbers.chi_squares.data()},
                       block_size, out);
     if (first > 0) return;
     const auto p = static_cast<std::size_t>(probe);
@@ -150,10 +165,7 @@ class TileStream {
   std::vector<StreamedProbe> in_basis_;
   std::vector<StreamedClass> class_terms_;  // [probe][class]
 
-  // Work space of one tile.
-  LengthStream::Numbers numbers_;
-  std::array<std::vector<std::uint64_t>, 4> class_words_;
-  std::vector<std::int32_t> labels_;
+  std::vector<Workspace> workspaces_;               // of each thread
   std::vector<double> start_, noise_, half_norm2_;  // [probe][component]
 };
 

@@ -19,12 +19,15 @@ PlacementRules placement_rules(const Resources& resources) {
 bool MachineRates::valid() const {
   const auto positive = [](double rate) { return std::isfinite(rate) && rate > 0.0; };
   return positive(flops) && positive(exponentials) && positive(normals) && std::isfinite(task_overhead) &&
-         task_overhead >= 0.0;
+         task_overhead >= 0.0 && threads >= 1;
 }
 
 double task_seconds(const Cost& cost, const MachineRates& rates, int ranks) {
   if (ranks < 1) throw std::invalid_argument("task_seconds: a group has at least one rank");
-  const double work = cost.flops / rates.flops + cost.exponentials / rates.exponentials + cost.normals / rates.normals;
+  const double of_pass = cost.threaded == Cost::Threaded::nothing ? 1.0 : rates.threads;
+  const double of_normals = cost.threaded == Cost::Threaded::everything ? rates.threads : 1.0;
+  const double work = (cost.flops / rates.flops + cost.exponentials / rates.exponentials) / of_pass +
+                      cost.normals / rates.normals / of_normals;
   return work / ranks + rates.task_overhead;
 }
 

@@ -20,12 +20,14 @@ struct MachineRates {
   double exponentials = 2e8;     ///< (probe, component, time) entries of the reduction
   double normals = 1e8;          ///< random numbers
   double task_overhead = 0.005;  ///< seconds that every task takes, however small
+  int threads = 1;               ///< kernel threads of a rank; the rates are those of one
 
-  /// All are finite and above zero (task_overhead: not below).
+  /// All are finite and above zero (task_overhead: not below), threads at least 1.
   [[nodiscard]] bool valid() const;
 };
 
-/// Predicted seconds of a task on a group of `ranks` ranks: all work is divided evenly, the overhead is not. Leaves
+/// Predicted seconds of a task on a group of `ranks` ranks: all work is divided evenly, and what threads share of it
+/// (Cost::threaded) among them, too; the overhead is not. Leaves
 /// out communication, and that under the component partition every rank draws the probes' noise for itself, which is
 /// small beside the training set where a group has several ranks. Never longer on more ranks. Throws
 /// std::invalid_argument if ranks < 1.

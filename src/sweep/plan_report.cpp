@@ -26,7 +26,7 @@ constexpr double least_batch_seconds = 300.0;
 constexpr double memory_margin = 1.25;
 constexpr double program_mebibytes = 512.0;  // of the libraries, the queue and the results
 constexpr double memory_step_mebibytes = 256.0;
-constexpr int ranks_per_node = 64;
+constexpr int cores_per_node = 64;
 
 constexpr int most_ranks = 1000000;
 // Rank 0, or one task, is what keeps more ranks from helping where it takes this share of the time.
@@ -150,13 +150,15 @@ std::string misfits_text(const RunPrediction& run) {
   return text;
 }
 
-std::string batch_line(const std::string& path, int ranks, const RunPrediction& run) {
+std::string batch_line(const std::string& path, int ranks, std::int64_t threads, const RunPrediction& run) {
   const double seconds = std::max(std::ceil(time_margin * run.wall_seconds / 60.0) * 60.0, least_batch_seconds);
-  const double mebibytes =
-      std::ceil((memory_margin * run.bytes_per_rank / mebibyte + program_mebibytes) / memory_step_mebibytes) *
-      memory_step_mebibytes;
-  return fmt::format("sbatch --nodes={} --ntasks={} --time={} --mem-per-cpu={:.0f}M jobs/sweep.sbatch {}",
-                     (ranks + ranks_per_node - 1) / ranks_per_node, ranks, clock_text(seconds), mebibytes, path);
+  const double mebibytes = std::ceil((memory_margin * run.bytes_per_rank / mebibyte + program_mebibytes) /
+                                     (memory_step_mebibytes * static_cast<double>(threads))) *
+                           memory_step_mebibytes;
+  const std::int64_t on_node = std::max<std::int64_t>(1, cores_per_node / threads);
+  const std::string cpus = threads > 1 ? fmt::format(" --cpus-per-task={}", threads) : "";
+  return fmt::format("sbatch --nodes={} --ntasks={}{} --time={} --mem-per-cpu={:.0f}M jobs/sweep.sbatch {}",
+                     (ranks + on_node - 1) / on_node, ranks, cpus, clock_text(seconds), mebibytes, path);
 }
 
 std::string scaling_text(const ScalingLimit& limit) {
@@ -343,12 +345,14 @@ std::string plan_text(const Sweep& sweep, int ranks, const MachineRates& rates) 
   text += fmt::format("  efficiency            {:.0f} %, rank 0 spends {:.2g} % of the time on the queue\n",
                       100.0 * run.efficiency, 100.0 * run.root_load);
   text += fmt::format("  efficiency over 1/2   {}\n", scaling_text(predictor.scaling_limit(most_ranks)));
-  text += fmt::format("One rank of this machine does, in a second: {:.3g} floating-point operations,\n", rates.flops);
+  const std::int64_t threads = sweep.file.resources.threads;
+  text += fmt::format("One {} of this machine does, in a second: {:.3g} floating-point operations,\n",
+                      threads == 1 ? "rank" : "thread", rates.flops);
   text += fmt::format("{:.3g} exponentials, {:.3g} random numbers; {} go into every task.\n", rates.exponentials,
                       rates.normals, rounded_duration(rates.task_overhead));
-  text += fmt::format("\nOn a cluster ({} ranks on a node at most, {:g} times the predicted time):\n", ranks_per_node,
+  text += fmt::format("\nOn a cluster ({} cores on a node at most, {:g} times the predicted time):\n", cores_per_node,
                       time_margin);
-  return text + "  " + batch_line(sweep.file.path, ranks, run) + "\n";
+  return text + "  " + batch_line(sweep.file.path, ranks, threads, run) + "\n";
 }
 
 std::string theory_text(const Sweep& sweep) {

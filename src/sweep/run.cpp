@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "files/process_identity.hpp"
+#include "parallel/kernel_threads.hpp"
 #include "parallel/stop_request.hpp"
 #include "results/provenance.hpp"
 #include "sweep/aggregate.hpp"
@@ -38,6 +39,18 @@ int on_root(const Communicator& world, Work&& work) {
   }
   world.broadcast(std::span(&code, 1));
   return static_cast<int>(code);
+}
+
+// The kernel threads of every rank; one warning where they share processors.
+void use_threads(const Communicator& world, std::int64_t threads) {
+  set_kernel_threads(static_cast<int>(threads));
+  std::int64_t processors = usable_processors();
+  world.minimum(std::span(&processors, 1));
+  if (!world.is_root() || threads == 1 || processors >= threads) return;
+  show_warning(
+      fmt::format("resources.threads = {}, but a rank is bound to {} processor{}: they take turns. Give it "
+                  "more: srun --cpus-per-task={}, or mpirun --map-by slot:PE={}",
+                  threads, processors, processors == 1 ? "" : "s", threads, threads));
 }
 
 // Distributes the pending tasks. `book` is null on ranks other than 0.
@@ -98,6 +111,7 @@ int run_sweep(const Communicator& world, const RunOptions& options, const std::v
     summaries = decode_summaries(summary_bytes);
     plan = make_plan(options, text, summaries, measures, TaskIdentities::left_out);
   }
+  use_threads(world, plan.selected->file.resources.threads);
   const ProcessIdentity self = this_process();
   std::vector<std::string> processes = world.gather(fmt::format("process {} on {}", self.pid, self.host));
   std::unique_ptr<RunBook> book;

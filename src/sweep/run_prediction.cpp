@@ -40,6 +40,7 @@ auto everything(const Cost& cost) {
 
 RunPredictor::RunPredictor(const Sweep& sweep, const MachineRates& rates, const QueueCosts& costs)
     : sweep_(sweep), rates_(rates), costs_(costs), rules_(placement_rules(sweep.file.resources)) {
+  rates_.threads = static_cast<int>(sweep.file.resources.threads);
   if (!rates.valid()) throw std::invalid_argument("RunPredictor: rates must be above zero");
   // Realizations of one cell cost the same, and often cells do.
   std::map<std::pair<const MeasureRequest*, std::size_t>, std::uint32_t> known;
@@ -50,7 +51,7 @@ RunPredictor::RunPredictor(const Sweep& sweep, const MachineRates& rates, const 
     if (is_new) {
       const TaskParameters parameters = sweep.parameters(task);
       const Cost cost = task.measure().cost(parameters, {.counts = task.counts, .count_free = true});
-      found.push_back({cost, result_bytes(task.measure(), parameters), 0, task_seconds(cost, rates)});
+      found.push_back({cost, result_bytes(task.measure(), parameters), 0, task_seconds(cost, rates_)});
     }
     ++found[entry->second].count;
     alike_of_task_.push_back(entry->second);
@@ -147,7 +148,7 @@ RunPrediction RunPredictor::predict(int ranks) const {
   add_levels(shape, placed, run);
   const QueueForecast forecast = simulate_queue(shape, placed.queue, costs_);
   run.wall_seconds = wall_seconds(shape, forecast);
-  run.core_hours = run.wall_seconds * ranks / 3600.0;
+  run.core_hours = run.wall_seconds * ranks * rates_.threads / 3600.0;
   run.efficiency = placed.useful_seconds / (ranks * run.wall_seconds);
   run.root_load = forecast.root_load();
   return run;

@@ -188,6 +188,7 @@ Resources read_resources(const Entries& entries, const std::string& path) {
   resources.precision = get<std::string>(entries, "resources.precision", path);
   resources.max_attempts = get<std::int64_t>(entries, "resources.max_attempts", path);
   resources.watchdog = get<double>(entries, "resources.watchdog", path);
+  resources.threads = get<std::int64_t>(entries, "resources.threads", path);
   return resources;
 }
 

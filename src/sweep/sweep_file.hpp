@@ -41,7 +41,8 @@ struct Resources {
   std::int64_t memory_per_rank = 0;  ///< bytes
   std::string precision;
   std::int64_t max_attempts = 0;
-  double watchdog = 0.0;  ///< seconds; 0: off
+  double watchdog = 0.0;     ///< seconds; 0: off
+  std::int64_t threads = 1;  ///< kernel threads of a rank
 };
 
 /// A sweep file, checked key by key. The grid is checked by make_sweep.

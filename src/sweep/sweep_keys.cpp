@@ -294,6 +294,12 @@ std::vector<KeySpec> make_sweep_keys() {
                   .minimum = 1,
                   .maximum = 1e6,
                   .words = {"auto"}});
+  keys.push_back({.key = "resources.threads",
+                  .type = Type::integer,
+                  .meaning = "OpenMP threads of each rank in the posterior pass, for ranks that have several cores",
+                  .value = integer(1),
+                  .minimum = 1,
+                  .maximum = 1024});
   keys.push_back({.key = "resources.memory_per_rank",
                   .type = Type::text,
                   .meaning = "memory that a rank may use, in KiB, MiB or GiB",

@@ -97,18 +97,20 @@ def torch_participation(problem: Problem) -> np.ndarray:
 def compare_products(program: str, small: bool, folder: pathlib.Path) -> dict[str, dict]:
     """The lines of one rank, by precision; each has a folder with what was computed from what."""
     machine.title("One pass (all times, all counts) over the time of its two bare matrix products")
-    print(f"{'precision':<10}{'partition':<10}{'ranks':>6}{'pass s':>9}{'gemm s':>9}{'ratio':>8}{'':14}{'peak MiB':>9}"
+    print(f"{'precision':<10}{'partition':<10}{'ranks':>6}{'threads':>8}{'pass s':>9}{'gemm s':>9}{'ratio':>8}{'':14}{'peak MiB':>9}"
           f"{'faster than 1':>15}")
     kept = {}
     for precision in PRECISIONS:
         single = ["--single"] if precision == "single" else []
         (folder / precision).mkdir()
-        for partition, ranks in (("component", 1), ("component", 2), ("dimension", 2)):
+        for partition, ranks, threads in (("component", 1, 1), ("component", 2, 1), ("dimension", 2, 1),
+                                          ("component", 1, 2)):
             line = machine.run_program(program, "posterior", *size_options(small), "--partition", partition, *single,
-                                       *(["--save", folder / precision] if ranks == 1 else []), ranks=ranks)
+                                       "--threads", threads,
+                                       *(["--save", folder / precision] if ranks * threads == 1 else []), ranks=ranks)
             kept.setdefault(precision, line)
-            speedup = machine.verdict(kept[precision]["pass_seconds"] / line["pass_seconds"], 1.85) if ranks > 1 else ""
-            print(f"{precision:<10}{partition:<10}{ranks:>6}{line['pass_seconds']:>9.2f}{line['gemm_seconds']:>9.2f}"
+            speedup = machine.verdict(kept[precision]["pass_seconds"] / line["pass_seconds"], 1.85) if line is not kept[precision] else ""
+            print(f"{precision:<10}{partition:<10}{ranks:>6}{threads:>8}{line['pass_seconds']:>9.2f}{line['gemm_seconds']:>9.2f}"
                   f"{machine.verdict(line['pass_over_gemm'], 1.6, at_most=True)}{line['peak_memory'] / 2**20:>9.0f}{speedup}",
                   flush=True)
     return kept

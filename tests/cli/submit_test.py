@@ -77,6 +77,14 @@ class Submit(unittest.TestCase):
         (command,) = self.submitted()
         self.assertTrue(any(word.startswith("--time=00:") for word in command), command)
 
+    def test_threads_have_cores(self) -> None:
+        (command,) = self.submitted("--nodes", "3", "--", "--set", "resources.threads=2")
+        for option in ("--nodes=3", "--ntasks-per-node=2", "--cpus-per-task=2"):
+            self.assertIn(option, command)
+        (command,) = self.submitted("--ranks-per-node", "3", "--", "--set", "resources.threads=8")
+        self.assertIn("--ntasks-per-node=3", command)
+        self.assertIn("--cpus-per-task=8", command)
+
     def test_array_and_collect(self) -> None:
         array, collect = self.submitted("--array", "8", "-o", "elsewhere", "--", "--set", "measure.collapse.probes=32")
         self.assertIn("--array=1-8", array)

@@ -28,6 +28,17 @@ TEST(CostModel, SecondsAreTheSumOfEachKindOfWorkAndTheOverhead) {
   EXPECT_DOUBLE_EQ(task_seconds(Cost{}, example_rates, 64), 0.25);
 }
 
+TEST(CostModel, ThreadsShareWhatTheKernelsShare) {
+  MachineRates rates = example_rates;
+  rates.threads = 5;
+  Cost cost = example_cost;
+  EXPECT_DOUBLE_EQ(task_seconds(cost, rates), 20.0 + 5.0 + 2.0 + 0.25);
+  cost.threaded = Cost::Threaded::posterior_pass;
+  EXPECT_DOUBLE_EQ(task_seconds(cost, rates), 5.0 + 2.0 + 0.25);
+  cost.threaded = Cost::Threaded::everything;
+  EXPECT_DOUBLE_EQ(task_seconds(cost, rates, 2), 27.0 / 5.0 / 2.0 + 0.25);
+}
+
 TEST(CostModel, MoreRanksAreNeverLongerAndMoreWorkIsNeverShorter) {
   double before = std::numeric_limits<double>::infinity();
   for (const int ranks : {1, 2, 3, 5, 8, 64, 1000, 100000}) {
@@ -53,6 +64,7 @@ TEST(CostModel, RatesThatNoMachineHasAreNotValid) {
     }
   }
   EXPECT_FALSE((MachineRates{.task_overhead = -1.0}.valid()));
+  EXPECT_FALSE((MachineRates{.threads = 0}.valid()));
   EXPECT_THROW((void)task_seconds(example_cost, example_rates, 0), std::invalid_argument);
 }
 
