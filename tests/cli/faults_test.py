@@ -15,6 +15,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 # pylint: disable=wrong-import-position
+from requirement import require, require_identical
 from started_program import Program
 import compare_results
 import journals
@@ -42,11 +43,6 @@ max_attempts = {max_attempts}
 """
 
 HUGE = 4_000_000_000  # samples that no machine has memory for: 512 GB at dimension 16
-
-
-def require(condition, message):
-    if not condition:
-        raise AssertionError(message)
 
 
 class Case:
@@ -85,8 +81,7 @@ class Case:
     def require_as_fresh(self):
         fresh = self.scratch / f"{self.folder.name}-fresh"
         self.run(expect=0, folder=fresh)
-        found = compare_results.differences(self.folder / "results.h5", fresh / "results.h5", bits=True)
-        require(not found, "\n".join(found[:5]))
+        require_identical(self.folder / "results.h5", fresh / "results.h5", self.folder.name, bits=True)
 
 
 def too_large_for_the_ranks(case):

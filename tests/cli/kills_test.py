@@ -13,8 +13,8 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 # pylint: disable=wrong-import-position
+from requirement import require, require_identical
 from started_program import Program, send
-import compare_results
 import journals
 
 # max_attempts: innocent tasks are killed more often here than anywhere else.
@@ -40,11 +40,6 @@ max_attempts = {max_attempts}
 """
 
 AGAIN = "run the same command again to go on"
-
-
-def require(condition, message):
-    if not condition:
-        raise AssertionError(message)
 
 
 class Folder:
@@ -88,8 +83,8 @@ class Folder:
         self.look()
 
     def require_same(self, other):
-        found = compare_results.differences(self.path / "results.h5", other.path / "results.h5", bits=True)
-        require(not found, f"{self.path.name} differs from {other.path.name}:\n" + "\n".join(found[:5]))
+        names = f"{self.path.name} and {other.path.name} differ"
+        require_identical(self.path / "results.h5", other.path / "results.h5", names, bits=True)
 
 
 def kill(running, how, rng):

@@ -13,6 +13,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 # pylint: disable=wrong-import-position
+from requirement import require, require_identical
 from started_program import Program
 import compare_results
 import numpy as np
@@ -115,11 +116,6 @@ GROUPS = {(1, 1): (1, 1), (1, 2): (1, 1), (1, 3): (1, 1), (2, 1): (1, 1), (2, 2)
 FEW_GROUPS = [(2, 2), (3, 1), (3, 2), (4, 2), (4, 3)]
 
 
-def require(condition, message):
-    if not condition:
-        raise AssertionError(message)
-
-
 class Runs:
     """Runs of one sweep in many ways; in all of them if `every`."""
 
@@ -141,11 +137,6 @@ class Runs:
         ended = self.program.run(["run", file, "-o", folder, "-q"], ranks)
         require(ended.code == 0, f"{name}: {ended}")
         return folder / "results.h5"
-
-
-def require_identical(a, b, name, bits=False):
-    found = compare_results.differences(a, b, bits=bits)
-    require(not found, f"{name}:\n" + "\n".join(found[:8]))
 
 
 def require_groups(path, ranks, ranks_per_task):

@@ -20,8 +20,8 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 # pylint: disable=wrong-import-position
+from requirement import require, require_identical
 from started_program import Program, Running
-import compare_results
 import injected_faults as faults
 import journals
 
@@ -51,15 +51,6 @@ max_attempts = 1000
 memory_per_rank = "1000000 GiB"
 ranks_per_task = {ranks_per_task}
 """
-
-
-class Failure(AssertionError):
-    """Something that must not be."""
-
-
-def require(condition, message):
-    if not condition:
-        raise Failure(message)
 
 
 class Disturbed:
@@ -207,8 +198,8 @@ class Disturbed:
 
     def require_same(self, clean):
         bits = self.ranks_per_task == '"auto"'
-        found = compare_results.differences(self.path / "results.h5", clean.path / "results.h5", bits=bits)
-        require(not found, "not the results of an undisturbed run:\n" + "\n".join(found[:5]))
+        names = "not the results of an undisturbed run"
+        require_identical(self.path / "results.h5", clean.path / "results.h5", names, bits)
 
 
 def test(program, library, scratch, budget, rng):
@@ -226,7 +217,8 @@ def test(program, library, scratch, budget, rng):
             disturbed.require_same(clean[disturbed.ranks_per_task])
         except (AssertionError, ValueError) as error:
             told = "\n  ".join(disturbed.told)
-            raise Failure(f"folder {folders}, ranks_per_task = {disturbed.ranks_per_task}:\n  {told}\n{error}") from error
+            folder = f"folder {folders}, ranks_per_task = {disturbed.ranks_per_task}"
+            raise AssertionError(f"{folder}:\n  {told}\n{error}") from error
     print(f"{sum(counts.values())} faults in {folders} folders: nothing lost, results as of an undisturbed run")
     print(", ".join(f"{name} {count}" for name, count in sorted(counts.items())))
 
@@ -250,7 +242,7 @@ def main():
         library = str(pathlib.Path(arguments.library).resolve())
         try:
             test(program, library, scratch, arguments.faults, random.Random(seed))
-        except Failure as failure:
+        except AssertionError as failure:
             print(f"FAILED, seed {seed}: {failure}")
             return 1
     print(f"passed in {time.monotonic() - start:.0f} s")

@@ -12,8 +12,8 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 # pylint: disable=wrong-import-position
+from requirement import require, require_identical
 from started_program import Program, send
-import compare_results
 import journals
 
 LIMIT = 2  # seconds
@@ -42,11 +42,6 @@ watchdog = {limit}
 
 # ranks of the run, ranks_per_task, the rank that stops, the group as the report names it
 CASES = [(3, '"auto"', 2, "rank 2 ("), (4, "2", 3, "ranks 2 to 3 ("), (4, "2", 1, "ranks 0 to 1 (")]
-
-
-def require(condition, message):
-    if not condition:
-        raise AssertionError(message)
 
 
 def stalled(folder, group):
@@ -93,8 +88,7 @@ def require_as_fresh(program, file, folder, ranks):
     fresh = folder.with_suffix(".fresh")
     ended = program.run(["run", file, "-o", fresh, "-q", "--set", "resources.watchdog=0"], ranks)
     require(ended.code == 0, str(ended))
-    found = compare_results.differences(folder / "results.h5", fresh / "results.h5")
-    require(not found, "\n".join(found[:5]))
+    require_identical(folder / "results.h5", fresh / "results.h5", folder.name)
 
 
 def main():

@@ -22,6 +22,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 # pylint: disable=wrong-import-position
 from cluster import CannotStart, Cluster, end_process, process_environment
+from requirement import require, require_identical
 from started_program import SKIPPED
 import compare_results
 import journals
@@ -64,11 +65,6 @@ collapse = {{ probes = {probes} }}
 [resources]
 max_attempts = {max_attempts}
 """
-
-
-def require(condition, message):
-    if not condition:
-        raise AssertionError(message)
 
 
 def wait_for(condition, what, timeout=WATCHDOG):
@@ -217,8 +213,7 @@ class Night:
 
     def require_identical(self):
         self.finished()
-        found = compare_results.differences(self.folder / "results.h5", self.undisturbed())
-        require(not found, "\n".join(found[:5]))
+        require_identical(self.folder / "results.h5", self.undisturbed(), "not the results of an undisturbed run")
         statuses = compare_results.Results(self.folder / "results.h5").values("task_status")
         require((statuses == 1).all(), f"task_status {statuses}")
 

@@ -8,44 +8,21 @@
 #include <random>
 #include <vector>
 
+#include "support/exact_softmax.hpp"
+
 namespace diffphase {
 namespace {
 
-constexpr double epsilon = std::numeric_limits<float>::epsilon();
+using test::ExactSums;
+using test::products_of;
 
-// Products with given D and E: no norms, no start.
-CentredProducts products_of(std::vector<double> half_distance2, const std::vector<double>& noise_overlap) {
-  const auto n = static_cast<std::int64_t>(half_distance2.size());
-  for (double& d : half_distance2) d = -d;
-  const std::vector<double> no_norms(half_distance2.size(), 0.0);
-  CentredProducts products(n);
-  products.fill(no_norms.data(), 0.0, half_distance2.data(), noise_overlap.data(), 0.0, n, -1);
-  return products;
-}
+constexpr double epsilon = std::numeric_limits<float>::epsilon();
 
 SingleProducts rounded(const CentredProducts& products) {
   SingleProducts single(products.size());
   single.round(products);
   return single;
 }
-
-struct ExactSums {
-  long double sum = 0.0L, weighted = 0.0L, squares = 0.0L, size_of_weighted = 0.0L;
-  double largest = -std::numeric_limits<double>::infinity();
-
-  ExactSums(const SingleProducts& products, double distance, double overlap, double reference) {
-    for (std::int64_t i = 0; i < products.size(); ++i) {
-      const long double l = static_cast<long double>(overlap) * products.noise_overlap()[i] -
-                            static_cast<long double>(distance) * products.half_distance2()[i];
-      const long double w = std::exp(l - reference);
-      sum += w;
-      weighted += (l - reference) * w;
-      size_of_weighted += std::abs(l - reference) * w;
-      squares += w * w;
-      largest = std::max(largest, static_cast<double>(l));
-    }
-  }
-};
 
 TEST(SingleSoftmax, SumsAgreeWithLongDoubleForAnyLengthAndMagnitude) {
   std::mt19937_64 generator(1);
