@@ -92,9 +92,11 @@ class Report(unittest.TestCase):
         page = self.check(self.report(Sweep(axes=SMALL, pending=everything)), {"critical_times", "phase_diagram"})
         self.assertIn("no figure class_agreement", page)
 
+    @slow
     def test_one_point_one_realization(self):
         self.check_drawn(Sweep(realizations=1), FIGURES)
 
+    @slow
     def test_only_speciation(self):
         names = ("participation", "weight_entropy", "collapse_time")
         gone = tuple(n + s for n in names for s in ("", "_stderr", "_theory", "_status", "_shift"))
@@ -114,6 +116,7 @@ class Report(unittest.TestCase):
             with self.subTest(process):
                 self.check_drawn(Sweep(axes={"dimension": [64, 256]}, process=process), FIGURES)
 
+    @slow
     def test_a_figure_that_is_no_longer_there_is_removed(self):
         figures = self.report(Sweep(clones=True))
         write_results(figures.parent, Sweep())

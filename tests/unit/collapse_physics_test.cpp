@@ -492,7 +492,7 @@ TEST(Clones, EndInOneClassAsOftenAsAgreementSays) {
   }
 }
 
-TEST(Clones, DeviateFromTheIdentitiesByOneStandardErrorOnAverage) {
+TEST(Clones, FullDeviateFromTheIdentitiesByOneStandardErrorOnAverage) {
   const SpeciationMeasure speciation;
   const ClonesMeasure simulator;
   ScoreFamily points;
