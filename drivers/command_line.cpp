@@ -7,6 +7,7 @@
 #include <sstream>
 #include <string_view>
 
+#include "parallel/instruction_set.hpp"
 #include "results/provenance.hpp"
 #include "time_limit.hpp"
 
@@ -85,6 +86,13 @@ std::variant<CommandLine, CommandLineEnd> parse_command_line(int argc, char** ar
     std::ostringstream error;
     const int code = app.exit(e, output, error) == 0 ? exit_complete : exit_bad_input;
     return CommandLineEnd{.code = code, .output = output.str(), .error = error.str()};
+  }
+  if (!instruction_set_limit_is_known()) {
+    return CommandLineEnd{
+        .code = exit_bad_input,
+        .error = fmt::format("DIFFPHASE_INSTRUCTION_SET={} in the environment: must be baseline, avx2 or "
+                             "avx512, the widest to be used\n",
+                             instruction_set_limit())};
   }
   line.command = run_command->parsed()      ? CommandLine::Command::run
                  : plan_command->parsed()   ? CommandLine::Command::plan

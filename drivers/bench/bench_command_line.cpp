@@ -79,6 +79,17 @@ void add_normals(CLI::App& app, NormalsOptions& options) {
   command->add_option("--runs", options.runs, "of which the fastest counts");
 }
 
+void add_streamed(CLI::App& app, StreamedOptions& options) {
+  CLI::App* command =
+      app.add_subcommand("streamed", "the collapse from training sets that are drawn in law, not stored");
+  command->add_option("--dimension", options.dimension, "of the data")->check(CLI::Range(3.0, 1e15));
+  command->add_option("--classes", options.classes, "of the data")->check(CLI::Range(1, 1 << 20));
+  command->add_option("--points", options.points, "of a training set")->check(CLI::Range(2.0, 1e12));
+  command->add_option("--probes", options.probes, "each with a training set")->check(CLI::Range(1, 1 << 20));
+  command->add_option("--times", options.times, "of the grid")->check(CLI::Range(1, 1 << 20));
+  command->add_option("--threads", options.threads, "of each rank")->check(CLI::Range(1, 1024));
+}
+
 }  // namespace
 
 std::variant<BenchOptions, int> parse_bench_command_line(int argc, char** argv) {
@@ -89,6 +100,7 @@ std::variant<BenchOptions, int> parse_bench_command_line(int argc, char** argv) 
   add_spectrum(app, options);
   add_posterior(app, options.posterior);
   add_normals(app, options.normals);
+  add_streamed(app, options.streamed);
   add_queue(app, options.queue);
   try {
     app.parse(argc, argv);

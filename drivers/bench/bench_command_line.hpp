@@ -9,6 +9,7 @@
 #include "posterior_bench.hpp"
 #include "queue_bench.hpp"
 #include "spectrum_bench.hpp"
+#include "streamed_bench.hpp"
 
 namespace diffphase::bench {
 
@@ -22,6 +23,7 @@ struct BenchOptions {
   int runs = 1;      ///< of a spectrum
   PosteriorOptions posterior;
   NormalsOptions normals;
+  StreamedOptions streamed;
   QueueOptions queue;
 };
 

@@ -5,6 +5,7 @@
 //   $ mpirun -n 2 diffphase_bench spectrum --rows 300 --columns 200 --data power-law --count 8 --method block-krylov
 //   $ diffphase_bench posterior --rows 600 --columns 64 --probes 65 --times 8 --runs 1
 //   $ diffphase_bench normals --rows 32 --runs 2
+//   $ diffphase_bench streamed --points 10000 --probes 4
 //   $ mpirun -n 2 diffphase_bench queue --points 10 --realizations 20
 //
 // tests/bench/compare_*.py run it beside its peers and print tables, tests/bench/queue_overhead.py on several numbers
@@ -65,6 +66,8 @@ void run(int argc, char** argv, const BenchOptions& options) {
     measure_posterior(group, options.posterior, line);
   } else if (options.command == "normals") {
     measure_normals(world, options.normals, line);
+  } else if (options.command == "streamed") {
+    measure_streamed(group, options.streamed, line);
   } else if (options.command == "queue") {
     measure_queue(world, options.queue, line);
   } else {

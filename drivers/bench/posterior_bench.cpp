@@ -36,7 +36,7 @@ class PosteriorCase {
     for (std::int64_t first = 0; first < options.probes; first += ProbeBlock::size) {
       const std::int64_t size = std::min(ProbeBlock::size, options.probes - first);
       blocks_.push_back(fetch_probes(group, rows(), starts.noise(), first, size,
-                                     [&](std::int64_t p) { return starts.row(p, options.rows); }));
+                                     [&](std::int64_t p) { return starts.row(p, task_.samples.front()); }));
     }
     plan_ = {
         .times = task_.times, .process = task_.process, .counts = task_.samples, .law = {}, .single = options.single};

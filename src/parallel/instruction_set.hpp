@@ -1,6 +1,8 @@
 #pragma once
 
 #include <array>
+#include <cstdlib>
+#include <string_view>
 
 // Kernels: loops that are written once, compiled for several instruction sets, and chosen when the program starts. A
 // file of kernels has
@@ -73,10 +75,28 @@ inline constexpr std::array<InstructionSet, 3> instruction_sets{InstructionSet::
   return set == InstructionSet::baseline;
 }
 
-/// The last of `instruction_sets` that this processor has.
+/// Value of the environment variable DIFFPHASE_INSTRUCTION_SET, the name of the widest set to be used; empty: any.
+[[nodiscard]] inline std::string_view instruction_set_limit() {
+  const char* const value = std::getenv("DIFFPHASE_INSTRUCTION_SET");
+  return value == nullptr ? std::string_view() : std::string_view(value);
+}
+
+/// The last of `instruction_sets` that this processor has, up to instruction_set_limit(). A limit that is no name is
+/// none: kernels are chosen before anything could be said about it.
 [[nodiscard]] inline InstructionSet widest_instruction_set() {
-  if (processor_has(InstructionSet::avx512)) return InstructionSet::avx512;
-  return processor_has(InstructionSet::avx2) ? InstructionSet::avx2 : InstructionSet::baseline;
+  InstructionSet widest = InstructionSet::baseline;
+  for (const InstructionSet set : instruction_sets) {
+    if (processor_has(set)) widest = set;
+    if (instruction_set_limit() == name_of(set)) break;
+  }
+  return widest;
+}
+
+/// Whether instruction_set_limit() means something.
+[[nodiscard]] inline bool instruction_set_limit_is_known() {
+  bool known = instruction_set_limit().empty();
+  for (const InstructionSet set : instruction_sets) known = known || instruction_set_limit() == name_of(set);
+  return known;
 }
 
 /// See DIFFPHASE_CHOOSE.

@@ -68,13 +68,12 @@ std::map<std::string, std::string> library_versions() {
 
 std::map<std::string, std::string> run_environment() {
   // Named one by one: other SLURM_ variables hold names of users and accounts, and tokens.
-  constexpr std::array names = {"OMP_NUM_THREADS",        "OMP_PROC_BIND",         "OMP_PLACES",
-                                "OPENBLAS_NUM_THREADS",   "SLURM_JOB_ID",          "SLURM_JOB_NAME",
-                                "SLURM_JOB_PARTITION",    "SLURM_JOB_NODELIST",    "SLURM_JOB_NUM_NODES",
-                                "SLURM_NTASKS",           "SLURM_NTASKS_PER_NODE", "SLURM_CPUS_PER_TASK",
-                                "SLURM_MEM_PER_CPU",      "SLURM_MEM_PER_NODE",    "SLURM_CLUSTER_NAME",
-                                "SLURM_RESTART_COUNT",    "SLURM_ARRAY_JOB_ID",    "SLURM_ARRAY_TASK_ID",
-                                "SLURM_JOB_CPUS_PER_NODE"};
+  constexpr std::array names = {
+      "OMP_NUM_THREADS",           "OMP_PROC_BIND",       "OMP_PLACES",          "OPENBLAS_NUM_THREADS",
+      "DIFFPHASE_INSTRUCTION_SET", "SLURM_JOB_ID",        "SLURM_JOB_NAME",      "SLURM_JOB_PARTITION",
+      "SLURM_JOB_NODELIST",        "SLURM_JOB_NUM_NODES", "SLURM_NTASKS",        "SLURM_NTASKS_PER_NODE",
+      "SLURM_CPUS_PER_TASK",       "SLURM_MEM_PER_CPU",   "SLURM_MEM_PER_NODE",  "SLURM_CLUSTER_NAME",
+      "SLURM_RESTART_COUNT",       "SLURM_ARRAY_JOB_ID",  "SLURM_ARRAY_TASK_ID", "SLURM_JOB_CPUS_PER_NODE"};
   std::map<std::string, std::string> found;
   for (const char* name : names) {
     if (const char* value = std::getenv(name); value != nullptr) found[name] = value;

@@ -27,11 +27,12 @@ PRECISIONS = {"double": np.float64, "single": np.float32}
 SIZE = {"rows": 20000, "columns": 1024, "probes": 1024, "times": 64, "counts": 4}
 
 
-def size_options(small: bool) -> list[object]:
-    shrunk = {"rows": 16, "columns": 4, "probes": 4, "times": 4, "counts": 1}
+def size_options(small: bool, fewer_probes: int = 1) -> list[object]:
+    shrunk = {"rows": 8, "columns": 4, "probes": 4, "times": 4, "counts": 1}
     options = []
     for name, value in SIZE.items():
-        options += [f"--{name}", value // shrunk[name] if small else value]
+        size = value // shrunk[name] if small else value
+        options += [f"--{name}", size // fewer_probes if name == "probes" else size]
     return options
 
 
@@ -116,6 +117,33 @@ def compare_products(program: str, small: bool, folder: pathlib.Path) -> dict[st
     return kept
 
 
+# Kernels, and the OpenBLAS kernels for processors that have no more.
+INSTRUCTION_SETS = {"avx512": "SkylakeX", "avx2": "Haswell", "baseline": "Prescott"}
+
+
+def compare_instruction_sets(program: str, small: bool) -> None:
+    machine.title("The same on narrower instruction sets, 1 rank, a quarter of the probes")
+    print(f"{'precision':<10}{'kernels':<10}{'pass s':>9}{'gemm s':>9}{'ratio':>8}")
+    for precision in PRECISIONS:
+        single = ["--single"] if precision == "single" else []
+        for kernels, core in INSTRUCTION_SETS.items():
+            line = machine.run_program(program, "posterior", *size_options(small, fewer_probes=4), *single,
+                                       DIFFPHASE_INSTRUCTION_SET=kernels, OPENBLAS_CORETYPE=core)
+            print(f"{precision:<10}{kernels:<10}{line['pass_seconds']:>9.2f}{line['gemm_seconds']:>9.2f}"
+                  f"{line['pass_over_gemm']:>8.2f}", flush=True)
+
+
+def time_streamed_sets(program: str, small: bool) -> None:
+    machine.title("Training sets drawn in law: the collapse at 4 times, a set for every probe, nothing stored")
+    print(f"{'points':>8}{'dimension':>11}{'probes':>8}{'ranks':>7}{'threads':>9}{'seconds':>9}{'ns per point':>14}"
+          f"{'peak MiB':>10}")
+    for dimension, ranks, threads in ((1e6, 1, 1), (1e12, 1, 1), (1e6, 2, 1), (1e6, 1, 2)):
+        line = machine.run_program(program, "streamed", "--points", 1e6 if small else 1e8, "--dimension", dimension,
+                                   "--probes", 2, "--times", 4, "--threads", threads, ranks=ranks)
+        print(f"{line['points']:>8.0e}{dimension:>11.0e}{line['probes']:>8}{ranks:>7}{threads:>9}{line['seconds']:>9.2f}"
+              f"{line['nanoseconds_per_point']:>14.1f}{line['peak_memory'] / 2**20:>10.0f}", flush=True)
+
+
 def measured(line: dict, folder: pathlib.Path) -> np.ndarray:
     """The program's means over the probes, [count][time]."""
     return np.fromfile(folder / "participation").reshape(line["counts"], line["times"])
@@ -154,6 +182,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=arguments.scratch) as scratch:
         folder = pathlib.Path(scratch)
         compare_peers(compare_products(arguments.program, arguments.small, folder), folder)
+    compare_instruction_sets(arguments.program, arguments.small)
+    time_streamed_sets(arguments.program, arguments.small)
 
 
 if __name__ == "__main__":

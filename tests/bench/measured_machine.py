@@ -23,11 +23,11 @@ def environment() -> dict[str, str]:
     return values
 
 
-def run_program(program: str, *options: object, ranks: int = 1) -> dict:
-    """The line that the program prints."""
+def run_program(program: str, *options: object, ranks: int = 1, **variables: str) -> dict:
+    """The line that the program prints, with these environment variables."""
     start = ["mpirun", "-n", str(ranks), "--oversubscribe"] if ranks > 1 else []
     arguments = [*start, program, *map(str, options)]
-    done = subprocess.run(arguments, env=environment(), check=False, capture_output=True, text=True)
+    done = subprocess.run(arguments, env={**environment(), **variables}, check=False, capture_output=True, text=True)
     if done.returncode != 0:
         raise SystemExit(f"{' '.join(arguments)} failed:\n{done.stderr}")
     return json.loads(done.stdout.splitlines()[-1])
