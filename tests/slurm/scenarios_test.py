@@ -30,8 +30,6 @@ import journals
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WATCHDOG = 240.0  # seconds that nothing here needs
 STOP_TIME = 60.0  # promised
-# Whichever rank hears of it first: a signal to rank 0 has its name.
-STOPPED = re.compile(r"stopped \((signal SIG(USR1|TERM)|a signal to another rank)\)")
 
 SITE = """
 sbatch_options=(--partition=normal)
@@ -65,6 +63,11 @@ collapse = {{ probes = {probes} }}
 [resources]
 max_attempts = {max_attempts}
 """
+
+
+def stops(log, signal_name):
+    """How often the log says that a run stopped for this signal, by its name where rank 0 heard of it first."""
+    return len(re.findall(rf"stopped \((signal {signal_name}|a signal to another rank)\)", log))
 
 
 def wait_for(condition, what, timeout=WATCHDOG):
@@ -227,7 +230,7 @@ def early_signal(night):
         night.wait_requeued(job, restarts)
     night.wait_end(job)
     log = night.log()
-    require(len(STOPPED.findall(log)) == 3, log)
+    require(stops(log, "SIGUSR1") == 3, log)
     require(log.count("diffphase: complete") == 1, log)
 
 
@@ -259,7 +262,7 @@ def array(night):
     require(any(report.count("at work: process") > 1 for report in reports), "\n".join(reports))
     require(len(list((night.folder / "journal").glob("*-3of4-*"))) == 1, "journals of the third shard")
     log = night.log()
-    require(STOPPED.search(log) and "tasks collected into" in log, log)
+    require(stops(log, "SIGUSR1") > 0 and "tasks collected into" in log, log)
 
 
 def second_start(night):
@@ -389,7 +392,7 @@ def preempted(night):
                            "--output=/dev/null", "--wrap", "sleep 1").strip()
     night.wait_end(urgent)
     night.wait_progress(job)
-    require(night.restarts(job) == 1 and STOPPED.search(night.log()), night.log())
+    require(night.restarts(job) == 1 and stops(night.log(), "SIGTERM") > 0, night.log())
     night.wait_end(job)
 
 
@@ -402,7 +405,7 @@ def by_mpirun(night):
     night.wait_progress(job)
     night.command("scancel", job)
     night.wait_end(job, "CANCELLED")
-    require(STOPPED.search(night.log()), night.log())
+    require(stops(night.log(), "SIGUSR1") > 0, night.log())
     again, = night.submit("--nodes", 1, "--ranks-per-node", 3)
     night.wait_end(again)
 
