@@ -31,49 +31,55 @@ constexpr double collapse_level = 0.5;
 constexpr std::int64_t fewest_to_collapse = 3;  // the participation of n points lies above 1/n
 constexpr double collapse_shift = 1.15;         // of the crossing of 1/2 on log tau, times d_eff: a fit
 
+// Of each start: probes that share one are not independent.
 struct CollapseCurves {
   ProbeCurves participation;
   ProbeCurves entropy;
   ProbeCurves parent_weight;
   ProbeCurves largest_weight;
 
-  CollapseCurves(std::int64_t probes, std::int64_t times)
-      : participation(probes, times),
-        entropy(probes, times),
-        parent_weight(probes, times),
-        largest_weight(probes, times) {}
+  CollapseCurves(std::int64_t starts, std::int64_t times)
+      : participation(starts, times),
+        entropy(starts, times),
+        parent_weight(starts, times),
+        largest_weight(starts, times) {}
 
-  // Of a Reduction or an ExtremeReduction.
+  // Of a Reduction or an ExtremeReduction: means over the `noises` probes of each start.
   template <class AnyReduction>
   void record(const AnyReduction& reduction, std::size_t count, double log_count, std::int64_t first,
-              std::int64_t probes) {
+              std::int64_t probes, std::int64_t noises) {
+    const double share = 1.0 / static_cast<double>(noises);
     for (std::int64_t p = 0; p < probes; ++p) {
+      const std::int64_t start = (first + p) / noises;
       for (std::size_t t = 0; t < static_cast<std::size_t>(participation.times); ++t) {
         const PosteriorSummary summary = reduction.summary(count, p, t);
-        participation.at(first + p, t) = summary.participation;
-        entropy.at(first + p, t) = log_count > 0.0 ? summary.entropy / log_count : 0.0;
-        parent_weight.at(first + p, t) = summary.parent_weight;
-        largest_weight.at(first + p, t) = summary.largest_weight;
+        participation.at(start, t) += share * summary.participation;
+        entropy.at(start, t) += log_count > 0.0 ? share * summary.entropy / log_count : 0.0;
+        parent_weight.at(start, t) += share * summary.parent_weight;
+        largest_weight.at(start, t) += share * summary.largest_weight;
       }
     }
   }
 };
 
 std::int64_t probe_count(const TaskParameters& task) { return static_cast<std::int64_t>(task.options.at("probes")); }
+std::int64_t noise_count(const TaskParameters& task) { return static_cast<std::int64_t>(task.options.at("noises")); }
+std::int64_t start_count(const TaskParameters& task) { return probe_count(task) / noise_count(task); }
 
 Partition partition_of(const TaskParameters& task) {
   return task.words.at("partition") == "dimension" ? Partition::dimension : Partition::component;
 }
 
 Cost curves_cost(const TaskParameters& task, std::span<const std::int64_t> request) {
-  const auto probes = static_cast<double>(probe_count(task));
+  const auto starts = static_cast<double>(start_count(task));
   const auto times = static_cast<double>(task.times.size());
   const auto counts = static_cast<double>(request.size());
-  return {.rank_bytes = 8.0 * counts * times * (4.0 * probes + 6.0 * ProbeBlock::size)};
+  return {.rank_bytes = 8.0 * counts * times * (4.0 * starts + 6.0 * ProbeBlock::size)};
 }
 
 Cost explicit_cost(const TaskParameters& task, std::span<const std::int64_t> counts) {
   const auto probes = static_cast<double>(probe_count(task));
+  const auto points = probes + static_cast<double>(start_count(task));
   const auto times = static_cast<double>(task.times.size());
   const auto dimension = static_cast<double>(task.nonzero_columns());
   const std::int64_t largest = *std::max_element(counts.begin(), counts.end());
@@ -83,7 +89,7 @@ Cost explicit_cost(const TaskParameters& task, std::span<const std::int64_t> cou
   const double of_double = task.single_precision ? 0.5 : 1.0;  // in time, of a product or an exponential
   Cost cost = curves_cost(task, counts);
   cost += draw_cost(task, partition_of(task), largest);
-  cost.flops += of_double * passes * 4.0 * probes * n * dimension;
+  cost.flops += of_double * passes * 2.0 * points * n * dimension;
   cost.exponentials += of_double * passes * probes * n * times;
   cost.normals += 2.0 * probes * dimension;
   const bool stores_doubles = !task.single_precision || task.file;
@@ -134,7 +140,7 @@ Cost extreme_cost(const TaskParameters& task, std::span<const std::int64_t> coun
 bool can_reduce(const TaskParameters& task) { return task.mixture && !task.mixed_precision && !task.single_precision; }
 
 bool can_stream(const TaskParameters& task) {
-  return can_reduce(task) && task.mixture->dimension >= StreamedSource::least_dimension;
+  return can_reduce(task) && noise_count(task) == 1 && task.mixture->dimension >= StreamedSource::least_dimension;
 }
 
 // From this many dimensions on, the energies are good to 2e-3, and from this many points on, it does not matter that
@@ -145,7 +151,7 @@ constexpr std::int64_t least_extreme_samples = 100;
 constexpr std::int64_t most_drawn_samples = 10'000'000'000;
 
 bool can_be_extreme(const TaskParameters& task) {
-  if (!can_reduce(task) || task.mixture->dimension < least_extreme_dimension) return false;
+  if (!can_reduce(task) || noise_count(task) > 1 || task.mixture->dimension < least_extreme_dimension) return false;
   const std::vector<double>& sigmas = task.mixture->class_sigma;
   return sigmas.empty() ? task.mixture->sigma > 0.0
                         : std::all_of(sigmas.begin(), sigmas.end(), [](double sigma) { return sigma > 0.0; });
@@ -170,6 +176,20 @@ RepresentationChoice choose(const TaskParameters& task) {
                                operations_per_point(streamed_cost));
 }
 
+// The probes of a start are in one block, and all starts have as many.
+std::string noises_problem(const TaskParameters& task) {
+  const std::int64_t noises = noise_count(task);
+  if (noises == 1) return {};
+  if (ProbeBlock::size % noises != 0) {
+    return fmt::format("measure.collapse.noises is {}; it must divide {}", noises, ProbeBlock::size);
+  }
+  if (probe_count(task) % noises != 0 || start_count(task) < 2) {
+    return fmt::format("measure.collapse.probes is {}; with noises = {} it must be a multiple of it, {} or more",
+                       probe_count(task), noises, 2 * noises);
+  }
+  return {};
+}
+
 // Why sizes that cannot be drawn, or all that are asked for, cannot be taken as extreme.
 std::string extreme_problem(const TaskParameters& task) {
   const bool asked = task.representation == Representation::extreme;
@@ -182,8 +202,9 @@ std::string extreme_problem(const TaskParameters& task) {
   const std::string what = asked ? "measure.collapse with ensemble.representation = \"extreme\""
                                  : fmt::format("measure.collapse of {} samples", samples_text(*uncountable));
   if (!can_be_extreme(task)) {
-    return fmt::format("{} needs a Gaussian mixture in at least {} dimensions, sigma above 0 and double precision",
-                       what, least_extreme_dimension);
+    return fmt::format(
+        "{} needs a Gaussian mixture in at least {} dimensions, sigma above 0, double precision and noises = 1", what,
+        least_extreme_dimension);
   }
   const double fewest = std::log(static_cast<double>(least_extreme_samples));
   const bool too_few = std::any_of(task.samples.begin(), task.samples.end(), [&](std::int64_t count) {
@@ -313,7 +334,7 @@ class CollapseRun {
   CollapseRun(const TaskParameters& task, const TaskGroup& group, std::span<const std::int64_t> counts)
       : task_(task), group_(group), counts_(counts.begin(), counts.end()), keeps_(group.comm().is_root()) {
     group.run_guarded([&] {
-      if (keeps_) curves_.assign(counts_.size(), {probe_count(task), static_cast<std::int64_t>(task.times.size())});
+      if (keeps_) curves_.assign(counts_.size(), {start_count(task), static_cast<std::int64_t>(task.times.size())});
     });
   }
 
@@ -329,13 +350,14 @@ class CollapseRun {
   template <class Slab>
   void measure_rows(const Slab& slab, const std::vector<std::int64_t>& counts) {
     const std::int64_t probes = probe_count(task_);
+    const std::int64_t noises = noise_count(task_);
     const StoredSource source(group_, slab);
     const ProbeStarts starts(task_);
     for (std::int64_t first = 0; first < probes; first += ProbeBlock::size) {
       const std::int64_t size = std::min(ProbeBlock::size, probes - first);
-      for (const auto& together : starts.groups(counts, first, size)) {
-        const auto row_of = [&](std::int64_t p) { return starts.row(p, together.front()); };
-        reduce(source, fetch_probes(group_, slab, starts.noise(), first, size, row_of), first, together);
+      for (const auto& together : starts.groups(counts, first / noises, size / noises)) {
+        const auto row_of = [&](std::int64_t start) { return starts.row(start, together.front()); };
+        reduce(source, fetch_probes(group_, slab, starts.noise(), first, size, row_of, noises), first, together);
       }
     }
   }
@@ -402,7 +424,8 @@ class CollapseRun {
     if (!keeps_) return;
     for (std::size_t c = 0; c < counts.size(); ++c) {
       const auto place = std::find(counts_.begin(), counts_.end(), counts[c]) - counts_.begin();
-      curves_[static_cast<std::size_t>(place)].record(reduction, c, log_samples(counts[c]), first, probes);
+      curves_[static_cast<std::size_t>(place)].record(reduction, c, log_samples(counts[c]), first, probes,
+                                                      noise_count(task_));
     }
   }
 
@@ -423,6 +446,13 @@ std::vector<MeasureOption> CollapseMeasure::options() const {
            .integer = true,
            .meaning = "noised training points per realization",
            .words = {}},
+          {.name = "noises",
+           .value = 1,
+           .minimum = 1,
+           .maximum = ProbeBlock::size,
+           .integer = true,
+           .meaning = "probes at each starting point, which share its products with the training set",
+           .words = {}},
           {.name = "partition",
            .value = 0,
            .minimum = 0,
@@ -434,11 +464,12 @@ std::vector<MeasureOption> CollapseMeasure::options() const {
 
 std::string CollapseMeasure::problem(const TaskParameters& task) const {
   if (task.samples.empty()) return "measure.collapse needs [dataset] samples: the size of the training set";
+  if (std::string noises = noises_problem(task); !noises.empty()) return noises;
   if (std::string extreme = extreme_problem(task); !extreme.empty()) return extreme;
   if (task.representation == Representation::streaming && !can_stream(task)) {
     return fmt::format(
-        "measure.collapse with ensemble.representation = \"streaming\" needs at least {} dimensions and double "
-        "precision",
+        "measure.collapse with ensemble.representation = \"streaming\" needs at least {} dimensions, double "
+        "precision and noises = 1",
         StreamedSource::least_dimension);
   }
   return {};

@@ -77,13 +77,18 @@ ProbeBlock draw_probes(const TaskGroup& group, const GaussianMixture& mixture, c
 }
 
 ProbeBlock fetch_probes(const TaskGroup& group, RowView rows, const RandomStream& noise, std::int64_t first,
-                        std::int64_t probes, const std::function<std::int64_t(std::int64_t)>& row_of) {
+                        std::int64_t probes, const std::function<std::int64_t(std::int64_t)>& row_of,
+                        std::int64_t noises) {
   const SlabLayout& layout = rows.layout();
-  ProbeBlock block(probes, layout.local_columns());
-  for (std::int64_t p = 0; p < probes; ++p) block.parents[static_cast<std::size_t>(p)] = row_of(first + p);
+  ProbeBlock block(probes, layout.local_columns(), noises);
+  std::vector<std::int64_t> parents;
+  for (std::int64_t start = 0; start < block.starts(); ++start) parents.push_back(row_of(first / noises + start));
+  for (std::int64_t p = 0; p < probes; ++p) {
+    block.parents[static_cast<std::size_t>(p)] = parents[static_cast<std::size_t>(p / noises)];
+  }
   block.starts_at_parent = true;
-  const auto starts = std::span(block.points).first(static_cast<std::size_t>(probes * block.columns));
-  fetch_rows(group, rows, block.parents, starts);
+  fetch_rows(group, rows, parents,
+             std::span(block.points).first(parents.size() * static_cast<std::size_t>(block.columns)));
   fill_probes(group, layout, probes, [&](std::int64_t p) {
     const std::span<double> drawn = block.noise(p);
     noise.normals(static_cast<std::uint64_t>(first + p), static_cast<std::uint64_t>(layout.first_column()), drawn);

@@ -28,7 +28,7 @@ class ProbeStarts {
   [[nodiscard]] std::int64_t row(std::int64_t probe, std::int64_t count) const;
 
   /// The counts grouped by equal starting rows for all of probes [first, first + probes): one pass serves a
-  /// group.
+  /// group. Probes that differ in their noise alone count once.
   [[nodiscard]] std::vector<std::vector<std::int64_t>> groups(std::span<const std::int64_t> counts, std::int64_t first,
                                                               std::int64_t probes) const;
 
@@ -45,11 +45,12 @@ class ProbeStarts {
                                      const SlabLayout& layout, std::int64_t first, std::int64_t probes,
                                      const std::function<std::int64_t(std::int64_t)>& row_of);
 
-/// Probes that start at rows of a stored training set; parents are the rows. Of a set in single precision, the noise is
-/// rounded to it, too, so that products in that precision are of just these probes. Collective.
+/// Probes [first, first + probes) that start at rows of a stored training set, `noises` in a row at the same: probe p
+/// at row_of(p / noises), with its own noise. `first` is a multiple of noises. Parents are the rows. Of a set in single
+/// precision, the noise is rounded to it, too, so that products in that precision are of just these probes. Collective.
 [[nodiscard]] ProbeBlock fetch_probes(const TaskGroup& group, RowView rows, const RandomStream& noise,
                                       std::int64_t first, std::int64_t probes,
-                                      const std::function<std::int64_t(std::int64_t)>& row_of);
+                                      const std::function<std::int64_t(std::int64_t)>& row_of, std::int64_t noises = 1);
 
 /// What drawing `count` rows of the task's training set takes beside the slab that holds them. Counts what every rank
 /// of a group makes for itself once: under the component partition each has the whole factor of a linear manifold.

@@ -34,8 +34,8 @@ void ExtremeReduction::consume(const ProductTile& tile) {
     for (std::int64_t p = 0; p < probes_.probes; ++p) {
       const auto probe = static_cast<std::size_t>(p);
       const auto pair = static_cast<std::size_t>((tile.first + i) * probes_.probes + p);
-      half_distance2_[pair] =
-          (tile.half_norm2[i] + 0.5 * probes_.start_norm2[probe]) - tile.start_products[p * tile.stride + i];
+      half_distance2_[pair] = (tile.half_norm2[i] + 0.5 * probes_.start_norm2[probe]) -
+                              tile.start_products[p / probes_.noises * tile.stride + i];
       noise_overlap_[pair] = tile.noise_products[p * tile.stride + i] - probes_.start_noise[probe];
     }
   }

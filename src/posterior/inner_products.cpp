@@ -21,20 +21,25 @@ double dot(std::span<const double> a, std::span<const double> b) {
 
 }  // namespace
 
-ProbeBlock::ProbeBlock(std::int64_t probe_count, std::int64_t column_count)
+ProbeBlock::ProbeBlock(std::int64_t probe_count, std::int64_t column_count, std::int64_t noise_count)
     : probes(probe_count),
       columns(column_count),
-      points(static_cast<std::size_t>(2 * probe_count * column_count)),
+      noises(noise_count),
+      points(static_cast<std::size_t>(point_count() * column_count)),
       parents(static_cast<std::size_t>(probe_count), -1),
       start_norm2(static_cast<std::size_t>(probe_count)),
       noise_norm2(static_cast<std::size_t>(probe_count)),
       start_noise(static_cast<std::size_t>(probe_count)) {}
 
 std::span<double> ProbeBlock::start(std::int64_t probe) {
-  return std::span(points).subspan(static_cast<std::size_t>(probe * columns), static_cast<std::size_t>(columns));
+  return std::span(points).subspan(static_cast<std::size_t>(probe / noises * columns),
+                                   static_cast<std::size_t>(columns));
 }
 
-std::span<double> ProbeBlock::noise(std::int64_t probe) { return start(probes + probe); }
+std::span<double> ProbeBlock::noise(std::int64_t probe) {
+  return std::span(points).subspan(static_cast<std::size_t>((starts() + probe) * columns),
+                                   static_cast<std::size_t>(columns));
+}
 
 void ProbeBlock::measure(const TaskGroup& group, Partition partition) {
   for (std::int64_t p = 0; p < probes; ++p) {
@@ -71,7 +76,7 @@ void StoredSource::measure_rows(const TaskGroup& group) {
 }
 
 void StoredSource::Products::reserve(const ProbeBlock& probes, bool single) {
-  values.resize(static_cast<std::size_t>(2 * probes.probes * SlabLayout::block));
+  values.resize(static_cast<std::size_t>(probes.point_count() * SlabLayout::block));
   if (!single) return;
   rounded.resize(values.size());
   points.assign(probes.points.begin(), probes.points.end());
@@ -86,7 +91,7 @@ void StoredSource::multiply(const ProbeBlock& probes, std::int64_t first_local_r
     return;
   }
   // Each thread multiplies its share of the points by all of the rows, as wide a product as there is.
-  for_each_part(kernel_threads(), 2 * probes.probes, [&](int /*part*/, std::int64_t begin, std::int64_t end) {
+  for_each_part(kernel_threads(), probes.point_count(), [&](int /*part*/, std::int64_t begin, std::int64_t end) {
     const auto points = static_cast<blasint>(end - begin);
     const auto count = static_cast<blasint>(rows);
     double* values = products.values.data() + begin * SlabLayout::block;
@@ -136,7 +141,7 @@ void StoredSource::visit_own_rows(const TaskGroup& group, const ProbeBlock& prob
                       .components = std::min(rows, components - first),
                       .stride = block,
                       .start_products = products.values.data(),
-                      .noise_products = products.values.data() + probes.probes * block,
+                      .noise_products = products.values.data() + probes.starts() * block,
                       .half_norm2 = half_norm2_.data() + local,
                       .labels = labels(local)});
   };
@@ -158,30 +163,30 @@ void StoredSource::visit_own_columns(const TaskGroup& group, const ProbeBlock& p
   const std::int64_t blocks = (components + block - 1) / block;
   const std::int64_t chunk = blocks_between_agreements(
       probes.probes, 2.0 * static_cast<double>(layout.most_local_columns()) + consumer.work_per_product);
-  const std::int64_t rows2 = 2 * probes.probes;
+  const std::int64_t points = probes.point_count();
   const auto boundary = [&](int rank) { return block * rank / layout.ranks; };
   const std::int64_t own_first = boundary(layout.rank);
   const std::int64_t own = boundary(layout.rank + 1) - own_first;
   std::vector<int> counts;
   Products products;
-  std::vector<double> by_owner;  // [rank][2 probes][components of that rank]
+  std::vector<double> by_owner;  // [rank][starts and probes][components of that rank]
   std::vector<double> own_products;
   std::optional<ScatteredSum> sum;
 
   group.run_guarded([&] {
     for (int r = 0; r < layout.ranks; ++r) {
-      counts.push_back(static_cast<int>(rows2 * (boundary(r + 1) - boundary(r))));
+      counts.push_back(static_cast<int>(points * (boundary(r + 1) - boundary(r))));
     }
     products.reserve(probes, rows_.is_single());
     by_owner.assign(products.values.size(), 0.0);
-    own_products.assign(static_cast<std::size_t>(rows2 * own), 0.0);
+    own_products.assign(static_cast<std::size_t>(points * own), 0.0);
     sum.emplace(group.comm(), counts);
   });
 
   const auto sort_by_owner = [&] {
     double* out = by_owner.data();
     for (int r = 0; r < layout.ranks; ++r) {
-      for (std::int64_t p = 0; p < rows2; ++p) {
+      for (std::int64_t p = 0; p < points; ++p) {
         const double* row = products.values.data() + p * block;
         out = std::copy(row + boundary(r), row + boundary(r + 1), out);
       }
@@ -196,7 +201,7 @@ void StoredSource::visit_own_columns(const TaskGroup& group, const ProbeBlock& p
                       .components = count,
                       .stride = own,
                       .start_products = own_products.data(),
-                      .noise_products = own_products.data() + probes.probes * own,
+                      .noise_products = own_products.data() + probes.starts() * own,
                       .half_norm2 = half_norm2_.data() + share_first,
                       .labels = labels(share_first)});
   };

@@ -11,7 +11,8 @@
 
 namespace diffphase {
 
-/// A block of probes x_t = a x_0 + b xi: the rank's columns of x_0 and xi and their global inner products.
+/// A block of probes x_t = a x_0 + b xi: the rank's columns of x_0 and xi and their global inner products. Probes in a
+/// row may share their x_0: its products with the components are computed once for all of them.
 struct ProbeBlock {
   /// Probes in one block; with components in blocks of SlabLayout::block a tile of products is 1/2 MiB.
   static constexpr std::int64_t size = 64;
@@ -19,15 +20,18 @@ struct ProbeBlock {
   std::int64_t first = 0;  ///< index of the first probe among all of a measure: key of what is drawn for each
   std::int64_t probes = 0;
   std::int64_t columns = 0;
-  std::vector<double> points;         ///< 2 probes x columns, row-major: rows of x_0, then rows of xi
+  std::int64_t noises = 1;            ///< probes for each x_0: probe p has the one of number p / noises
+  std::vector<double> points;         ///< point_count() x columns, row-major: rows of x_0, then rows of xi
   std::vector<std::int64_t> parents;  ///< component that each probe starts at (row or class); -1: none
   bool starts_at_parent = false;      ///< x_0 is exactly the parent component's row (training sets)
   std::vector<double> start_norm2;    ///< |x_0|^2
   std::vector<double> noise_norm2;    ///< |xi|^2
   std::vector<double> start_noise;    ///< x_0 . xi
 
-  ProbeBlock(std::int64_t probes, std::int64_t columns);
+  ProbeBlock(std::int64_t probes, std::int64_t columns, std::int64_t noises = 1);
 
+  [[nodiscard]] std::int64_t starts() const { return (probes + noises - 1) / noises; }
+  [[nodiscard]] std::int64_t point_count() const { return starts() + probes; }
   [[nodiscard]] std::span<double> start(std::int64_t probe);
   [[nodiscard]] std::span<double> noise(std::int64_t probe);
 
@@ -40,8 +44,8 @@ struct ProductTile {
   std::int64_t first = 0;                  ///< global index of the first component
   std::int64_t components = 0;             ///< number of components
   std::int64_t stride = 0;                 ///< of the two matrices
-  const double* start_products = nullptr;  ///< y . x_0: [probe * stride + component]
-  const double* noise_products = nullptr;  ///< y . xi
+  const double* start_products = nullptr;  ///< y . x_0: [probe / noises * stride + component]
+  const double* noise_products = nullptr;  ///< y . xi: [probe * stride + component]
   const double* half_norm2 = nullptr;      ///< |y|^2 / 2: [probe * half_norm2_stride + component]
   std::int64_t half_norm2_stride = 0;      ///< 0: all probes have the same components
   const std::int32_t* labels = nullptr;    ///< [component]; null if unlabelled
@@ -87,7 +91,7 @@ class StoredSource : public InnerProductSource {
 
  private:
   struct Products {
-    std::vector<double> values;  // [2 probes][block]
+    std::vector<double> values;  // [starts and probes][block]
     std::vector<float> rounded;  // the same of rows in single precision
     std::vector<float> points;   // of the probes, for those
 

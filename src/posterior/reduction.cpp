@@ -98,8 +98,8 @@ void Reduction::prepare_general_law(const ProductTile& tile) {
 void Reduction::centre(const ProductTile& tile, std::int64_t components, std::int64_t probe, Workspace& work) const {
   const auto p = static_cast<std::size_t>(probe);
   work.products.fill(tile.half_norm2 + probe * tile.half_norm2_stride, 0.5 * probes_.start_norm2[p],
-                     tile.start_products + probe * tile.stride, tile.noise_products + probe * tile.stride,
-                     probes_.start_noise[p], components,
+                     tile.start_products + probe / probes_.noises * tile.stride,
+                     tile.noise_products + probe * tile.stride, probes_.start_noise[p], components,
                      probes_.starts_at_parent ? probes_.parents[p] - tile.first : nowhere);
   if (plan_.single) work.rounded.round(work.products);
 }

@@ -10,7 +10,7 @@ import xarray as xr
 from matplotlib import pyplot as plt
 from scipy.stats import norm
 
-from synthetic_results import PRODUCT, make_dataset
+from synthetic_results import PRODUCT, make_dataset, slow
 
 from analysis.clock import log_tau, time_at
 from analysis.figures import collapse_scaling
@@ -121,10 +121,13 @@ class Figure(unittest.TestCase):
         legend = self.drawn(edges()).figure.axes[0].get_legend()
         self.assertIn("= 640", legend.get_texts()[-1].get_text())  # 0.2 * 3200: the first alpha is the reference
 
-    def test_every_clock_one_realization_and_samples_as_numbers(self):
+    @slow
+    def test_every_clock_one_realization(self):
         for process in TIMES:
             with self.subTest(process):
                 self.drawn(edges(process, realizations=1))
+
+    def test_samples_as_numbers(self):
         self.drawn(edges(samples_as_text=False, sizes={"dimension": [50, 400], "alpha": [0.2, 0.3]}))
 
     def test_of_one_alpha_has_no_panel_of_times(self):

@@ -1,11 +1,13 @@
 """Figures and page over complete and incomplete files, and the command line's exit codes."""
 
+import io
 import re
 import subprocess
 import sys
 import tempfile
 import unittest
 import warnings
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import matplotlib.image
@@ -14,6 +16,7 @@ from matplotlib import pyplot as plt
 
 from synthetic_results import ROOT, Sweep, make_dataset, slow, write_results
 
+from analysis.__main__ import main
 from analysis.figures import FIGURES as DRAW
 from analysis.figures import critical_times, phase_diagram
 from analysis.page import write_report
@@ -188,11 +191,10 @@ class CommandLine(unittest.TestCase):
         junk.write_bytes(b"not HDF5 at all")
         blocked = ["report", str(self.folder / "run"), "-o", str(junk / "figures")]
         for arguments in (["table", str(self.folder / "nowhere")], ["report", str(self.folder)], ["table", str(junk)], blocked):
-            with self.subTest(arguments):
-                done = command(*arguments)
-                self.assertEqual(done.returncode, 2)
-                self.assertEqual((len(done.stderr.splitlines()), done.stdout), (1, ""))
-                self.assertIn(str(self.folder), done.stderr)
+            with self.subTest(arguments), redirect_stdout(io.StringIO()) as out, redirect_stderr(io.StringIO()) as errors:
+                self.assertEqual(main(arguments), 2)
+                self.assertEqual((len(errors.getvalue().splitlines()), out.getvalue()), (1, ""))
+                self.assertIn(str(self.folder), errors.getvalue())
 
     def test_bad_command_line(self):
         for arguments in ([], ["plot", "x"], ["table"]):

@@ -242,6 +242,7 @@ class AnyFile(Drawn):
         self.assertEqual(self.report(Manifolds(scatter=0.02)), ALL)
         self.assertNotIn("no figure", self.message)
 
+    @slow
     def test_blocks_of_different_length_and_samples(self):
         data = make_dataset(Manifolds(blocks=[TWO, [(8, 1.0)], THREE], samples=[100, 1000], scatter=0.02))
         self.assertEqual(self.drawn(data), ALL | {"spectral_times"})

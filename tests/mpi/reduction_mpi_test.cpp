@@ -7,9 +7,13 @@
 namespace diffphase {
 namespace {
 
-// The same data and probes, split over the ranks by component or by dimension.
+constexpr std::int64_t probe_count = 6;
+constexpr std::int64_t noises_of_start = 2;
+
+// The same data and probes, split over the ranks by component or by dimension. Two probes in a row have one start,
+// which the block holds once or twice.
 std::vector<PosteriorSummary> reduce(const Communicator& comm, Partition partition, std::int64_t n, std::int64_t d,
-                                     std::vector<std::int64_t> counts) {
+                                     std::vector<std::int64_t> counts, bool shared_starts = false) {
   const TaskGroup group(comm);
   const MixtureParameters parameters{.dimension = d, .classes = 3, .centroids = CentroidKind::random};
   const GaussianMixture mixture(parameters, 5, hash_text("mpi"), 0);
@@ -17,11 +21,12 @@ std::vector<PosteriorSummary> reduce(const Communicator& comm, Partition partiti
   const DataSlab slab = draw_training_set(mixture, layout);
   const StoredSource source(group, slab);
   const RandomStream noise(5, hash_text("mpi"), 0, "noise");
-  ProbeBlock probes(5, layout.local_columns());
-  for (std::int64_t p = 0; p < 5; ++p) {
-    mixture.sample(p, layout.first_column(), probes.start(p));
+  ProbeBlock probes(probe_count, layout.local_columns(), shared_starts ? noises_of_start : 1);
+  for (std::int64_t p = 0; p < probe_count; ++p) {
+    const std::int64_t parent = p / noises_of_start;
+    mixture.sample(parent, layout.first_column(), probes.start(p));
     noise.normals(static_cast<std::uint64_t>(p), static_cast<std::uint64_t>(layout.first_column()), probes.noise(p));
-    probes.parents[static_cast<std::size_t>(p)] = p;
+    probes.parents[static_cast<std::size_t>(p)] = parent;
   }
   probes.starts_at_parent = true;
   probes.measure(group, partition);
@@ -33,7 +38,7 @@ std::vector<PosteriorSummary> reduce(const Communicator& comm, Partition partiti
   std::vector<PosteriorSummary> all;
   if (!comm.is_root()) return all;
   for (std::size_t c = 0; c < counts.size(); ++c) {
-    for (std::int64_t p = 0; p < 5; ++p) {
+    for (std::int64_t p = 0; p < probe_count; ++p) {
       for (std::size_t t = 0; t < 4; ++t) {
         all.push_back(reduction.summary(c, p, t));
         all.push_back({.log_evidence = 0.0,
@@ -69,6 +74,17 @@ TEST(ReductionOverRanks, BothPartitionsGiveTheNumbersOfOneRank) {
     if (!world.is_root()) continue;
     expect_same(by_component, reference);
     expect_same(by_dimension, reference);
+  }
+}
+
+TEST(ReductionOverRanks, ProbesOfOneStartNeedItsProductsOnce) {
+  const Communicator world = Communicator::world();
+  const Communicator self = Communicator::self();
+  const std::vector<std::int64_t> counts{5, 1100};
+  const auto reference = reduce(self, Partition::component, 1100, 37, counts);
+  for (const Partition partition : {Partition::component, Partition::dimension}) {
+    const auto shared = reduce(world, partition, 1100, 37, counts, /*shared_starts=*/true);
+    if (world.is_root()) expect_same(shared, reference);
   }
 }
 
