@@ -10,7 +10,7 @@ from analysis.figures.drawing import Drawing
 from analysis.results import Results, ResultsError, format_value
 from analysis.table import Table, csv_table, describe, format_cell, headings, legend, make_tables
 
-PROVENANCE = ("program_version", "git_revision", "numerics_version", "layout_version", "seed", "mpi_size", "start_time",
+PROVENANCE = ("program", "version", "git_revision", "libraries", "layout_version", "seed", "mpi_size", "start_time",
               "end_time", "command_line")
 SWEEP_TEXT = "sweep"
 # Measures without which a figure is not to be expected; what only an option or a kind of ensemble brings is not listed.
@@ -152,7 +152,7 @@ def provenance(results: Results) -> str:
     attributes = results.data.attrs
     keys = [key for key in PROVENANCE if key in attributes]
     keys += [key for key in attributes if is_provenance(key) and key not in keys and key not in INTERNAL]
-    items = {key.replace("_", " "): format_value(attributes[key]) for key in keys}
+    items = {key.replace("_", " "): ", ".join(format_value(attributes[key]).splitlines()) for key in keys}
     items["results file"] = results.path.name
     sources = sorted({format_value(v.attrs["source"]) for v in results.data.data_vars.values() if v.attrs.get("source")})
     if sources:

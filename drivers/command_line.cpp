@@ -24,6 +24,9 @@ const CLI::Validator time_limit(
     },
     "TIME");
 
+// An unset variable of a script must not start what was not meant.
+const CLI::Validator not_empty([](const std::string& text) { return text.empty() ? "must not be empty" : ""; }, "");
+
 CLI::Option* add_sweep(CLI::App& command, std::string& file, std::vector<std::string>& overrides) {
   command.add_option("--set", overrides, "KEY=VALUE in place of the sweep file's, as measure.collapse.probes=64")
       ->allow_extra_args(false);
@@ -50,9 +53,9 @@ std::variant<CommandLine, CommandLineEnd> parse_command_line(int argc, char** ar
 
   auto* run_command = app.add_subcommand("run", "compute what is left of a sweep; under mpirun or srun on many ranks");
   add_sweep(*run_command, run.sweep_file, run.overrides)->required();
-  run_command->add_option("-o,--output", run.folder, "folder of the run (default: runs/<name>)");
-  run_command->add_option("--points", run.points, "grid points, as plan numbers them: 2:5,9");
-  run_command->add_option("--shard", run.shard, "part I of M of the tasks: I/M");
+  run_command->add_option("-o,--output", run.folder, "folder of the run (default: runs/<name>)")->check(not_empty);
+  run_command->add_option("--points", run.points, "grid points, as plan numbers them: 2:5,9")->check(not_empty);
+  run_command->add_option("--shard", run.shard, "part I of M of the tasks: I/M")->check(not_empty);
   run_command
       ->add_option("--stop-after", stop_after,
                    "stop cleanly after this time, as 55m, or auto: before the SLURM job ends")

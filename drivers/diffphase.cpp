@@ -56,14 +56,16 @@ int plan(int argc, char** argv, const PlanOptions& options) {
 }
 
 int status(const CommandLine& line) {
-  StatusReport report(line.folder);
-  if (line.watch) {
-    StopRequest stop({});
-    watch_status(
-        report, std::cout, [&] { return stop.wanted(); }, isatty(STDOUT_FILENO) != 0);
-  } else {
-    fmt::print("{}", report.text());
+  if (!line.watch) {
+    fmt::print("{}", StatusReport(line.folder).text());
+    return exit_complete;
   }
+  StopRequest stop({});
+  const auto interrupted = [&] { return stop.wanted(); };
+  wait_for_begin(line.folder, std::cout, interrupted);
+  if (interrupted()) return exit_complete;
+  StatusReport report(line.folder);
+  watch_status(report, std::cout, interrupted, isatty(STDOUT_FILENO) != 0);
   return exit_complete;
 }
 

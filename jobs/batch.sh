@@ -47,15 +47,31 @@ has_option() {
   shift
   for option in "$@"; do
     case $option in "$name" | "$name"=*) return 0 ;; esac
+    case $name$option in -o-o*) return 0 ;; esac # -oDIR
   done
   return 1
 }
 
-# Tasks of a run that are done or have failed for good, 0 before there is a run.
-settled_tasks() {
-  "$program" status "$1" 2>/dev/null | awk '$1 == "done" || $1 == "failed" { sum += $2 }
-                                            $1 == "left" { exit } END { print sum + 0 }'
+# The part of the files of a run that this job writes, I of M.
+own_files() { printf '%sof%s\n' "${SLURM_ARRAY_TASK_ID:-1}" "${shards:-1}"; }
+
+# Attempts at tasks of this job that have ended, by its own log: those of other elements of an array do not count.
+ended_attempts() {
+  cat "$1"/log/*-"$(own_files)"-*.jsonl 2>/dev/null | grep -c '"outcome": "\(done\|failed\)"' || true
 }
+
+# Whether exit code 1 is the program's: nothing is left but failed tasks. Launchers that fail return 1, too. Of an
+# element of an array, whether this start has begun: what is left is that of all.
+has_failed_tasks_only() {
+  local folder=$1 journals=$2
+  if [ -n "${SLURM_ARRAY_TASK_ID:-}" ]; then
+    [ "$(count_journals "$folder")" -gt "$journals" ]
+  else
+    [ "$("$program" status "$folder" 2>/dev/null | awk '$1 == "left" { print $2 }')" = 0 ]
+  fi
+}
+
+count_journals() { find "$1/journal" -name "*-$(own_files)-*.journal" 2>/dev/null | wc -l; }
 
 # Runs a command on every rank and waits for its end. Sets `code`, and `told_to_end` if SLURM or scancel ended the job.
 run_on_ranks() {
@@ -89,14 +105,14 @@ job_name() {
   fi
 }
 
-# count_idle_starts FOLDER BEFORE: prints how many starts of this job in a row, this one included, have settled no task.
+# count_idle_starts FOLDER BEFORE: prints how many starts of this job in a row, this one included, have ended no task.
 # A file in the run's folder remembers it.
 count_idle_starts() {
   local folder=$1 before=$2 file job='' idle=0 now
   file=$folder/starts-$(job_name)
   if [ -r "$file" ]; then read -r job idle <"$file"; fi
   if [ "$job" != "$(job_name)" ]; then idle=0; fi
-  now=$(settled_tasks "$folder")
+  now=$(ended_attempts "$folder")
   if [ "$now" -gt "$before" ]; then idle=0; else idle=$((idle + 1)); fi
   printf '%s %s\n' "$(job_name)" "$idle" >"$file"
   printf '%s\n' "$idle"
@@ -124,27 +140,26 @@ requeue_unless_idle() {
 
 # run_job SWEEP.toml option...: one start of `diffphase run`, then the end of the job or a requeue. Exits.
 run_job() {
-  local folder before stopped options=("$@")
+  local folder before journals stopped options=("$@")
   find_program
   folder=$(run_folder "$@") || exit 2
   if ! has_option --output "$@" && ! has_option -o "$@"; then options+=(-o "$folder"); fi
   if ! has_option --stop-after "$@"; then options+=(--stop-after auto); fi
-  before=$(settled_tasks "$folder")
+  before=$(ended_attempts "$folder")
+  journals=$(count_journals "$folder")
   stopped=$(stop_time "$folder")
   say "$(date +%FT%T) job $(job_name), start $((${SLURM_RESTART_COUNT:-0} + 1)), ${SLURM_NTASKS:-1} ranks on" \
     "${SLURM_JOB_NODELIST:-this node}"
   run_on_ranks "$program" run "${options[@]}"
-  case $code in
-    0 | 1 | 2) ;; # complete, but for failed tasks, or nothing that a requeue would mend
-    *)
-      if $told_to_end; then
-        say "ended by SLURM or scancel; not requeued by itself"
-      elif [ "$stopped" != "$(stop_time "$folder")" ]; then
-        say "ended by $folder/stop; not requeued"
-      else
-        requeue_unless_idle "$folder" "$before"
-      fi
-      ;;
-  esac
+  if [ "$code" -eq 0 ] || [ "$code" -eq 2 ] || { [ "$code" -eq 1 ] && has_failed_tasks_only "$folder" "$journals"; }; then
+    exit "$code" # complete, but for failed tasks, or nothing that a requeue would mend
+  fi
+  if $told_to_end; then
+    say "ended by SLURM or scancel; not requeued by itself"
+  elif [ "$stopped" != "$(stop_time "$folder")" ]; then
+    say "ended by $folder/stop; not requeued"
+  else
+    requeue_unless_idle "$folder" "$before" || true
+  fi
   exit "$code"
 }

@@ -133,7 +133,11 @@ number=${number%%;*}
 numbers=$number
 if [ -n "$shards" ]; then
   collect_command "$number"
-  last=$("${collect[@]}") || exit 1
+  if ! last=$("${collect[@]}"); then
+    say "the array is submitted, as job $number, but SLURM refused the job that collects its results. Do not submit it" \
+      "again; when it has ended: $program collect $folder"
+    exit 1
+  fi
   numbers+=,${last%%;*}
 fi
 printf '\nSubmitted: job %s\n' "${numbers/,/, and to collect the results job }"

@@ -8,8 +8,9 @@
 #                                and every sweep file of jobs/ (each for at most 5 minutes)
 #   ... --no-install             do not look for Debian packages (modules or Spack have them)
 #
-# Every phase runs, also after one has failed, but for what needs a build that failed. The last line counts what passed and failed: each test of ctest is one,
-# each build, check and sweep file is one. The exit code is 1 if anything failed. Output of every phase: build/log/.
+# Every phase runs, also after one has failed, but for what needs a build that failed. The last line counts what passed,
+# failed and was skipped: each test of ctest is one, each build, check and sweep file is one. What was skipped is named,
+# also where it is part of a test that passed. The exit code is 1 if anything failed. Output of every phase: build/log/.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=jobs/environment.sh
@@ -37,13 +38,25 @@ mkdir -p build/log
 
 passed=0
 failed=0
+skipped=0
 succeeded=true # the last phase
 summary=()
+
+# skips LOG: what a phase did not run and why, a line each; of ctest, whole tests and those inside of test programs.
+skips() {
+  local folder
+  sed -n 's/^not run: /skipped: /p' "$1"
+  folder=$(sed -n 's/^Test project //p' "$1" | tail -n 1)
+  if [ -z "$folder" ]; then return; fi
+  sed -n 's/^.* Test *#[0-9]*: \([^ ]*\) .*\*\*\*Skipped.*/skipped: \1/p' "$1"
+  sed -n -e 's/^\[  SKIPPED \] \([^ ]*\) (.*/skipped inside of a test: \1/p' -e 's/^skipped: /  because: /p' \
+    "$folder/Testing/Temporary/LastTest.log"
+}
 
 # phase NAME command...: runs a command with its output in build/log/NAME.log, shown in full when it fails. Counts the
 # tests of ctest when there are any, else the phase itself.
 phase() {
-  local name=$1 log="build/log/${1// /-}.log" start=$SECONDS code=0 counts good bad line
+  local name=$1 log="build/log/${1// /-}.log" start=$SECONDS code=0 counts good bad left_out line
   shift
   "$@" >"$log" 2>&1 || code=$?
   counts=$(sed -n 's/^[0-9]*% tests passed, \([0-9]*\) tests failed out of \([0-9]*\)$/\1 \2/p' "$log" | tail -n 1)
@@ -55,11 +68,16 @@ phase() {
     good=$((code == 0))
     bad=$((code != 0))
   fi
+  left_out=$(skips "$log" | grep -c '^skipped: ' || true)
+  if [ "$left_out" -gt "$good" ]; then left_out=$good; fi
+  good=$((good - left_out))
   passed=$((passed + good))
   failed=$((failed + bad))
-  line=$(printf '%-28s %4d passed %3d failed %5d s' "$name" "$good" "$bad" $((SECONDS - start)))
+  skipped=$((skipped + left_out))
+  line=$(printf '%-28s %4d passed %3d failed %3d skipped %5d s' "$name" "$good" "$bad" "$left_out" $((SECONDS - start)))
   summary+=("$line")
   say "$line"
+  skips "$log" | sed 's/^/    /'
   if [ "$code" -ne 0 ]; then
     tail -n 400 "$log" >&2
     say "$name FAILED (code $code); all of its output is in $log"
@@ -106,14 +124,31 @@ compiled = {os.path.realpath(unit["file"]) for unit in json.load(open("build/tid
 print("".join(f + "\n" for f in sys.stdin.read().split("\n") if os.path.realpath(f) in compiled), end="")'
 }
 
+# Of the files named on standard input: sources, and for each header one that includes it, its own if there is one.
+including_sources() {
+  local file base
+  while read -r file; do
+    case $file in
+      *.cpp) printf '%s\n' "$file" ;;
+      *.hpp)
+        base=${file%.hpp}.cpp
+        if ! [ -e "$base" ]; then
+          base=$(git grep -l --fixed-strings "${file##*/}\"" -- '*.cpp' | head -n 1) || true
+        fi
+        printf '%s\n' "$base" ;;
+    esac
+  done | sort -u
+}
+
 check_tidy() {
   local sources
   if $full; then
     sources=$(git ls-files -- '*.cpp')
   elif git rev-parse -q --verify HEAD~1 >/dev/null; then
-    sources=$(git diff --name-only --diff-filter=d HEAD~1 -- '*.cpp')
+    sources=$(git diff --name-only --diff-filter=d HEAD~1 -- '*.cpp' '*.hpp' | including_sources)
   else
-    sources=
+    echo "not run: this clone has one commit only"
+    return
   fi
   write_compile_commands || return
   sources=$(compiled_sources <<<"$sources") || return
@@ -171,5 +206,5 @@ fi
 printf '\n'
 printf '%s\n' "${summary[@]}"
 printf 'total %d s\n\n' "$SECONDS"
-printf '%d passed, %d failed\n' "$passed" "$failed"
+printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
 [ "$failed" -eq 0 ]

@@ -35,9 +35,11 @@ void reserve_in_large_pages(std::vector<T>& values, std::size_t numbers) {
 #if defined(MADV_HUGEPAGE)
   // A wish: only whole pages, and it does not matter if the system refuses.
   constexpr std::uintptr_t page = std::uintptr_t{1} << 16;
-  const auto begin = (reinterpret_cast<std::uintptr_t>(values.data()) + page - 1) / page * page;
-  const auto end = reinterpret_cast<std::uintptr_t>(values.data() + numbers) / page * page;
-  if (end > begin) static_cast<void>(madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE));
+  auto* const first = reinterpret_cast<char*>(values.data());
+  const auto at = reinterpret_cast<std::uintptr_t>(first);
+  const std::uintptr_t begin = (at + page - 1) / page * page;
+  const std::uintptr_t end = (at + numbers * sizeof(values[0])) / page * page;
+  if (end > begin) static_cast<void>(madvise(first + (begin - at), end - begin, MADV_HUGEPAGE));
 #endif
 }
 

@@ -82,6 +82,11 @@ class DatasetStream {
         image_(image_shape(file, reader_->info())),
         selection_(file, reader_->info().rows()) {
     require_data_type(file_, reader_->info().type);
+    if (reader_->info().shape.size() > 1) return;
+    throw DatasetError(fmt::format(
+        "{}: its shape is {}, one number for each row: labels in place of data? Data of one dimension have the shape "
+        "[{}, 1]",
+        file.path, reader_->info().shape_text(), reader_->info().rows()));
   }
 
   [[nodiscard]] const RowSelection& selection() const { return selection_; }

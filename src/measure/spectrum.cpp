@@ -46,6 +46,14 @@ SpectrumMethod method_of(const TaskParameters& task) {
   return SpectrumMethod::automatic;
 }
 
+CountMethod count_method_of(const TaskParameters& task) {
+  const std::string& word = task.words.at("count_method");
+  for (const CountMethod method : {CountMethod::inertia, CountMethod::density}) {
+    if (word == name(method)) return method;
+  }
+  return CountMethod::automatic;
+}
+
 // Rows of the largest matrix that the asked method forms; 0: none, or its own choice.
 std::int64_t matrix_side(const TaskParameters& task) {
   const bool has_rows = task.mixture || score_kind(task) == ScoreKind::training_set;
@@ -57,6 +65,11 @@ std::int64_t matrix_side(const TaskParameters& task) {
 
 bool has_density(const TaskParameters& task) { return integer(task, "density_probes") > 0; }
 bool has_count(const TaskParameters& task) { return task.options.at("count_below") > 0.0; }
+bool counts_by_density(const TaskParameters& task) {
+  const CountMethod method = count_method_of(task);
+  const bool small = task.nonzero_columns() <= max_inertia_size;
+  return has_count(task) && (method == CountMethod::density || (method == CountMethod::automatic && !small));
+}
 bool has_traces(const TaskParameters& task) { return integer(task, "hutchinson_probes") > 0; }
 
 std::vector<double> density_grid(const TaskParameters& task) {
@@ -205,15 +218,24 @@ class ProbeSpectra {
 
   void append_count(const ProbedJacobian& jacobian, const DeflatedSpace& deflated, double normal, std::int64_t probe) {
     const double level = 1.0 - task_.options.at("count_below");
-    const IntervalCount found = count_eigenvalues(group_, jacobian.covariance, level, infinity, stream("count", probe),
-                                                  density_settings(task_), deflated);
+    IntervalCount found;
+    if (jacobian.eigenvalues) {
+      found.count.value = static_cast<double>(
+          std::ranges::count_if(*jacobian.eigenvalues, [level](double value) { return value > level; }));
+    } else {
+      found = count_eigenvalues(group_, jacobian.covariance, level, infinity, stream("count", probe),
+                                density_settings(task_), deflated, count_method_of(task_));
+    }
     if (!group_.comm().is_root()) return;
     // N is 1 in the normal directions that the score leaves out.
     collector_.append("eigenvalue_count", found.count.value + (level < 0.0 ? normal : 0.0));
     collector_.append("eigenvalue_count_stderr", found.count.standard_error);
     collector_.append("eigenvalue_count_bias", found.count.bias);
     collector_.append("eigenvalue_count_bound", found.count.bound);
-    notes_.try_emplace("count", fmt::format("count by {}: {}", found.method, found.reason));
+    collector_.append("eigenvalue_count_method", jacobian.eigenvalues ? 2.0 : static_cast<double>(found.method) - 1.0);
+    if (jacobian.eigenvalues) return;
+    notes_.try_emplace(fmt::format("count by {}", name(found.method)),
+                       fmt::format("count by {}: {}", name(found.method), found.reason));
   }
 
   void append_traces(const ProbedJacobian& jacobian, double normal, std::int64_t probe) {
@@ -294,6 +316,8 @@ std::vector<VariableSpec> optional_variables(const TaskParameters& task) {
     specs.push_back(
         variable(task, "eigenvalue_count_bias", "eigenvalue_count minus the same from half the steps", each_probe, ""));
     specs.push_back(variable(task, "eigenvalue_count_bound", "what steps or rounding leave open", each_probe, ""));
+    specs.push_back(flags(variable(task, "eigenvalue_count_method", "how the eigenvalues were counted", each_probe),
+                          {"inertia", "density", "closed_form"}));
   }
   if (has_traces(task)) {
     add_with_error(specs, variable(task, "jacobian_trace_estimate", "tr N from random vectors", each_probe,
@@ -359,6 +383,8 @@ std::vector<MeasureOption> SpectrumMeasure::options() const {
       number_option("density_from", -0.5, -1e6, 0.99, "smallest eigenvalue of N there"),
       number_option("density_to", 1.1, 1.0, 1e6, "largest; above 1 because the density is smoothed"),
       number_option("count_below", 0.0, 0.0, 1e6, "count the eigenvalues of N below; 0: do not"),
+      word_option("count_method", "how they are counted: by factorising the matrix, or from the density",
+                  {"automatic", "inertia", "density"}),
       integer_option("hutchinson_probes", 0, 0, 1e6, "random vectors for trace, norm and asymmetry; 0: none")};
 }
 
@@ -382,6 +408,10 @@ std::string SpectrumMeasure::problem(const TaskParameters& task) const {
   if (side > largest_matrix) {
     return fmt::format("measure.spectrum.method = \"{}\" of a matrix of {} rows: at most {}", task.words.at("method"),
                        side, largest_matrix);
+  }
+  if (has_count(task) && count_method_of(task) == CountMethod::inertia && task.nonzero_columns() > max_inertia_size) {
+    return fmt::format("measure.spectrum.count_method = \"inertia\" in {} dimensions: at most {}",
+                       task.nonzero_columns(), max_inertia_size);
   }
   return score_problem(task, "spectrum");
 }
@@ -429,14 +459,20 @@ Cost SpectrumMeasure::cost(const TaskParameters& task, const TaskRequest& reques
   Cost cost = score_cost(task, request, probes, times);
   cost += eigenpairs_cost(task, request, probes, times, wanted(task), method_of(task));
   const auto columns = static_cast<double>(task.nonzero_columns());
-  const double density = has_density(task) ? task.options.at("density_probes") * task.options.at("density_steps") : 0.0;
-  const double products = density + task.options.at("hutchinson_probes");
+  const DensitySettings settings = density_settings(task);
+  const double density = static_cast<double>(settings.probes) * settings.steps;
+  const bool factorises = has_count(task) && !counts_by_density(task);
+  const double products = (has_density(task) ? density : 0.0) + (counts_by_density(task) ? density : 0.0) +
+                          (factorises ? columns : 0.0) + task.options.at("hutchinson_probes");
+  constexpr double factorisations = 4.0;
+  const double factorising = factorises ? factorisations * columns * columns * columns / 3.0 : 0.0;
   for (const std::int64_t count : score_counts(task, request)) {
     if (score_kind(task) == ScoreKind::exact && !task.mixture) break;
     const auto rows = static_cast<double>(count > 0 ? count : task.mixture->classes);
-    cost.flops += probes * times * products * 4.0 * rows * columns;
+    cost.flops += probes * times * (products * 4.0 * rows * columns + factorising);
   }
-  if (has_density(task) || has_count(task)) {
+  if (factorises) cost.rank_bytes += 2.0 * 8.0 * columns * columns;
+  if (has_density(task) || counts_by_density(task)) {
     cost.divided_bytes += static_cast<double>(density_bytes(task.nonzero_columns(), density_settings(task)));
   }
   return cost;

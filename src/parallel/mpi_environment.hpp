@@ -26,7 +26,10 @@ class MpiEnvironment {
   /// Prints `message` to standard error and ends every rank of the job, at once. For errors after which the
   /// ranks cannot agree any more; nothing already in the journal is lost. Local. Under mpirun the job's exit
   /// code is `code`.
-  [[noreturn]] static void abort(std::string_view message, int code = 70);
+  [[noreturn]] static void abort(std::string_view message, int code = aborted);
+
+  /// Exit code of a program that cannot go on because its ranks no longer hear of one another.
+  static constexpr int aborted = 70;
 
  private:
   bool owns_mpi_ = false;

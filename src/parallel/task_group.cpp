@@ -10,6 +10,7 @@
 
 #include "parallel/clock.hpp"
 #include "parallel/idle_wait.hpp"
+#include "parallel/mpi_environment.hpp"
 
 namespace diffphase {
 
@@ -42,7 +43,7 @@ void wait_for_others(MPI_Request& request, MPI_Comm comm, const std::string& err
         "diffphase: error: the other ranks of this task wait for data and do not hear of it: the program ends\n",
         error.c_str());
     std::fflush(stderr);
-    MPI_Abort(comm, 1);
+    MPI_Abort(comm, MpiEnvironment::aborted);
   });
 }
 

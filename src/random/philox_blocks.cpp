@@ -68,7 +68,7 @@ DIFFPHASE_AVX512 DIFFPHASE_INLINE void draw_vectors(const PhiloxRow& row, std::u
 #pragma GCC unroll 8
   for (std::size_t round = 2; round < PhiloxRow::rounds; ++round) {
 #pragma GCC unroll 2
-    for (std::size_t v = 0; v < vectors; ++v) {
+    for (std::size_t v = 0; v < vectors; ++v) {  // NOLINT(modernize-loop-convert): counted, to be unrolled
       const WideProducts first = products(c[v][0], PhiloxRow::first_factor);
       const WideProducts second = products(c[v][2], PhiloxRow::second_factor);
       c[v][0] = second.high ^ c[v][1] ^ row.key(round).first;

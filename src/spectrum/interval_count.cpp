@@ -37,6 +37,17 @@ double rounding_of(const std::vector<double>& matrix, int n) {
 
 }  // namespace
 
+const char* name(CountMethod method) {
+  switch (method) {
+    case CountMethod::inertia:
+      return "inertia";
+    case CountMethod::density:
+      return "density";
+    default:
+      return "automatic";
+  }
+}
+
 CountEstimate count_by_inertia(const TaskGroup& group, const SymmetricOperator& op, double lower, double upper) {
   if (!(lower < upper)) throw std::invalid_argument("count of eigenvalues: an interval needs its ends in order");
   if (op.size > max_inertia_size) {
@@ -64,14 +75,17 @@ CountEstimate count_by_inertia(const TaskGroup& group, const SymmetricOperator& 
 
 IntervalCount count_eigenvalues(const TaskGroup& group, const SymmetricOperator& op, double lower, double upper,
                                 const RandomStream& stream, const DensitySettings& settings,
-                                const DeflatedSpace& deflated, std::int64_t inertia_size) {
-  const std::int64_t limit = std::min(inertia_size, max_inertia_size);
-  if (op.size <= limit) {
-    return {count_by_inertia(group, op, lower, upper), "inertia",
-            fmt::format("{} dimensions, at most {}: the matrix can be factorised", op.size, limit)};
+                                const DeflatedSpace& deflated, CountMethod method) {
+  const bool asked = method != CountMethod::automatic;
+  const bool small = op.size <= max_inertia_size;
+  if (method == CountMethod::inertia || (!asked && small)) {
+    return {count_by_inertia(group, op, lower, upper), CountMethod::inertia,
+            asked ? "asked for"
+                  : fmt::format("{} dimensions, at most {}: the matrix can be factorised", op.size, max_inertia_size)};
   }
-  return {spectral_density(group, op, stream, settings, deflated).count(lower, upper), "density",
-          fmt::format("{} dimensions, more than {}: only products are affordable", op.size, limit)};
+  return {spectral_density(group, op, stream, settings, deflated).count(lower, upper), CountMethod::density,
+          asked ? "asked for"
+                : fmt::format("{} dimensions, more than {}: only products are affordable", op.size, max_inertia_size)};
 }
 
 }  // namespace diffphase

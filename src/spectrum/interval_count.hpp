@@ -10,13 +10,18 @@
 
 namespace diffphase {
 
+/// automatic: inertia up to max_inertia_size dimensions, density above.
+enum class CountMethod { automatic, inertia, density };
+
+[[nodiscard]] const char* name(CountMethod method);
+
 /// Eigenvalues in (lower, upper], either of which may be infinite.
 struct IntervalCount {
   /// By inertia: value +- bound holds whatever rounding does, so bound is the number of eigenvalues that rounding
   /// cannot tell from an end; no statistical error and no bias.
   CountEstimate count;
-  std::string method;  ///< "inertia" or "density"
-  std::string reason;  ///< why this method
+  CountMethod method = CountMethod::automatic;  ///< the one used
+  std::string reason;                           ///< why this method
 };
 
 /// Size up to which an operator is formed as a matrix on one rank: a factorisation takes about half a second.
@@ -29,11 +34,11 @@ inline constexpr std::int64_t max_inertia_size = 2048;
 [[nodiscard]] CountEstimate count_by_inertia(const TaskGroup& group, const SymmetricOperator& op, double lower,
                                              double upper);
 
-/// By inertia where the operator has at most `inertia_size` <= max_inertia_size dimensions, by density elsewhere.
-/// Collective as these.
+/// By the method asked for; the settings and the deflated space are those of spectral_density. Collective as
+/// count_by_inertia, which also says what is refused.
 [[nodiscard]] IntervalCount count_eigenvalues(const TaskGroup& group, const SymmetricOperator& op, double lower,
                                               double upper, const RandomStream& stream, const DensitySettings& settings,
                                               const DeflatedSpace& deflated = {},
-                                              std::int64_t inertia_size = max_inertia_size);
+                                              CountMethod method = CountMethod::automatic);
 
 }  // namespace diffphase

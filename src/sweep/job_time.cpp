@@ -60,18 +60,14 @@ std::string job_name(const JobEnvironment& environment) {
   return environment.variable("SLURM_JOB_ID");
 }
 
-double seconds_by_squeue(const JobEnvironment& environment) {
+std::optional<double> seconds_by_squeue(const JobEnvironment& environment) {
   const std::string job = file_name_part(job_name(environment));
-  std::string answer;
+  const std::string command = fmt::format("timeout 10 squeue --noheader --jobs={} --format=%L", job);
   for (int question = 0; question < most_questions; ++question) {
     if (question > 0) environment.pause(question_pause);
-    answer = trimmed(environment.output(fmt::format("timeout 10 squeue --noheader --jobs={} --format=%L", job)));
-    if (const auto seconds = slurm_seconds(answer)) return *seconds;
+    if (const auto seconds = slurm_seconds(trimmed(environment.output(command)))) return seconds;
   }
-  throw BadInput(
-      fmt::format("--stop-after auto: squeue does not say how much time job {} has left (it says '{}'); give "
-                  "a time, as --stop-after 55m",
-                  job, answer.substr(0, answer.find('\n'))));
+  return std::nullopt;
 }
 
 }  // namespace
@@ -101,7 +97,7 @@ JobEnvironment this_job() {
   return environment;
 }
 
-double job_seconds_left(const JobEnvironment& environment) {
+std::optional<double> job_seconds_left(const JobEnvironment& environment) {
   if (environment.variable("SLURM_JOB_ID").empty()) {
     throw BadInput(
         "--stop-after auto: this is no SLURM job (SLURM_JOB_ID is not set); give a time, as --stop-after 55m");

@@ -26,9 +26,10 @@ struct JobEnvironment {
 [[nodiscard]] JobEnvironment this_job();
 
 /// Seconds until the SLURM job of this process ends, never negative; infinity if it has no time limit. From
-/// SLURM_JOB_END_TIME, else from squeue, which is asked three times before that is given up. Throws BadInput outside of
-/// a SLURM job, and where SLURM does not say. May take half a minute where SLURM does not answer. Local.
-[[nodiscard]] double job_seconds_left(const JobEnvironment& environment = this_job());
+/// SLURM_JOB_END_TIME, else from squeue, which is asked three times before that is given up: nothing, then, as the
+/// controller may just be down, and the job's early signal comes all the same. Throws BadInput outside of a SLURM job.
+/// May take half a minute where SLURM does not answer. Local.
+[[nodiscard]] std::optional<double> job_seconds_left(const JobEnvironment& environment = this_job());
 
 /// After how many seconds a run stops of a job that ends in `seconds_left`: two minutes earlier, and in short jobs a
 /// tenth of the time, for the tasks to reach their next agreement point and for the results to be written.

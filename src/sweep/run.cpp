@@ -87,6 +87,18 @@ RunSummary schedule(const Communicator& world, const GroupTree& tree, const Swee
   return summary;
 }
 
+// Where SLURM does not say when the job ends, its early signal has to do.
+void stop_with_job(StopRequest& stop) {
+  if (const auto left = job_seconds_left()) {
+    stop.end_after(stop_before_end(*left));
+  } else {
+    show_warning(
+        "--stop-after auto: squeue does not say how much time this job has left; tasks may be begun that it will not "
+        "see "
+        "the end of");
+  }
+}
+
 }  // namespace
 
 int run_sweep(const Communicator& world, const RunOptions& options, const std::vector<const Measure*>& measures) {
@@ -100,7 +112,7 @@ int run_sweep(const Communicator& world, const RunOptions& options, const std::v
     text = read_sweep_text(options.sweep_file);
     plan = make_plan(options, text, summaries, measures);
     summary_bytes = encode_summaries(summaries);
-    if (options.stop_with_job) stop.end_after(stop_before_end(job_seconds_left()));
+    if (options.stop_with_job) stop_with_job(stop);
   });
   if (code != exit_complete) return code;
 

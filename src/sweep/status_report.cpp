@@ -213,6 +213,9 @@ std::string StatusReport::next_step() const {
   }
   if (counts_.left() > 0) return "Nobody works on it; to go on: " + again;
   if (counts_.failed > 0) return fmt::format("To try the failed tasks again: {} --retry-failed", again);
+  if (std::error_code ignored; !fs::exists(run_ / "results.h5", ignored)) {
+    return fmt::format("Complete. To write the results: diffphase collect {}", run);
+  }
   return fmt::format("Complete. Results: {}; figures: python3 -m analysis report {}", (run_ / "results.h5").string(),
                      run);
 }
@@ -247,18 +250,36 @@ std::string StatusReport::text() const {
   return text + next_step() + "\n";
 }
 
+namespace {
+
+// In slices, so that an interrupt is noticed soon.
+void wait_in_slices(std::chrono::milliseconds interval, const std::function<bool()>& interrupted) {
+  constexpr std::chrono::milliseconds slice{100};
+  for (auto waited = slice; waited <= interval && !interrupted(); waited += slice) std::this_thread::sleep_for(slice);
+}
+
+}  // namespace
+
+void wait_for_begin(const fs::path& run, std::ostream& out, const std::function<bool()>& interrupted,
+                    const std::function<void(std::chrono::milliseconds)>& pause) {
+  constexpr std::chrono::milliseconds interval{1000};
+  std::error_code ignored;
+  const auto has_begun = [&] { return fs::exists(sweep_path(run), ignored) || !fs::is_directory(run, ignored); };
+  if (has_begun()) return;
+  out << fmt::format("Nothing has begun in {} yet: waiting\n", run.string()) << std::flush;
+  while (!has_begun() && !interrupted()) pause ? pause(interval) : wait_in_slices(interval, interrupted);
+}
+
 void watch_status(StatusReport& report, std::ostream& out, const std::function<bool()>& interrupted, bool terminal,
                   std::chrono::milliseconds interval, const std::function<void(std::chrono::milliseconds)>& pause) {
   constexpr const char* clear_screen = "\033[H\033[2J";
-  constexpr std::chrono::milliseconds slice{100};  // so that an interrupt is noticed soon
   while (true) {
     out << (terminal ? clear_screen : "") << report.text() << std::flush;
     if (report.complete() || interrupted()) return;
     if (pause) {
       pause(interval);
     } else {
-      for (auto waited = slice; waited <= interval && !interrupted(); waited += slice)
-        std::this_thread::sleep_for(slice);
+      wait_in_slices(interval, interrupted);
     }
     if (interrupted()) return;
     report.refresh();

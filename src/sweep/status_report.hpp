@@ -98,6 +98,11 @@ class StatusReport {
   std::optional<double> seconds_left_;
 };
 
+/// Waits for the sweep.toml of a run that is yet to begin, such as that of a job in the queue, and says so once; until
+/// then, or until `interrupted`. At once where there is no such folder. Local.
+void wait_for_begin(const std::filesystem::path& run, std::ostream& out, const std::function<bool()>& interrupted,
+                    const std::function<void(std::chrono::milliseconds)>& pause = {});
+
 /// Prints the report again and again until the run is complete or `interrupted`, and refreshes it at every `interval`.
 /// On a terminal (`terminal`) each report takes the place of the last. `pause` waits; it may return early.
 void watch_status(StatusReport& report, std::ostream& out, const std::function<bool()>& interrupted, bool terminal,

@@ -253,7 +253,7 @@ class Builder:
         varying = set(self.sweep.axes) | {k for v in self.sweep.axes.values() if isinstance(v[0], dict) for k in v[0]}
         scalars = {k: v for k, v in self.sweep.scalars.items() if k not in varying}
         return {"name": "synthetic", "process_kind": self.sweep.process, "layout_version": 1, "seed": self.sweep.seed,
-                "program_version": "0.1.0", "git_revision": "0123abc", "mpi_size": 2, "start_time": "2024-02-28T10:00:00Z",
+                "program": "diffphase", "version": "0.1.0", "git_revision": "0123abc", "libraries": "blas=one\nmpi=two\n", "mpi_size": 2, "start_time": "2024-02-28T10:00:00Z",
                 "end_time": "2024-02-28T10:01:00Z", "command_line": "diffphase run sweep.toml",
                 "sweep": 'name = "synthetic"\n[process]\nkind = "%s"  # <clock>\n' % self.sweep.process, **scalars}
 

@@ -81,6 +81,10 @@ class Report(unittest.TestCase):
         for text in ("speciation_time", "0123abc", "diffphase run", "&lt;clock&gt;", "64, 256", "table.csv", "closed form"):
             self.assertIn(text, page)
         self.assertNotIn("<clock>", page)
+        parameters, provenance = page.split("<h2>Provenance</h2>")
+        for text in ("0.1.0", "blas=one, mpi=two", "0123abc"):
+            self.assertIn(text, provenance)
+            self.assertNotIn(text, parameters)
         self.assertNotRegex(page, r'(src|href)="(/|http)')
 
     def test_incomplete(self):

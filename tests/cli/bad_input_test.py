@@ -254,6 +254,11 @@ class BadInput(unittest.TestCase):
     def test_points_beyond_the_grid(self) -> None:
         self.refused("--points 0:7", "0:0", arguments=["--points", "0:7"])
 
+    def test_options_that_say_nothing(self) -> None:
+        for option in ("--points", "--shard", "--output"):
+            with self.subTest(option):
+                self.refused(option, "must not be empty", arguments=[option, ""])
+
     def test_bad_shard(self) -> None:
         self.refused("--shard 3/2", "1 <= I <= M", arguments=["--shard", "3/2"])
 
@@ -344,6 +349,10 @@ class BadInput(unittest.TestCase):
     def test_npy_of_rank_0(self) -> None:
         np.save(self.folder / "data.npy", np.float64(3.0))
         self.refused("data.npy", "rank 0", sweep=edited('"data"', '"data.npy"', DATA))
+
+    def test_labels_in_place_of_data(self) -> None:
+        np.save(self.folder / "data.npy", np.arange(40.0))
+        self.refused("data.npy", "[40]", "labels in place of data", "[40, 1]", sweep=edited('"data"', '"data.npy"', DATA))
 
     def test_npy_of_a_wrong_type(self) -> None:
         for array, name in ((np.zeros((8, 4), np.complex128), "<c16"), (np.zeros((8, 4), np.int64), "int64")):

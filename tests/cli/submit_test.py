@@ -1,4 +1,4 @@
-"""jobs/submit.sh where there is no SLURM: what it would submit, and its refusals.
+"""jobs/submit.sh and the batch scripts where there is no SLURM: what would be submitted, started and requeued.
 
     python3 tests/cli/submit_test.py --program BUILD/drivers/diffphase [NAME...]
 """
@@ -144,6 +144,76 @@ class Submit(unittest.TestCase):
         self.assertIn("--ntasks-per-node=64", command)
         self.assertIn("--constraint=ib", command)
         self.assertEqual(log.read_text(encoding="utf-8"), "env activate diffphase\n")
+
+    def test_collect_job_that_is_refused(self) -> None:
+        stand_in(self.folder / "bin/sbatch", 'case "$*" in *collect*) exit 1 ;; *) echo 4711 ;; esac')
+        ended = self.submit("a sweep.toml", "--array", "2", "--time", "1:00:00",
+                            PATH=f"{self.folder / 'bin'}:{os.environ['PATH']}")
+        self.assertEqual(ended.returncode, 1)
+        self.assertIn("submitted, as job 4711", ended.stderr)
+        self.assertIn("collect runs/submitted", ended.stderr)
+
+
+class Batch(unittest.TestCase):
+    """Batch scripts with stand-ins for the launcher and for scontrol, which refuses to requeue and so ends the script."""
+
+    def setUp(self) -> None:
+        scratch = tempfile.TemporaryDirectory()
+        self.addCleanup(scratch.cleanup)
+        self.folder = Path(scratch.name)
+        (self.folder / "a sweep.toml").write_text(SWEEP, encoding="utf-8")
+        stand_in(self.folder / "bin/scontrol", f'echo "$*" >>{self.folder}/calls; exit 1')
+        site = (program.ROOT / "jobs/site.sh").read_text(encoding="utf-8")
+        (self.folder / "site.sh").write_text(f"{site}\nprogram={shlex.quote(str(program.program))}\n"
+                                             f"launcher={self.folder}/bin/launcher\nlauncher_options=()\n",
+                                             encoding="utf-8")
+
+    def start(self, script: str, launcher: str, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        stand_in(self.folder / "bin/launcher", launcher)
+        environment = {**program.environment(), "DIFFPHASE_SITE": str(self.folder / "site.sh"),
+                       "DIFFPHASE_ROOT": str(program.ROOT), "PATH": f"{self.folder}/bin:{os.environ['PATH']}",
+                       "SLURM_JOB_ID": "7", **variables}
+        return subprocess.run(["bash", str(program.ROOT / "jobs" / script), "a sweep.toml", *options], cwd=self.folder,
+                              env=environment, capture_output=True, text=True, timeout=120, check=False)
+
+    def requeues(self) -> list[str]:
+        calls = self.folder / "calls"
+        return calls.read_text(encoding="utf-8").splitlines() if calls.exists() else []
+
+    def test_a_launcher_that_fails_is_no_end(self) -> None:
+        ended = self.start("sweep.sbatch", "exit 1")
+        self.assertEqual((ended.returncode, self.requeues()), (1, ["requeue 7"]), ended.stderr)
+
+    def test_a_program_that_ends_with_failed_tasks_is_one(self) -> None:
+        ended = self.start("sweep.sbatch", '"$@"; exit 1', "--stop-after", "1h")
+        self.assertEqual((ended.returncode, self.requeues()), (1, []), ended.stderr)
+
+    def test_bad_input_is_one(self) -> None:
+        ended = self.start("sweep.sbatch", "exit 2")
+        self.assertEqual((ended.returncode, self.requeues()), (2, []), ended.stderr)
+
+    def test_an_element_of_an_array_counts_what_it_ended_itself(self) -> None:
+        element = {"SLURM_ARRAY_JOB_ID": "7", "SLURM_ARRAY_TASK_ID": "1", "SLURM_ARRAY_TASK_MAX": "2"}
+        log = self.folder / "runs/submitted/log"
+        line = """mkdir -p %s; echo '{"outcome": "done"}' >>%s/now-%s-host-1.jsonl; exit 75"""
+        for start in (1, 2, 3):
+            ended = self.start("array.sbatch", line % (log, log, "2of2"), **element)
+            self.assertEqual("not requeued: 3 starts in a row" in ended.stderr, start == 3, ended.stderr)
+        self.assertEqual(self.requeues(), ["requeue 7_1", "requeue 7_1"])
+        ended = self.start("array.sbatch", line % (log, log, "1of2"), **element)
+        self.assertEqual(self.requeues(), ["requeue 7_1"] * 3, ended.stderr)
+
+    def test_the_folder_is_given_once(self) -> None:
+        for options in (["-oelsewhere"], ["-o", "elsewhere"], ["--output=elsewhere"], []):
+            ended = self.start("sweep.sbatch", 'printf "%s\\n" "$@"; exit 2', *options)
+            given = [word for word in ended.stdout.splitlines() if word.startswith(("-o", "--output"))]
+            self.assertEqual(len(given), 1, ended.stdout)
+
+
+def stand_in(path: Path, script: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(f"#!/bin/bash\n{script}\n", encoding="utf-8")
+    path.chmod(0o755)
 
 
 if __name__ == "__main__":

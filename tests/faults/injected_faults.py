@@ -73,7 +73,7 @@ WHILE_RUNNING = {kill_rank: 3, kill_rank_0: 2, kill_all: 3, delay_rank: 3}
 # Before a start: tasks that are larger than the memory. Only here, because MPI waits for ever where it gets none itself.
 
 MEMORY = 8 << 30  # bytes of addresses that a process may have
-GREEDY = "dataset.samples=[500, 1000, 4000000000]"  # 512 GB at dimension 16
+GREEDY = "ensemble.dimension=[16, 32, 64, 4000000000]"  # 64 GB for two centroids
 
 
 def limit_memory():

@@ -4,7 +4,8 @@
 
 One run for each measure: the queue hands out the largest tasks first, so that in a run of several the code of one would
 be loaded after that of another. The grid of the sweep, which every rank keeps, is there before the first task. Rank 0
-takes the records of finished tasks to write the results, once a minute, and is allowed as much.
+takes the records of finished tasks where it writes the results, which it does once a minute, and is allowed as much from
+then on.
 """
 
 import argparse
@@ -71,19 +72,22 @@ class FinishedTasks:
 
 
 def watch(running, folder):
-    """Memory of each rank when the early tasks were done, and the last that was seen: (tasks, {rank: bytes}) of each."""
+    """Memory of each rank when the early tasks were done, and the last that was seen: (tasks, {rank: bytes}) of each; and
+    whether the results had been written by then."""
     tasks = FinishedTasks(folder)
     early = late = None
+    wrote_results = False
     while running.alive():
         done = tasks.now()
         memory = {rank: resident(pid) for rank, pid in running.rank_pids().items()}
         if EARLY <= done < TASKS and len(memory) == RANKS and all(memory.values()):
             late = (done, memory)
+            wrote_results = (folder / "results.h5").exists()
             early = early or late
         if done >= TASKS:
             break  # what rank 0 takes to write the results is not the tasks'
         time.sleep(0.02)
-    return early, late
+    return early, late, wrote_results
 
 
 def growth(program, scratch, number, measure):
@@ -93,7 +97,7 @@ def growth(program, scratch, number, measure):
     file.write_text(SWEEP.format(tasks=TASKS, measure=measure), encoding="utf-8")
     running = Program(program, scratch).start(["run", file, "-o", folder, "-q"], RANKS)
     try:
-        early, late = watch(running, folder)
+        early, late, wrote_results = watch(running, folder)
     finally:
         ended = running.end(600.0)
     print(measure)
@@ -107,7 +111,7 @@ def growth(program, scratch, number, measure):
     for rank in sorted(late[1]):
         before, after = early[1][rank], late[1][rank]
         per_task = (after - before) / (late[0] - early[0])
-        records = RECORD_BYTES * late[0] if rank == 0 else 0
+        records = RECORD_BYTES * late[0] if rank == 0 and wrote_results else 0
         too_much = after > before * (1.0 + MOST_GROWTH) + records
         bad += too_much
         print(f"  rank {rank}: {before / 2**20:.2f} MiB after {early[0]} tasks, {after / 2**20:.2f} MiB after {late[0]}, "

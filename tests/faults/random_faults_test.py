@@ -22,9 +22,11 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 # pylint: disable=wrong-import-position
 from requirement import require, require_identical
 from started_program import Program, Running
+import compare_results
 import injected_faults as faults
 import journals
 
+DONE, FAILED = 1, 2  # task_status
 HANG = 100.0  # seconds that no start of this sweep comes near
 
 SWEEP = """
@@ -123,6 +125,8 @@ class Disturbed:
         self.told.append(f"no memory, {ranks} ranks -> {ended.code}")
         counts["no memory"] += 1
         require(ended.code == 1 and "out of memory" in ended.out, f"tasks without memory: {ended}")
+        status = compare_results.Results(self.path / "results.h5").values("task_status")  # by dimension first
+        require((status[:-1] == DONE).all() and (status[-1] == FAILED).all(), f"task_status {status}")
         return False
 
     def start_with_failing_call(self, rng, counts):
@@ -134,7 +138,7 @@ class Disturbed:
         mark.unlink(missing_ok=True)
         self.told.append(f"{words}{'' if struck else ' (never reached)'}, {ranks} ranks -> {ended.code}")
         counts[f"{variables['FAULT_CALL']} {variables['FAULT_PATH']}"] += struck
-        require(ended.code in ((0, 2) if struck else (0,)), f"exit code: {ended}")
+        require(ended.code == (2 if struck else 0), f"exit code: {ended}")
         if ended.code == 2:
             require(os.strerror(variables["FAULT_ERRNO"]) in ended.err and str(self.path) in ended.err,
                     f"the reason is missing: {ended}")

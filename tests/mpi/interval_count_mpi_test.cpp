@@ -63,9 +63,10 @@ TEST_F(IntervalCountMpi, ChoosesInertiaWhereTheMatrixIsSmall) {
   const test::SplitMatrix matrix(group, d, test::wishart("choice", 300, d));
   const DensitySettings settings{.probes = 32, .steps = 40, .block = 8};
   const IntervalCount exact = count_eigenvalues(group, matrix.symmetric(), 0.5, 1.5, probes, settings);
-  EXPECT_EQ(exact.method, "inertia");
-  const IntervalCount density = count_eigenvalues(group, matrix.symmetric(), 0.5, 1.5, probes, settings, {}, 100);
-  EXPECT_EQ(density.method, "density");
+  EXPECT_EQ(exact.method, CountMethod::inertia);
+  const IntervalCount density =
+      count_eigenvalues(group, matrix.symmetric(), 0.5, 1.5, probes, settings, {}, CountMethod::density);
+  EXPECT_EQ(density.method, CountMethod::density);
   EXPECT_FALSE(density.reason.empty());
   EXPECT_GT(density.count.standard_error, 0.0);
   EXPECT_LE(std::abs(density.count.value - exact.count.value),

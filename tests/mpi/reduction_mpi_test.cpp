@@ -1,7 +1,10 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdint>
+#include <vector>
 
+#include "posterior/component_law.hpp"
 #include "posterior/reduction.hpp"
 
 namespace diffphase {
@@ -13,7 +16,8 @@ constexpr std::int64_t noises_of_start = 2;
 // The same data and probes, split over the ranks by component or by dimension. Two probes in a row have one start,
 // which the block holds once or twice.
 std::vector<PosteriorSummary> reduce(const Communicator& comm, Partition partition, std::int64_t n, std::int64_t d,
-                                     std::vector<std::int64_t> counts, bool shared_starts = false) {
+                                     std::vector<std::int64_t> counts, bool shared_starts = false,
+                                     const ComponentLaw& law = {}) {
   const TaskGroup group(comm);
   const MixtureParameters parameters{.dimension = d, .classes = 3, .centroids = CentroidKind::random};
   const GaussianMixture mixture(parameters, 5, hash_text("mpi"), 0);
@@ -28,10 +32,10 @@ std::vector<PosteriorSummary> reduce(const Communicator& comm, Partition partiti
     noise.normals(static_cast<std::uint64_t>(p), static_cast<std::uint64_t>(layout.first_column()), probes.noise(p));
     probes.parents[static_cast<std::size_t>(p)] = parent;
   }
-  probes.starts_at_parent = true;
+  probes.starts_at_parent = law.same_for_all_rows();
   probes.measure(group, partition);
   const ReductionPlan plan{
-      .times = {0.05, 0.3, 1.0, 2.0}, .process = NoisingProcess(), .counts = counts, .law = {}, .label_groups = 3};
+      .times = {0.05, 0.3, 1.0, 2.0}, .process = NoisingProcess(), .counts = counts, .law = law, .label_groups = 3};
   Reduction reduction(plan, d, probes);
   source.visit(group, probes, counts.back(), reduction.consumer());
   reduction.merge_over(group);
@@ -74,6 +78,25 @@ TEST(ReductionOverRanks, BothPartitionsGiveTheNumbersOfOneRank) {
     if (!world.is_root()) continue;
     expect_same(by_component, reference);
     expect_same(by_dimension, reference);
+  }
+}
+
+// Classes of unequal weight and width, more than one block of them.
+TEST(ReductionOverRanks, BothPartitionsGiveTheNumbersOfOneRankForAMixture) {
+  const Communicator world = Communicator::world();
+  const Communicator self = Communicator::self();
+  const std::int64_t classes = 1100;
+  ComponentLaw law;
+  double total = 0.0;
+  for (std::int64_t k = 0; k < classes; ++k) total += 1.0 + static_cast<double>(k % 4);
+  for (std::int64_t k = 0; k < classes; ++k) {
+    law.sigmas.push_back(0.5 + 0.1 * static_cast<double>(k % 5));
+    law.weights.push_back((1.0 + static_cast<double>(k % 4)) / total);
+  }
+  const auto reference = reduce(self, Partition::component, classes, 20, {classes}, false, law);
+  for (const Partition partition : {Partition::component, Partition::dimension}) {
+    const auto found = reduce(world, partition, classes, 20, {classes}, false, law);
+    if (world.is_root()) expect_same(found, reference);
   }
 }
 

@@ -1,6 +1,7 @@
 """A SLURM of two nodes on this machine, without munge, cgroups, systemd or a database; for tests only.
 
-It trusts everybody (auth/none). It ends when the process that started it ends, however that happens.
+It trusts everybody (auth/none). Its daemons end when the process that started it ends, however that happens; the steps of
+jobs, when that is told to end.
 """
 
 import ctypes

@@ -455,6 +455,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--program", type=pathlib.Path, default="diffphase", help="the built diffphase")
     parser.add_argument("--list", action="store_true", help="print the names")
+    parser.add_argument("--timeout", type=int, default=0, help="end, and stop what was started, after so many seconds")
     parser.add_argument("names", nargs="*", metavar="NAME", help="default: all")
     options = parser.parse_args()
     if unknown := set(options.names) - set(SCENARIOS):
@@ -463,7 +464,9 @@ def main():
         print("\n".join(f"{name:<26} {' '.join(function.__doc__.split())}" for name, function in SCENARIOS.items()))
         return 0
     # A test that is told to end still stops what it started.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    for told in (signal.SIGTERM, signal.SIGALRM):
+        signal.signal(told, lambda *_: sys.exit("told to end, or out of time"))
+    signal.alarm(options.timeout)
     with tempfile.TemporaryDirectory(prefix="slurm-", ignore_cleanup_errors=True) as scratch:
         scratch = pathlib.Path(scratch)
         try:

@@ -153,7 +153,7 @@ TEST_F(CentreStabilityTest, TooManyClassesAreRefused) {
   MixtureParameters m;
   m.dimension = 2;
   m.classes = CentreStability::max_classes + 1;
-  EXPECT_THROW(stability(m), GroupError);
+  EXPECT_THROW((void)stability(m), GroupError);
 }
 
 TEST(DenseEigenvalues, ReferenceMatrices) {

@@ -33,8 +33,7 @@ class Clones : public testing::Test {
     return clone_tests::simulate(group_, experiment, name);
   }
 
-  // Halving the step changes the agreement by less than its own error times sqrt 2, the error of a
-  // difference.
+  // Halving the step changes the agreement by no more than `errors` standard errors of a difference of two runs.
   void expect_converged(const Experiment& coarse, const Experiment& fine, double errors) {
     const CloneAgreement a = simulate(coarse, "coarse");
     const CloneAgreement b = simulate(fine, "fine");
@@ -193,7 +192,7 @@ TEST_F(FullClones, TheDefaultStepIsSmallEnough) {
   }
 }
 
-TEST_F(FullClones, HalvingTheDefaultStepChangesLessThanTheError) {
+TEST_F(FullClones, HalvingTheDefaultStepIsNotSeen) {
   expect_converged(clone_tests::opposite_classes(5000, 500, ReverseSampler::euler),
                    clone_tests::opposite_classes(5000, 1000, ReverseSampler::euler), 3.0);
   expect_converged(clone_tests::training_points(2000, 500, ReverseSampler::euler),

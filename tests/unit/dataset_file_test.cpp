@@ -132,9 +132,12 @@ TEST_F(DatasetFileTest, EveryFormatAndTypeGivesTheSameNumbers) {
   }
 }
 
-TEST_F(DatasetFileTest, RowsOfRankZeroAreSingleNumbers) {
+TEST_F(DatasetFileTest, RowsMayBeOfOneNumberWhereTheShapeSaysSo) {
   DatasetFile file;
-  file.path = write("one.npy", npy_header("<f8", "(42,)") + packed<double>(numbers_));
+  file.path = write("labels.npy", npy_header("<f8", "(42,)") + packed<double>(numbers_));
+  EXPECT_THAT(inspection_error(file),
+              HasSubstr("its shape is [42], one number for each row: labels in place of data?"));
+  file.path = write("one.npy", npy_header("<f8", "(42, 1)") + packed<double>(numbers_));
   EXPECT_EQ(inspect_dataset(file).dimension, 1);
   EXPECT_EQ(read_all(file).values, numbers_);
 }
@@ -279,7 +282,7 @@ TEST_F(LabelledFileTest, ShufflePermutesRowsWithTheirLabels) {
 TEST_F(LabelledFileTest, ShuffledPositionsAreUniform) {
   // Row 0 of five lands on every position equally often over seeds: chi-squared with four degrees of freedom.
   file_.labels.clear();
-  file_.path = write("five.npy", npy_header("|u1", "(5,)") + packed<std::uint8_t>({0, 1, 2, 3, 4}));
+  file_.path = write("five.npy", npy_header("|u1", "(5, 1)") + packed<std::uint8_t>({0, 1, 2, 3, 4}));
   file_.shuffle = true;
   std::vector<double> counts(5);
   for (file_.seed = 0; file_.seed < 500; ++file_.seed) {

@@ -22,7 +22,6 @@ namespace diffphase {
 namespace {
 
 using test::agrees;
-using test::Estimate;
 using test::Measured;
 using test::mixture_task;
 using test::Tail;

@@ -432,7 +432,7 @@ TEST(ExtremeReduction, EvidenceIsTheDensityOfTheMixtureWhereThereAreEnoughPoints
 // log n over the dimension in what follows, and the closed form of the collapse.
 constexpr double alpha = 0.3;
 
-ExtremeTask beyond_counting(double log_count, std::vector<double> by_window, const std::string& name) {
+ExtremeTask beyond_counting(double log_count, const std::vector<double>& by_window, const std::string& name) {
   ExtremeTask task{.mixture = single_gaussian(std::lround(log_count / alpha)), .log_counts = {log_count}, .name = name};
   task.process = NoisingProcess(ProcessKind::variance_exploding);
   const double collapse = 1.0 / std::expm1(2.0 * alpha);

@@ -61,7 +61,8 @@ TEST(QueueSimulation, AlikeTasksGoInRounds) {
       const int workers = shape.dedicated_root() ? ranks - 1 : ranks;
       for (const int count : {1, 5, 64, 1000}) {
         const std::vector<AlikeTasks> tasks{alike(last_level(shape), static_cast<std::size_t>(count), 0.5)};
-        EXPECT_NEAR(simulate_queue(shape, tasks, free_queue).seconds, 0.5 * ((count + workers - 1) / workers), 1e-9)
+        const int rounds = (count + workers - 1) / workers;
+        EXPECT_NEAR(simulate_queue(shape, tasks, free_queue).seconds, 0.5 * rounds, 1e-9)
             << count << " on " << ranks;
       }
     }

@@ -11,7 +11,6 @@
 #include "files/bad_input.hpp"
 #include "measure/clones.hpp"
 #include "measure/collapse.hpp"
-#include "measure/speciation.hpp"
 #include "support/measure_runs.hpp"
 #include "sweep/grid.hpp"
 #include "sweep/sweep_file.hpp"
@@ -24,7 +23,6 @@ using test::mixture_task;
 using testing::HasSubstr;
 
 const CollapseMeasure collapse;
-const SpeciationMeasure speciation;
 
 TaskParameters collapse_task(std::int64_t dimension, std::vector<std::int64_t> samples, std::size_t times) {
   TaskParameters task =

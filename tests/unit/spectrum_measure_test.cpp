@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "ensemble/row_view.hpp"
@@ -339,6 +341,63 @@ TEST(SpectrumMeasure, EstimatesAreThoseOfTheDenseMatrixWithinTheirErrors) {
       EXPECT_LE(found.value("jacobian_asymmetry", entry), 1e-11 * std::sqrt(square)) << "rounding";
     }
   }
+}
+
+// Each method of counting, asked for and recorded, against the dense spectrum.
+TEST(SpectrumMeasure, CountsByTheMethodAskedFor) {
+  TaskParameters task = task_of(classes_of(CentroidKind::orthogonal, 3, 60), {3.0, 12.0}, "counts");
+  task.samples = {200};
+  task.options["count_below"] = 0.5;
+  task.options["density_probes"] = 40.0;
+  task.options["density_steps"] = 30.0;
+  const DenseComponents points = training_points(task, 200);
+  for (const auto& [word, flag] :
+       std::map<std::string, double>{{"automatic", 0.0}, {"inertia", 0.0}, {"density", 1.0}}) {
+    SCOPED_TRACE(word);
+    task.words["count_method"] = word;
+    const Measured found(measure, task);
+    for (std::size_t entry = 0; entry < 4; ++entry) {
+      const double time = task.times[entry / 2];
+      const std::vector<double> x = noised_point(task, points, static_cast<std::int64_t>(entry % 2), time);
+      const std::vector<double> c = descending_eigenvalues(dense_covariance(points, x, time));
+      const auto below = static_cast<double>(std::ranges::count_if(c, [](double value) { return value > 0.5; }));
+      EXPECT_EQ(found.value("eigenvalue_count_method", entry), flag);
+      EXPECT_EQ(found.value("eigenvalue_count_stderr", entry) > 0.0, flag == 1.0);
+      EXPECT_NEAR(found.value("eigenvalue_count", entry), below,
+                  5.0 * found.value("eigenvalue_count_stderr", entry) +
+                      std::abs(found.value("eigenvalue_count_bias", entry)) +
+                      found.value("eigenvalue_count_bound", entry) + 1e-9);
+    }
+  }
+}
+
+// A law whose eigenvalues are known is counted, not factorised.
+TEST(SpectrumMeasure, CountsWhatIsKnownInClosedForm) {
+  ManifoldParameters manifold;
+  manifold.dimension = 5000;
+  manifold.factor = FactorKind::orthonormal;
+  manifold.blocks = {{4, 1.0}, {3, 0.2}};
+  TaskParameters task = default_task(measure, {0.1, 2.0}, "closed form");
+  task.process = NoisingProcess(ProcessKind::variance_exploding);
+  task.manifold = manifold;
+  task.options["probes"] = 1.0;
+  task.options["largest"] = 8.0;
+  task.options["count_below"] = 0.5;
+  const Measured found(measure, task);
+  // N is tau/(s + tau): below 1/2 where tau < s = 1, 0.04.
+  EXPECT_THAT(found.values("eigenvalue_count"), testing::ElementsAre(4.0, 0.0));
+  EXPECT_THAT(found.values("eigenvalue_count_method"), testing::Each(2.0));
+  EXPECT_THAT(found.values("eigenvalue_count_bound"), testing::Each(0.0));
+  task.options["count_below"] = 1.5;
+  EXPECT_THAT(Measured(measure, task).values("eigenvalue_count"), testing::Each(5000.0));
+}
+
+TEST(SpectrumMeasure, FactorisesNoLargeMatrix) {
+  TaskParameters task = task_of(classes_of(CentroidKind::orthogonal, 3, 3000), {3.0}, "large");
+  task.options["count_below"] = 0.5;
+  EXPECT_EQ(measure.problem(task), "");
+  task.words["count_method"] = "inertia";
+  EXPECT_EQ(measure.problem(task), "measure.spectrum.count_method = \"inertia\" in 3000 dimensions: at most 2048");
 }
 
 // Normal directions count in tr N and |N|_F, with eigenvalue 1 each.

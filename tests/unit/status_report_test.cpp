@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <filesystem>
 #include <fstream>
 #include <memory>
 #include <sstream>
@@ -173,8 +175,30 @@ TEST_F(StatusOfARun, CompleteRunsSaySoAndFailedOnesHowToTryAgain) {
   status.refresh();
   EXPECT_EQ(status.counts().done, 16U);
   EXPECT_THAT(status.failures(), IsEmpty());
+  EXPECT_THAT(status.text(), HasSubstr("Complete. To write the results: diffphase collect "));
+  std::ofstream(run / "results.h5") << "there";
   EXPECT_THAT(status.text(), HasSubstr("Complete. Results: "));
   EXPECT_THAT(status.text(), Not(HasSubstr("time left")));
+}
+
+TEST_F(StatusOfARun, WaitsForARunThatIsYetToBegin) {
+  std::filesystem::remove(run / "sweep.toml");
+  std::ostringstream out;
+  int pauses = 0;
+  const auto pause = [&](std::chrono::milliseconds /*interval*/) {
+    if (++pauses == 3) write_sweep(example());
+  };
+  const auto never = [] { return false; };
+  wait_for_begin(run.path(), out, never, pause);
+  EXPECT_EQ(pauses, 3);
+  EXPECT_THAT(out.str(), HasSubstr("Nothing has begun in " + run.path().string()));
+  wait_for_begin(run.path(), out, never, pause);
+  wait_for_begin(run / "nowhere", out, never, pause);
+  EXPECT_EQ(pauses, 3);
+  std::filesystem::remove(run / "sweep.toml");
+  wait_for_begin(
+      run.path(), out, [&] { return pauses == 5; }, pause);
+  EXPECT_EQ(pauses, 5);
 }
 
 TEST_F(StatusOfARun, ListsTheLastFailuresNewestFirst) {

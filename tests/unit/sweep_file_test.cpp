@@ -355,7 +355,7 @@ TEST(SweepFile, DotsThatAreInNoKeyDoNotCount) {
   const std::string grid = "time = { from = 0.05, to = 6.0, count = 5 }";
   EXPECT_EQ(parse("# it's" + dots + "\n" + with(example(), grid, "time = [" + times + "]")).times.size(), 199U);
   for (const std::string quote : {"\"", "'", "\"\"\"", "'''"}) {
-    const std::string text = with(example(), "\"example\"", quote + "x" + dots + quote);
+    const std::string text = with(example(), "\"example\"", fmt::format("{0}x{1}{0}", quote, dots));
     EXPECT_EQ(parse(text).name, "x" + dots);
   }
   EXPECT_EQ(parse(with(example(), "\"example\"", "\"\"\"\"" + dots + "\"\"\"\"\"")).name, "\"" + dots + "\"\"");
