@@ -12,7 +12,7 @@ set -euo pipefail
 
 build_packages=(
   git cmake ninja-build g++ pkg-config
-  libopenmpi-dev openmpi-bin libboost-mpi-dev libboost-serialization-dev libboost-dev
+  libopenmpi-dev openmpi-bin libboost-serialization-dev libboost-dev
   libpetsc-real-dev libslepc-real-dev libopenblas-dev librandom123-dev
   libhdf5-openmpi-dev hdf5-tools zlib1g-dev
   libtomlplusplus-dev libcli11-dev libspdlog-dev libfmt-dev
@@ -31,11 +31,11 @@ On other systems load modules, or install with Spack, these:
   a C++20 compiler (GCC 12, clang 14 or newer), CMake 3.23 or newer, Ninja, pkg-config, git
   MPI, HDF5, BLAS and LAPACK, zlib
   PETSc and SLEPc 3.18 or newer (real, double precision; `PETSc` and `SLEPc` known to pkg-config)
-  Boost 1.74 or newer with Boost.MPI and Boost.Serialization, on the same MPI
+  Boost 1.74 or newer with Boost.Serialization
   Random123, toml++ 3, CLI11 2, spdlog and fmt
   Python with numpy, scipy, xarray, h5netcdf and matplotlib
   for the tests: GoogleTest with GoogleMock, Google Benchmark
-With Spack: spack install boost+mpi+serialization petsc~complex slepc hdf5+mpi openblas random123 \
+With Spack: spack install boost+serialization petsc~complex slepc hdf5+mpi openblas random123 \
                           tomlplusplus cli11 spdlog fmt cmake ninja googletest benchmark py-xarray py-h5netcdf \
                           py-matplotlib py-scipy
 Then give --no-install to jobs/quickstart.sh and tests/run.sh.

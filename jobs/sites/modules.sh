@@ -11,5 +11,5 @@ program=$HOME/diffphase/bin/diffphase # cmake --install build/release --prefix $
 
 load_software() {
   module purge
-  module load gcc/12.2 openmpi/4.1.5 petsc/3.18-real slepc/3.18 hdf5/1.12-mpi boost/1.81-mpi openblas/0.3.21
+  module load gcc/12.2 openmpi/4.1.5 petsc/3.18-real slepc/3.18 hdf5/1.12-mpi boost/1.81 openblas/0.3.21
 }
