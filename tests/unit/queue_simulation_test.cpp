@@ -62,8 +62,7 @@ TEST(QueueSimulation, AlikeTasksGoInRounds) {
       for (const int count : {1, 5, 64, 1000}) {
         const std::vector<AlikeTasks> tasks{alike(last_level(shape), static_cast<std::size_t>(count), 0.5)};
         const int rounds = (count + workers - 1) / workers;
-        EXPECT_NEAR(simulate_queue(shape, tasks, free_queue).seconds, 0.5 * rounds, 1e-9)
-            << count << " on " << ranks;
+        EXPECT_NEAR(simulate_queue(shape, tasks, free_queue).seconds, 0.5 * rounds, 1e-9) << count << " on " << ranks;
       }
     }
   }
