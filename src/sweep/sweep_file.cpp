@@ -416,8 +416,10 @@ bool has_relative_path(const SweepFile& file) {
          std::ranges::any_of(file.points, in_table);
 }
 
+// An empty path stays so, for the check of its key to name it.
 void make_absolute(ConfigNode& node) {
-  if (node.is(Node::text)) node.text = std::filesystem::absolute(node.text).lexically_normal().string();
+  if (node.is(Node::text) && !node.text.empty())
+    node.text = std::filesystem::absolute(node.text).lexically_normal().string();
   for (ConfigNode& item : node.items) make_absolute(item);
 }
 

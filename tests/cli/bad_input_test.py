@@ -278,6 +278,10 @@ class BadInput(unittest.TestCase):
     def test_set_of_a_bad_value(self) -> None:
         self.refused("--set ensemble.dimension=0", "an integer from 1", arguments=["--set", "ensemble.dimension=0"])
 
+    def test_set_of_an_empty_path(self) -> None:
+        for key in ("file", "labels"):
+            self.refused(f"dataset.{key}", "must not be empty", sweep=DATA, arguments=["--set", f"dataset.{key}="])
+
     def test_set_without_equals(self) -> None:
         self.refused("--set realizations", "key=value", arguments=["--set", "realizations"])
 
