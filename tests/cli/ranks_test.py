@@ -113,7 +113,7 @@ ranks_per_task = {ranks_per_task}
 # ranks_per_task ranks runs, and the largest there.
 GROUPS = {(1, 1): (1, 1), (1, 2): (1, 1), (1, 3): (1, 1), (2, 1): (1, 1), (2, 2): (2, 2), (2, 3): (2, 2),
           (3, 1): (1, 1), (3, 2): (3, 3), (3, 3): (3, 3), (4, 1): (1, 1), (4, 2): (2, 2), (4, 3): (4, 4)}
-FEW_GROUPS = [(2, 2), (3, 1), (3, 2), (4, 2), (4, 3)]
+FEW_GROUPS = [(2, 2), (3, 2), (4, 3)]  # one group of 2, 3 and 4
 
 
 class Runs:

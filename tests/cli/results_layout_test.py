@@ -239,7 +239,9 @@ def run(name: str) -> Path:
     return scratch() / name
 
 
-class Layout(unittest.TestCase):
+class LayoutCase(unittest.TestCase):
+    """What a results file of any sweep must be."""
+
     longMessage = True
 
     def check(self, name: str) -> xr.Dataset:
@@ -372,6 +374,8 @@ class Layout(unittest.TestCase):
         for name in self.case.variables & CURVES:
             self.assertTrue(np.isfinite(data[name]).all(), name)
 
+
+class Layout(LayoutCase):
     def test_lists(self) -> None:
         self.is_whole(self.check("lists"))
 
@@ -387,28 +391,14 @@ class Layout(unittest.TestCase):
         self.assertNotIn("tolerance", data["drift_instability_time_theory"].attrs)
         self.assertIn("orthogonal", data["speciation_time_theory"].attrs["source"])
 
-    def test_vectors(self) -> None:
-        data = self.check("vectors")
-        self.is_whole(data)
-        self.assertNotIn("speciation_time_tolerance", data)
-
     def test_blocks(self) -> None:
         data = self.check("blocks")
         self.is_whole(data)
         with redirect_stdout(io.StringIO()):
             self.assertIn("2(σ=1) + 6(σ=0.3)", text_table(open_results(run("blocks"))))
 
-    def test_sphere(self) -> None:
-        self.is_whole(self.check("sphere"))
-
     def test_zip(self) -> None:
         self.is_whole(self.check("zip"))
-
-    def test_point(self) -> None:
-        self.is_whole(self.check("point"))
-
-    def test_scalars(self) -> None:
-        self.is_whole(self.check("scalars"))
 
     def test_hierarchical(self) -> None:
         data = self.check("hierarchical")
@@ -421,14 +411,6 @@ class Layout(unittest.TestCase):
         # The same images in two files: the numbers agree, the random numbers do not.
         eigenvalues = data["covariance_eigenvalue"]
         np.testing.assert_allclose(eigenvalues[0], eigenvalues[1], rtol=1e-12)
-
-    def test_unlabelled(self) -> None:
-        data = self.check("unlabelled")
-        self.is_whole(data)
-        eigenvalues = data["covariance_eigenvalue"].values.ravel()
-        images = np.load(scratch() / "images.npy").reshape(60, -1)
-        expected = np.linalg.eigvalsh(np.cov(images.T, bias=True))[-1]
-        np.testing.assert_allclose(eigenvalues, expected, rtol=1e-9)
 
     def test_beyond(self) -> None:
         data = self.check("beyond")
@@ -461,6 +443,30 @@ class Layout(unittest.TestCase):
                 np.testing.assert_array_equal(data[name], whole[name])
         first = dict(dimension=8, classes=4, samples=40)
         np.testing.assert_allclose(data["participation"].sel(first), whole["participation"].sel(first), rtol=1e-10)
+
+
+class MoreLayouts(LayoutCase):
+    def test_vectors(self) -> None:
+        data = self.check("vectors")
+        self.is_whole(data)
+        self.assertNotIn("speciation_time_tolerance", data)
+
+    def test_sphere(self) -> None:
+        self.is_whole(self.check("sphere"))
+
+    def test_point(self) -> None:
+        self.is_whole(self.check("point"))
+
+    def test_scalars(self) -> None:
+        self.is_whole(self.check("scalars"))
+
+    def test_unlabelled(self) -> None:
+        data = self.check("unlabelled")
+        self.is_whole(data)
+        eigenvalues = data["covariance_eigenvalue"].values.ravel()
+        images = np.load(scratch() / "images.npy").reshape(60, -1)
+        expected = np.linalg.eigvalsh(np.cov(images.T, bias=True))[-1]
+        np.testing.assert_allclose(eigenvalues, expected, rtol=1e-9)
 
 
 class Reports(unittest.TestCase):
