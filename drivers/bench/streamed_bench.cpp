@@ -28,13 +28,7 @@ TaskParameters task_of(const StreamedOptions& options, const Measure& measure) {
     const double factor = std::exp2(2.0 * (i + 0.5) / options.times - 1.0);
     task.times.push_back(0.5 * std::log1p(factor * tau));
   }
-  for (const MeasureOption& option : measure.options()) {
-    if (option.words.empty()) {
-      task.options[option.name] = option.value;
-    } else {
-      task.words[option.name] = option.words.front();
-    }
-  }
+  set_default_options(measure, task);
   task.options["probes"] = static_cast<double>(options.probes);
   return task;
 }

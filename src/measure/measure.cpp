@@ -53,6 +53,18 @@ MeasureOption word_option(std::string name, std::string meaning, std::vector<std
   return {.name = std::move(name), .integer = false, .meaning = std::move(meaning), .words = std::move(words)};
 }
 
+void set_default_options(const Measure& measure, TaskParameters& task) {
+  for (const MeasureOption& option : measure.options()) {
+    if (option.list) {
+      task.lists.erase(option.name);
+    } else if (option.words.empty()) {
+      task.options[option.name] = option.value;
+    } else {
+      task.words[option.name] = option.words.front();
+    }
+  }
+}
+
 Cost& Cost::operator+=(const Cost& other) {
   flops += other.flops;
   exponentials += other.exponentials;

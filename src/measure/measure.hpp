@@ -202,4 +202,7 @@ class Measure {
 /// nullptr if there is none of that name.
 [[nodiscard]] const Measure* find_measure(std::string_view name);
 
+/// Every option of the measure at its default, in place of what the task has for it; lists are absent by default.
+void set_default_options(const Measure& measure, TaskParameters& task);
+
 }  // namespace diffphase

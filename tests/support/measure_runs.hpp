@@ -22,14 +22,7 @@ inline TaskParameters default_task(const Measure& measure, std::vector<double> t
   TaskParameters task;
   task.times = std::move(times);
   task.ensemble = hash_text(name);
-  for (const MeasureOption& option : measure.options()) {
-    if (option.list) continue;
-    if (option.words.empty()) {
-      task.options[option.name] = option.value;
-    } else {
-      task.words[option.name] = option.words.front();
-    }
-  }
+  set_default_options(measure, task);
   return task;
 }
 

@@ -21,13 +21,7 @@ TaskParameters task_of(std::int64_t dimension, std::int64_t classes, std::vector
   if (classes == 2) task.mixture->centroids = CentroidKind::opposite;
   task.samples = std::move(samples);
   task.ensemble = hash_text("clones measure");
-  for (const MeasureOption& option : measure.options()) {
-    if (option.words.empty()) {
-      task.options[option.name] = option.value;
-    } else {
-      task.words[option.name] = option.words.front();
-    }
-  }
+  set_default_options(measure, task);
   task.options["trajectories"] = 500;
   task.options["steps"] = 40;
   return task;
