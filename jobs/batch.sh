@@ -22,9 +22,8 @@ find_program() {
   fi
 }
 
-# run_folder SWEEP.toml option...: where such a run keeps its files.
-run_folder() {
-  local sweep=$1 name
+# given_folder option...: the folder that they name; 1 if they name none.
+given_folder() {
   while [ $# -gt 0 ]; do
     case $1 in
       -o | --output) printf '%s\n' "${2:-}"; return ;;
@@ -33,6 +32,13 @@ run_folder() {
     esac
     shift
   done
+  return 1
+}
+
+# run_folder SWEEP.toml option...: where such a run keeps its files.
+run_folder() {
+  local sweep=$1 name
+  if given_folder "$@"; then return; fi
   name=$(sed -n "s/^name *= *[\"']\([^\"']*\)[\"'].*/\1/p" "$sweep" | head -n 1)
   if [ -z "$name" ]; then
     say "$sweep: no line name = \"...\"; say where results go, with -o DIR"
@@ -47,7 +53,6 @@ has_option() {
   shift
   for option in "$@"; do
     case $option in "$name" | "$name"=*) return 0 ;; esac
-    case $name$option in -o-o*) return 0 ;; esac # -oDIR
   done
   return 1
 }
@@ -143,7 +148,7 @@ run_job() {
   local folder before journals stopped options=("$@")
   find_program
   folder=$(run_folder "$@") || exit 2
-  if ! has_option --output "$@" && ! has_option -o "$@"; then options+=(-o "$folder"); fi
+  if ! given_folder "$@" >/dev/null; then options+=(-o "$folder"); fi
   if ! has_option --stop-after "$@"; then options+=(--stop-after auto); fi
   before=$(ended_attempts "$folder")
   journals=$(count_journals "$folder")

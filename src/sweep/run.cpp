@@ -93,9 +93,8 @@ void stop_with_job(StopRequest& stop) {
     stop.end_after(stop_before_end(*left));
   } else {
     show_warning(
-        "--stop-after auto: squeue does not say how much time this job has left; tasks may be begun that it will not "
-        "see "
-        "the end of");
+        "--stop-after auto: squeue does not say how much time this job has left; tasks may be begun that will not be "
+        "finished in it");
   }
 }
 
