@@ -12,6 +12,7 @@ import argparse
 import collections
 import pathlib
 import random
+import re
 import shutil
 import signal
 import sys
@@ -164,7 +165,8 @@ class History:
             running.process.send_signal(signal.SIGUSR1)
         ended = running.end()
         # mpirun that is about to end no longer catches the signal.
-        too_late = ended.code == -signal.SIGUSR1 and "complete" in ended.out
+        is_over = re.search(r"^diffphase: (complete;|shard \S+ is complete;)", ended.out, re.MULTILINE)
+        too_late = ended.code == -signal.SIGUSR1 and is_over
         self.check(ended, RUN_CODES | {75} | ({ended.code} if too_late else set()))
 
     def stop_file(self):
