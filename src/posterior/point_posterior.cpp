@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numbers>
 #include <stdexcept>
 #include <utility>
 
@@ -19,10 +18,6 @@ constexpr std::int64_t product_tile_numbers = std::int64_t{1} << 19;  // 4 MiB
 constexpr double operations_per_agreement = 4e9;
 
 std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
-
-double log_two_pi_half(std::int64_t dimension) {
-  return 0.5 * static_cast<double>(dimension) * std::log(2.0 * std::numbers::pi);
-}
 
 // BLAS counts in ints; a tile always fits, a row of the slab need not.
 int blas_count(std::int64_t count) {
@@ -66,7 +61,7 @@ PointPosterior::LevelTerms::LevelTerms(const PointPosterior& owner, NoiseLevel l
   const auto terms_of = [&](std::int64_t row) {
     const double sigma = owner.law_.sigma(row);
     const double log_weight = std::log(owner.law_.weight(row, layout.rows));
-    return RowTerms{logit_coefficients(level.signal, level.noise, sigma, log_weight, layout.columns, 0.0),
+    return RowTerms{logit_coefficients(level.signal, level.noise, sigma, log_weight, layout.columns),
                     ComponentPosterior(level, sigma)};
   };
   if (owner.law_.same_for_all_rows()) {
@@ -304,7 +299,7 @@ std::vector<double> PointPosterior::log_evidence(NoiseLevel level, std::int64_t 
   const SoftmaxSums sums = softmax(level, points, x, false);
   std::vector<double> values(index(points));
   for (std::size_t p = 0; p < values.size(); ++p) {
-    values[p] = sums.log_mass(p) - log_two_pi_half(view_.layout().columns);
+    values[p] = sums.log_mass(p) + log_common_density(level.noise, view_.layout().columns, 0.0);
   }
   return values;
 }
@@ -313,7 +308,7 @@ PosteriorMoments PointPosterior::moments(NoiseLevel level, std::int64_t points, 
   SoftmaxSums sums = softmax(level, points, x, true);
   PosteriorMoments moments;
   for (std::size_t p = 0; p < index(points); ++p) {
-    moments.log_evidence.push_back(sums.log_mass(p) - log_two_pi_half(view_.layout().columns));
+    moments.log_evidence.push_back(sums.log_mass(p) + log_common_density(level.noise, view_.layout().columns, 0.0));
     add_scaled(sums.pull[p], x.subspan(p * index(columns_), index(columns_)), sums.row(p));
   }
   moments.mean = std::move(sums.rows);
@@ -341,10 +336,10 @@ void PointPosterior::responsibilities(NoiseLevel level, std::int64_t points, std
     terms = LevelTerms(*this, level);
   });
   const std::vector<double> norms = scaled_half_norms(level, points, x);
-  const double constant = log_two_pi_half(view_.layout().columns);
+  const double common = log_common_density(level.noise, view_.layout().columns, 0.0);
   sweep(points, x, {}, [&](std::int64_t first, std::int64_t rows, std::span<double> products) {
     for (std::size_t p = 0; p < norms.size(); ++p) {
-      const double log_mass = log_evidence[p] + constant;
+      const double log_mass = log_evidence[p] - common;
       const std::span<double> values = products.subspan(p * index(rows), index(rows));
       for (std::int64_t r = 0; r < rows; ++r) {
         const double half_distance2 = half_norms_[index(first + r)] + norms[p] - values[index(r)] / level.signal;

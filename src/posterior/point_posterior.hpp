@@ -102,7 +102,7 @@ class PointPosterior {
       return terms_[terms_.size() == 1 ? 0 : static_cast<std::size_t>(local_row)];
     }
     [[nodiscard]] double logit(std::int64_t local_row, double half_distance2) const {
-      return (*this)[local_row].logit.logit(half_distance2, 0.0);
+      return (*this)[local_row].logit.logit(half_distance2, 0.0, 0.0);
     }
 
    private:

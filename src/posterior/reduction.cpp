@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 #include <stdexcept>
 
 #include "parallel/kernel_threads.hpp"
@@ -31,8 +30,8 @@ Reduction::Reduction(const ReductionPlan& plan, std::int64_t dimension, const Pr
   }
   for (const double time : plan.times) {
     const auto c =
-        logit_coefficients(plan.process.signal(time), plan.process.noise(time), plan.law.sigma(0), 0.0, dimension, 0.0);
-    factors_.push_back({c.distance, c.overlap, plan.process.noise_to_signal(time)});
+        logit_coefficients(plan.process.signal(time), plan.process.noise(time), plan.law.sigma(0), 0.0, dimension);
+    factors_.push_back({c.distance, c.overlap});
   }
   running_ = empty_state();
   at_count_.assign(plan.counts.size(), empty_state());
@@ -42,7 +41,7 @@ Reduction::Reduction(const ReductionPlan& plan, std::int64_t dimension, const Pr
     work.label_sums.resize(static_cast<std::size_t>(plan.label_groups));
   }
   if (!plan.law.same_for_all_rows()) {
-    for (auto* table : {&component_distance_, &component_overlap_, &component_offset_}) {
+    for (auto* table : {&component_distance_, &component_overlap_, &component_gain_, &component_offset_}) {
       table->resize(block * plan.times.size());
     }
   }
@@ -86,10 +85,11 @@ void Reduction::prepare_general_law(const ProductTile& tile) {
     for (std::int64_t i = 0; i < tile.components; ++i) {
       const std::int64_t component = tile.first + i;
       const double log_weight = plan_.law.weights.empty() ? 0.0 : std::log(plan_.law.weight(component, 0));
-      const auto c = logit_coefficients(signal, noise, plan_.law.sigma(component), log_weight, dimension_, 0.0);
+      const auto c = logit_coefficients(signal, noise, plan_.law.sigma(component), log_weight, dimension_);
       const std::size_t at = t * stride + static_cast<std::size_t>(i);
       component_distance_[at] = c.distance;
       component_overlap_[at] = c.overlap;
+      component_gain_[at] = c.gain;
       component_offset_[at] = c.offset;
     }
   }
@@ -132,7 +132,7 @@ void Reduction::add_probe(const ProductTile& tile, std::int64_t components, std:
 // Of components with one law and no labels: what does not matter is not computed, and nothing is stored.
 void Reduction::add_fused(const Workspace& work, std::int64_t parent, std::size_t time, PosteriorSums& total) const {
   const CentredProducts& products = work.products;
-  const auto [distance, overlap, tau] = factors_[time];
+  const auto [distance, overlap] = factors_[time];
   if (parent >= 0 && parent < products.size()) {
     total.parent = overlap * products.noise_overlap()[parent] - distance * products.half_distance2()[parent];
   }
@@ -162,11 +162,13 @@ double Reduction::fill_logits(std::int64_t probe, std::size_t time, Workspace& w
     return shared_logits(products.half_distance2(), products.noise_overlap(), products.size(), factors.distance,
                          factors.overlap, work.logits.data());
   }
-  // b^2 |xi|^2 / (2 v) = distance tau |xi|^2 / 2 differs between components with different v.
-  const double shift = 0.5 * factors.tau * probes_.noise_norm2[static_cast<std::size_t>(probe)];
   const std::size_t at = time * static_cast<std::size_t>(SlabLayout::block);
-  return general_logits(products.half_distance2(), products.noise_overlap(), products.size(), &component_distance_[at],
-                        &component_overlap_[at], &component_offset_[at], shift, work.logits.data());
+  return general_logits(products.half_distance2(), products.noise_overlap(), products.size(),
+                        {.distance = &component_distance_[at],
+                         .overlap = &component_overlap_[at],
+                         .gain = &component_gain_[at],
+                         .offset = &component_offset_[at]},
+                        0.5 * probes_.noise_norm2[static_cast<std::size_t>(probe)], work.logits.data());
 }
 
 void Reduction::add_stored(const ProductTile& tile, std::int64_t probe, std::int64_t parent, std::size_t time,
@@ -225,13 +227,14 @@ void Reduction::merge_over(const TaskGroup& group) {
 
 PosteriorSummary Reduction::summary(std::size_t count, std::int64_t probe, std::size_t time) const {
   PosteriorSummary result = summarise(at_count_[count].sums[entry(probe, time)]);
-  result.log_evidence -= 0.5 * static_cast<double>(dimension_) * std::log(2.0 * std::numbers::pi);
+  const double t = plan_.times[time];
+  const double noise_norm2 = probes_.noise_norm2[static_cast<std::size_t>(probe)];
+  result.log_evidence += log_common_density(plan_.process.noise(t), dimension_, noise_norm2);
   if (plan_.law.same_for_all_rows()) {
-    const double t = plan_.times[time];
-    result.log_evidence += logit_coefficients(plan_.process.signal(t), plan_.process.noise(t), plan_.law.sigma(0),
-                                              -std::log(static_cast<double>(plan_.counts[count])), dimension_,
-                                              probes_.noise_norm2[static_cast<std::size_t>(probe)])
-                               .offset;
+    const double log_weight = -std::log(static_cast<double>(plan_.counts[count]));
+    result.log_evidence +=
+        logit_coefficients(plan_.process.signal(t), plan_.process.noise(t), plan_.law.sigma(0), log_weight, dimension_)
+            .logit(0.0, 0.0, 0.5 * noise_norm2);
   } else if (plan_.law.weights.empty()) {
     result.log_evidence -= std::log(static_cast<double>(plan_.counts[count]));
   }

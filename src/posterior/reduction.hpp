@@ -59,7 +59,6 @@ class Reduction {
   struct TimeFactors {
     double distance = 0.0;  // of LogitCoefficients, where all components share one sigma
     double overlap = 0.0;
-    double tau = 0.0;
   };
 
   // Of one thread: for one probe and the components of a tile.
@@ -95,7 +94,7 @@ class Reduction {
 
   std::vector<Workspace> workspaces_;  // of each thread
   // Of one tile, for the general law: [time][component].
-  std::vector<double> component_distance_, component_overlap_, component_offset_;
+  std::vector<double> component_distance_, component_overlap_, component_gain_, component_offset_;
 };
 
 }  // namespace diffphase

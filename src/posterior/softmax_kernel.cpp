@@ -1,5 +1,7 @@
 #include "posterior/softmax_kernel.hpp"
 
+#include <limits>
+
 #include "parallel/instruction_set.hpp"
 #include "posterior/exponential.hpp"
 
@@ -22,12 +24,16 @@ DIFFPHASE_INLINE double shared_logits_loop(const double* half_distance2, const d
 }
 
 DIFFPHASE_INLINE double general_logits_loop(const double* half_distance2, const double* noise_overlap, std::int64_t n,
-                                            const double* distance, const double* overlap, const double* offset,
-                                            double shift, double* out) {
-  double largest = offset[0] + overlap[0] * noise_overlap[0] - distance[0] * (half_distance2[0] + shift);
+                                            const LogitTable& table, double half_noise_norm2, double* out) {
+  const double* distance = table.distance;
+  const double* overlap = table.overlap;
+  const double* gain = table.gain;
+  const double* offset = table.offset;
+  double largest = -std::numeric_limits<double>::infinity();
 #pragma omp simd reduction(max : largest)
   for (std::int64_t i = 0; i < n; ++i) {
-    const double logit = offset[i] + overlap[i] * noise_overlap[i] - distance[i] * (half_distance2[i] + shift);
+    const double logit =
+        offset[i] + gain[i] * half_noise_norm2 + overlap[i] * noise_overlap[i] - distance[i] * half_distance2[i];
     out[i] = logit;
     largest = logit > largest ? logit : largest;
   }
@@ -64,19 +70,19 @@ struct Kernels {
 };
 
 // NOLINTBEGIN(bugprone-macro-parentheses): an attribute and part of a name
-#define DIFFPHASE_KERNELS(suffix, attribute)                                                                         \
-  attribute double shared_logits_##suffix(const double* d, const double* e, std::int64_t n, double distance,         \
-                                          double overlap, double* out) {                                             \
-    return shared_logits_loop(d, e, n, distance, overlap, out);                                                      \
-  }                                                                                                                  \
-  attribute double general_logits_##suffix(const double* d, const double* e, std::int64_t n, const double* distance, \
-                                           const double* overlap, const double* offset, double shift, double* out) { \
-    return general_logits_loop(d, e, n, distance, overlap, offset, shift, out);                                      \
-  }                                                                                                                  \
-  attribute PosteriorSums softmax_sums_##suffix(const double* logits, std::int64_t n, double maximum,                \
-                                                double* weights) {                                                   \
-    return softmax_sums_loop(logits, n, maximum, weights);                                                           \
-  }                                                                                                                  \
+#define DIFFPHASE_KERNELS(suffix, attribute)                                                                          \
+  attribute double shared_logits_##suffix(const double* d, const double* e, std::int64_t n, double distance,          \
+                                          double overlap, double* out) {                                              \
+    return shared_logits_loop(d, e, n, distance, overlap, out);                                                       \
+  }                                                                                                                   \
+  attribute double general_logits_##suffix(const double* d, const double* e, std::int64_t n, const LogitTable& table, \
+                                           double half_noise_norm2, double* out) {                                    \
+    return general_logits_loop(d, e, n, table, half_noise_norm2, out);                                                \
+  }                                                                                                                   \
+  attribute PosteriorSums softmax_sums_##suffix(const double* logits, std::int64_t n, double maximum,                 \
+                                                double* weights) {                                                    \
+    return softmax_sums_loop(logits, n, maximum, weights);                                                            \
+  }                                                                                                                   \
   constexpr Kernels kernels_##suffix{shared_logits_##suffix, general_logits_##suffix, softmax_sums_##suffix};
 // NOLINTEND(bugprone-macro-parentheses)
 
@@ -91,9 +97,9 @@ double shared_logits(const double* half_distance2, const double* noise_overlap, 
   return kernels.shared(half_distance2, noise_overlap, n, distance, overlap, out);
 }
 
-double general_logits(const double* half_distance2, const double* noise_overlap, std::int64_t n, const double* distance,
-                      const double* overlap, const double* offset, double shift, double* out) {
-  return kernels.general(half_distance2, noise_overlap, n, distance, overlap, offset, shift, out);
+double general_logits(const double* half_distance2, const double* noise_overlap, std::int64_t n,
+                      const LogitTable& table, double half_noise_norm2, double* out) {
+  return kernels.general(half_distance2, noise_overlap, n, table, half_noise_norm2, out);
 }
 
 PosteriorSums softmax_sums(const double* logits, std::int64_t n, double maximum, double* weights) {

@@ -102,8 +102,8 @@ std::vector<double> CentreStability::posterior(double tau) const {
   const double noise = std::sqrt(tau) * signal;
   std::vector<double> p(k);
   for (std::size_t c = 0; c < k; ++c) {
-    const auto coefficients = logit_coefficients(signal, noise, sigmas_[c], std::log(weights_[c]), dimension_, 0.0);
-    p[c] = coefficients.logit(0.5 * gram_[c * k + c], 0.0);
+    const auto coefficients = logit_coefficients(signal, noise, sigmas_[c], std::log(weights_[c]), dimension_);
+    p[c] = coefficients.logit(0.5 * gram_[c * k + c], 0.0, 0.0);
   }
   const double largest = *std::max_element(p.begin(), p.end());
   double total = 0.0;
