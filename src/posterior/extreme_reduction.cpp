@@ -31,9 +31,9 @@ std::size_t ExtremeReduction::entry(std::size_t count, std::int64_t probe, std::
 
 void ExtremeReduction::consume(const ProductTile& tile) {
   for (std::int64_t i = 0; i < tile.components; ++i) {
-    for (std::int64_t p = 0; p < probes_.probes; ++p) {
-      const auto probe = static_cast<std::size_t>(p);
-      const auto pair = static_cast<std::size_t>((tile.first + i) * probes_.probes + p);
+    for (std::int64_t p = 0; p < tile.probes; ++p) {
+      const auto probe = static_cast<std::size_t>(tile.first_probe + p);
+      const auto pair = static_cast<std::size_t>((tile.first + i) * probes_.probes) + probe;
       half_distance2_[pair] = (tile.half_norm2[i] + 0.5 * probes_.start_norm2[probe]) -
                               tile.start_products[p / probes_.noises * tile.stride + i];
       noise_overlap_[pair] = tile.noise_products[p * tile.stride + i] - probes_.start_noise[probe];

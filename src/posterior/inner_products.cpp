@@ -3,9 +3,11 @@
 #include <cblas.h>
 
 #include <algorithm>
+#include <array>
 #include <exception>
 #include <optional>
 #include <stdexcept>
+#include <type_traits>
 
 #include "parallel/kernel_threads.hpp"
 #include "parallel/scattered_sum.hpp"
@@ -15,9 +17,150 @@ namespace diffphase {
 
 namespace {
 
+constexpr std::int64_t block_size = SlabLayout::block;
+
+std::size_t size_of(std::int64_t numbers) { return static_cast<std::size_t>(numbers); }
+
 double dot(std::span<const double> a, std::span<const double> b) {
   return cblas_ddot(static_cast<blasint>(a.size()), a.data(), 1, b.data(), 1);
 }
+
+// left (points x columns) times the transpose of right (rows x columns).
+void multiply_transposed(blasint points, blasint rows, blasint columns, const double* left, const double* right,
+                         double* out) {
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, points, rows, columns, 1.0, left, columns, right, columns, 0.0,
+              out, static_cast<blasint>(block_size));
+}
+
+void multiply_transposed(blasint points, blasint rows, blasint columns, const float* left, const float* right,
+                         float* out) {
+  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, points, rows, columns, 1.0F, left, columns, right, columns, 0.0F,
+              out, static_cast<blasint>(block_size));
+}
+
+template <typename Number>
+const Number* stored_row(const RowView& rows, std::int64_t row) {
+  if constexpr (std::is_same_v<Number, float>) {
+    return rows.single_row(row);
+  } else {
+    return rows.double_row(row);
+  }
+}
+
+// x_0 and xi of a block of probes in the precision of the rows that they are multiplied with.
+template <typename Number>
+class ProbePoints {
+ public:
+  explicit ProbePoints(const ProbeBlock& probes) : count_(probes.point_count()), columns_(probes.columns) {
+    if constexpr (std::is_same_v<Number, float>) {
+      rounded_.assign(probes.points.begin(), probes.points.end());
+      points_ = rounded_.data();
+    } else {
+      points_ = probes.points.data();
+    }
+  }
+  ProbePoints(const ProbePoints&) = delete;
+  ProbePoints& operator=(const ProbePoints&) = delete;
+  ~ProbePoints() = default;
+
+  // products: [point][block]. Each thread multiplies its share of the points by all of the rows, as wide a product as
+  // there is.
+  void multiply(const Number* rows, std::int64_t row_count, std::span<Number> products) const {
+    if (columns_ == 0) {
+      std::fill(products.begin(), products.end(), Number{0});
+      return;
+    }
+    for_each_part(kernel_threads(), count_, [&](int /*part*/, std::int64_t begin, std::int64_t end) {
+      multiply_transposed(static_cast<blasint>(end - begin), static_cast<blasint>(row_count),
+                          static_cast<blasint>(columns_), points_ + begin * columns_, rows,
+                          products.data() + begin * block_size);
+    });
+  }
+
+ private:
+  std::int64_t count_, columns_;
+  std::vector<float> rounded_;
+  const Number* points_ = nullptr;
+};
+
+// The products as doubles: in place, or converted into `widened`.
+const double* as_doubles(std::span<const double> products, std::vector<double>& /*widened*/) { return products.data(); }
+
+const double* as_doubles(std::span<const float> products, std::vector<double>& widened) {
+  for_each_part(kernel_threads(), static_cast<std::int64_t>(products.size()),
+                [&](int /*part*/, std::int64_t begin, std::int64_t end) {
+                  std::copy(products.begin() + begin, products.begin() + end, widened.begin() + begin);
+                });
+  return widened.data();
+}
+
+// Products with the columns of each rank, summed over the ranks: every rank gets the sums of its share of the probes,
+// those of a start together. While a sum travels, the next products are formed in another buffer.
+template <typename Number>
+class SharedProducts {
+ public:
+  SharedProducts(const Communicator& comm, const ProbeBlock& probes)
+      : starts_(probes.starts()),
+        first_probe_(probes_before(probes, comm.rank(), comm.size())),
+        probes_(probes_before(probes, comm.rank() + 1, comm.size()) - first_probe_),
+        own_starts_(starts_before(probes, comm.rank() + 1, comm.size()) -
+                    starts_before(probes, comm.rank(), comm.size())) {
+    std::vector<int> start_counts;
+    std::vector<int> noise_counts;
+    for (int r = 0; r < comm.size(); ++r) {
+      const std::int64_t starts = starts_before(probes, r + 1, comm.size()) - starts_before(probes, r, comm.size());
+      const std::int64_t noises = probes_before(probes, r + 1, comm.size()) - probes_before(probes, r, comm.size());
+      start_counts.push_back(static_cast<int>(starts * block_size));
+      noise_counts.push_back(static_cast<int>(noises * block_size));
+    }
+    start_sum_.emplace(comm, std::move(start_counts));
+    noise_sum_.emplace(comm, std::move(noise_counts));
+    for (std::vector<Number>& buffer : buffers_) buffer.resize(size_of(probes.point_count() * block_size));
+    own_.resize(size_of((own_starts_ + probes_) * block_size));
+  }
+
+  // Where the next products go: [start or probe][block].
+  [[nodiscard]] std::span<Number> next() { return buffers_[next_]; }
+
+  // Starts the sum of the products in next(). Collective.
+  void start() {
+    const std::span<const Number> products = buffers_[next_];
+    start_sum_->start(products.first(size_of(starts_ * block_size)));
+    noise_sum_->start(products.subspan(size_of(starts_ * block_size)));
+    next_ = 1 - next_;
+  }
+  [[nodiscard]] bool started() const { return start_sum_->started(); }
+
+  // Waits for the sum. Collective.
+  void finish() {
+    start_sum_->finish(std::span(own_).first(size_of(own_starts_ * block_size)));
+    noise_sum_->finish(std::span(own_).subspan(size_of(own_starts_ * block_size)));
+  }
+
+  // The rank's probes and the sums that were finished last; components are for the caller to say.
+  [[nodiscard]] ProductTile tile() const {
+    return {.first_probe = first_probe_,
+            .probes = probes_,
+            .stride = block_size,
+            .start_products = own_.data(),
+            .noise_products = own_.data() + own_starts_ * block_size};
+  }
+
+ private:
+  static std::int64_t starts_before(const ProbeBlock& probes, int rank, int ranks) {
+    return probes.starts() * rank / ranks;
+  }
+  static std::int64_t probes_before(const ProbeBlock& probes, int rank, int ranks) {
+    return std::min(probes.probes, starts_before(probes, rank, ranks) * probes.noises);
+  }
+
+  std::int64_t starts_;
+  std::int64_t first_probe_, probes_, own_starts_;  // of this rank
+  std::optional<ScatteredSum<Number>> start_sum_, noise_sum_;
+  std::array<std::vector<Number>, 2> buffers_;
+  std::size_t next_ = 0;
+  std::vector<double> own_;
+};
 
 }  // namespace
 
@@ -75,80 +218,60 @@ void StoredSource::measure_rows(const TaskGroup& group) {
   if (layout.partition == Partition::dimension) group.comm().sum(half_norm2_);
 }
 
-void StoredSource::Products::reserve(const ProbeBlock& probes, bool single) {
-  values.resize(static_cast<std::size_t>(probes.point_count() * SlabLayout::block));
-  if (!single) return;
-  rounded.resize(values.size());
-  points.assign(probes.points.begin(), probes.points.end());
-}
-
-void StoredSource::multiply(const ProbeBlock& probes, std::int64_t first_local_row, std::int64_t rows,
-                            Products& products) const {
-  constexpr auto stride = static_cast<blasint>(SlabLayout::block);
-  const auto columns = static_cast<blasint>(rows_.layout().local_columns());
-  if (columns == 0) {
-    std::fill(products.values.begin(), products.values.end(), 0.0);
-    return;
-  }
-  // Each thread multiplies its share of the points by all of the rows, as wide a product as there is.
-  for_each_part(kernel_threads(), probes.point_count(), [&](int /*part*/, std::int64_t begin, std::int64_t end) {
-    const auto points = static_cast<blasint>(end - begin);
-    const auto count = static_cast<blasint>(rows);
-    double* values = products.values.data() + begin * SlabLayout::block;
-    if (rows_.is_single()) {
-      float* rounded = products.rounded.data() + begin * SlabLayout::block;
-      cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, points, count, columns, 1.0F,
-                  products.points.data() + begin * columns, columns, rows_.single_row(first_local_row), columns, 0.0F,
-                  rounded, stride);
-      std::copy(rounded, rounded + points * stride, values);
-    } else {
-      cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, points, count, columns, 1.0,
-                  probes.points.data() + begin * columns, columns, rows_.double_row(first_local_row), columns, 0.0,
-                  values, stride);
-    }
-  });
-}
-
 void StoredSource::visit(const TaskGroup& group, const ProbeBlock& probes, std::int64_t components,
                          const TileConsumer& consumer) const {
   if (components > rows_.layout().rows) throw std::logic_error("visit: more components than the slab has rows");
   if (rows_.layout().partition == Partition::component) {
-    visit_own_rows(group, probes, components, consumer);
+    if (rows_.is_single()) {
+      visit_own_rows<float>(group, probes, components, consumer);
+    } else {
+      visit_own_rows<double>(group, probes, components, consumer);
+    }
+  } else if (rows_.is_single()) {
+    visit_own_columns<float>(group, probes, components, consumer);
   } else {
-    visit_own_columns(group, probes, components, consumer);
+    visit_own_columns<double>(group, probes, components, consumer);
   }
 }
 
+template <typename Number>
 void StoredSource::visit_own_rows(const TaskGroup& group, const ProbeBlock& probes, std::int64_t components,
                                   const TileConsumer& consumer) const {
-  constexpr std::int64_t block = SlabLayout::block;
   const SlabLayout& layout = rows_.layout();
-  const std::int64_t blocks = (components + block - 1) / block;
+  const std::int64_t blocks = (components + block_size - 1) / block_size;
   const std::int64_t rounds = (blocks + layout.ranks - 1) / layout.ranks;
   const std::int64_t chunk =
       blocks_between_agreements(probes.probes, 2.0 * static_cast<double>(layout.columns) + consumer.work_per_product);
-  Products products;
+  std::optional<ProbePoints<Number>> points;
+  std::vector<Number> products;
+  std::vector<double> widened;
 
   const auto consume_block = [&](std::int64_t index) {
-    const std::int64_t first = index * block;
+    const std::int64_t first = index * block_size;
     if (first >= components) return;
     // The whole stored block is multiplied, whatever `components` is: the rounding of a product must not
     // depend on how many components are asked for.
     const std::int64_t local = layout.local_row(first);
-    const std::int64_t rows = std::min(block, layout.rows - first);
-    multiply(probes, local, rows, products);
+    const std::int64_t rows = std::min(block_size, layout.rows - first);
+    points->multiply(stored_row<Number>(rows_, local), rows, products);
+    const double* values = as_doubles(products, widened);
     consumer.consume({.first = first,
                       .components = std::min(rows, components - first),
-                      .stride = block,
-                      .start_products = products.values.data(),
-                      .noise_products = products.values.data() + probes.starts() * block,
+                      .probes = probes.probes,
+                      .stride = block_size,
+                      .start_products = values,
+                      .noise_products = values + probes.starts() * block_size,
                       .half_norm2 = half_norm2_.data() + local,
                       .labels = labels(local)});
   };
 
   for (std::int64_t round = 0; round < rounds; round += chunk) {
     group.run_guarded([&] {
-      if (round == 0) products.reserve(probes, rows_.is_single());
+      if (round == 0) {
+        points.emplace(probes);
+        products.resize(size_of(probes.point_count() * block_size));
+        if (rows_.is_single()) widened.resize(products.size());
+      }
       for (std::int64_t r = round; r < std::min(rounds, round + chunk); ++r) {
         consume_block(r * layout.ranks + layout.rank);
       }
@@ -156,76 +279,45 @@ void StoredSource::visit_own_rows(const TaskGroup& group, const ProbeBlock& prob
   }
 }
 
+template <typename Number>
 void StoredSource::visit_own_columns(const TaskGroup& group, const ProbeBlock& probes, std::int64_t components,
                                      const TileConsumer& consumer) const {
-  constexpr std::int64_t block = SlabLayout::block;
   const SlabLayout& layout = rows_.layout();
-  const std::int64_t blocks = (components + block - 1) / block;
+  const std::int64_t blocks = (components + block_size - 1) / block_size;
   const std::int64_t chunk = blocks_between_agreements(
       probes.probes, 2.0 * static_cast<double>(layout.most_local_columns()) + consumer.work_per_product);
-  const std::int64_t points = probes.point_count();
-  const auto boundary = [&](int rank) { return block * rank / layout.ranks; };
-  const std::int64_t own_first = boundary(layout.rank);
-  const std::int64_t own = boundary(layout.rank + 1) - own_first;
-  std::vector<int> counts;
-  Products products;
-  std::vector<double> by_owner;  // [rank][starts and probes][components of that rank]
-  std::vector<double> own_products;
-  std::optional<ScatteredSum> sum;
-
+  std::optional<ProbePoints<Number>> points;
+  std::optional<SharedProducts<Number>> products;
   group.run_guarded([&] {
-    for (int r = 0; r < layout.ranks; ++r) {
-      counts.push_back(static_cast<int>(points * (boundary(r + 1) - boundary(r))));
-    }
-    products.reserve(probes, rows_.is_single());
-    by_owner.assign(products.values.size(), 0.0);
-    own_products.assign(static_cast<std::size_t>(points * own), 0.0);
-    sum.emplace(group.comm(), counts);
+    points.emplace(probes);
+    products.emplace(group.comm(), probes);
   });
-
-  const auto sort_by_owner = [&] {
-    double* out = by_owner.data();
-    for (int r = 0; r < layout.ranks; ++r) {
-      for (std::int64_t p = 0; p < points; ++p) {
-        const double* row = products.values.data() + p * block;
-        out = std::copy(row + boundary(r), row + boundary(r + 1), out);
-      }
-    }
-  };
-
-  const auto consume_share = [&](std::int64_t first) {
-    const std::int64_t share_first = first + own_first;
-    const std::int64_t count = std::min(own, components - share_first);
-    if (count <= 0) return;
-    consumer.consume({.first = share_first,
-                      .components = count,
-                      .stride = own,
-                      .start_products = own_products.data(),
-                      .noise_products = own_products.data() + probes.starts() * own,
-                      .half_norm2 = half_norm2_.data() + share_first,
-                      .labels = labels(share_first)});
-  };
 
   // The sum of a block arrives while the next block is multiplied. An exception of `consume` waits for the next
   // agreement point: the sums before it must be reached by every rank.
   std::exception_ptr failure;
   std::int64_t summed = 0;
   const auto consume_sum = [&] {
-    if (!sum->started()) return;
-    sum->finish(own_products);
+    if (!products->started()) return;
+    products->finish();
+    ProductTile tile = products->tile();
+    if (tile.probes == 0 || failure) return;
+    tile.first = summed;
+    tile.components = std::min(block_size, components - summed);
+    tile.half_norm2 = half_norm2_.data() + summed;
+    tile.labels = labels(summed);
     try {
-      if (!failure) consume_share(summed);
+      consumer.consume(tile);
     } catch (...) {
       failure = std::current_exception();
     }
   };
 
   for (std::int64_t index = 0; index < blocks; ++index) {
-    const std::int64_t first = index * block;
-    multiply(probes, first, std::min(block, layout.rows - first), products);
+    const std::int64_t first = index * block_size;
+    points->multiply(stored_row<Number>(rows_, first), std::min(block_size, layout.rows - first), products->next());
     consume_sum();
-    sort_by_owner();
-    sum->start(by_owner);
+    products->start();
     summed = first;
     if ((index + 1) % chunk == 0 || index + 1 == blocks) {
       consume_sum();

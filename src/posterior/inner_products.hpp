@@ -39,10 +39,13 @@ struct ProbeBlock {
   void measure(const TaskGroup& group, Partition partition);
 };
 
-/// Time-free inner products of all probes of a block with some consecutive components.
+/// Time-free inner products of consecutive probes of a block, all of it or part, with consecutive components. Matrices
+/// count probes and components from the first of the tile; a tile begins with the first probe of a start.
 struct ProductTile {
   std::int64_t first = 0;                  ///< global index of the first component
   std::int64_t components = 0;             ///< number of components
+  std::int64_t first_probe = 0;            ///< in the block
+  std::int64_t probes = 0;                 ///< number of probes
   std::int64_t stride = 0;                 ///< of the two matrices
   const double* start_products = nullptr;  ///< y . x_0: [probe / noises * stride + component]
   const double* noise_products = nullptr;  ///< y . xi: [probe * stride + component]
@@ -57,8 +60,9 @@ struct TileConsumer {
   double work_per_product = 0.0;  ///< multiply-adds, or what takes as long, per (probe, component)
 };
 
-/// Where inner products come from. `visit` hands every component in [0, components) to exactly one rank of
-/// the group, in tiles that never straddle a multiple of SlabLayout::block, ascending on each rank.
+/// Where inner products come from. `visit` hands every pair of a probe and a component in [0, components) to exactly
+/// one rank of the group, in tiles that never straddle a multiple of SlabLayout::block; all tiles of a rank have the
+/// same probes, and their components ascend.
 class InnerProductSource {
  public:
   InnerProductSource() = default;
@@ -75,9 +79,10 @@ class InnerProductSource {
 
 /// Inner products with the rows of a stored matrix, by one matrix product per block of rows and kernel thread, in the
 /// precision that the rows are stored in. Component partition: each rank multiplies its own rows. Dimension partition:
-/// every rank multiplies its columns, the products are summed and scattered, so that each rank consumes its share of
-/// every block. Memory: 2 ProbeBlock::size x SlabLayout::block products (twice that by dimension), and 8 bytes per
-/// local row; with rows in single precision the products and the block of probes once more as floats.
+/// every rank multiplies its columns, the products are summed and scattered by probes, so that each rank consumes all
+/// components for its share of the probes (those of a start stay together; ranks beyond the number of starts only
+/// multiply). Memory: 2 ProbeBlock::size x SlabLayout::block products (by dimension three to four times that), and 8
+/// bytes per local row; with rows in single precision the products and the block of probes once more as floats.
 class StoredSource : public InnerProductSource {
  public:
   /// `slab` must outlive the source. Collective over the group.
@@ -90,20 +95,13 @@ class StoredSource : public InnerProductSource {
              const TileConsumer& consumer) const override;
 
  private:
-  struct Products {
-    std::vector<double> values;  // [starts and probes][block]
-    std::vector<float> rounded;  // the same of rows in single precision
-    std::vector<float> points;   // of the probes, for those
-
-    void reserve(const ProbeBlock& probes, bool single);
-  };
-
   void measure_rows(const TaskGroup& group);
+  template <typename Number>
   void visit_own_rows(const TaskGroup& group, const ProbeBlock& probes, std::int64_t components,
                       const TileConsumer& consumer) const;
+  template <typename Number>
   void visit_own_columns(const TaskGroup& group, const ProbeBlock& probes, std::int64_t components,
                          const TileConsumer& consumer) const;
-  void multiply(const ProbeBlock& probes, std::int64_t first_local_row, std::int64_t rows, Products& products) const;
   [[nodiscard]] const std::int32_t* labels(std::int64_t local_row) const {
     return labels_.empty() ? nullptr : labels_.data() + local_row;
   }

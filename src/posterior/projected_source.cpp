@@ -34,6 +34,7 @@ class ClassTiles {
     }
     return {.first = first,
             .components = components,
+            .probes = probes_,
             .stride = block_size,
             .start_products = products_.data(),
             .noise_products = products_.data() + probes_ * block_size,

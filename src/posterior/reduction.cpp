@@ -97,9 +97,10 @@ void Reduction::prepare_general_law(const ProductTile& tile) {
 
 void Reduction::centre(const ProductTile& tile, std::int64_t components, std::int64_t probe, Workspace& work) const {
   const auto p = static_cast<std::size_t>(probe);
-  work.products.fill(tile.half_norm2 + probe * tile.half_norm2_stride, 0.5 * probes_.start_norm2[p],
-                     tile.start_products + probe / probes_.noises * tile.stride,
-                     tile.noise_products + probe * tile.stride, probes_.start_noise[p], components,
+  const std::int64_t in_tile = probe - tile.first_probe;
+  work.products.fill(tile.half_norm2 + in_tile * tile.half_norm2_stride, 0.5 * probes_.start_norm2[p],
+                     tile.start_products + in_tile / probes_.noises * tile.stride,
+                     tile.noise_products + in_tile * tile.stride, probes_.start_noise[p], components,
                      probes_.starts_at_parent ? probes_.parents[p] - tile.first : nowhere);
   if (plan_.single) work.rounded.round(work.products);
 }
@@ -107,13 +108,12 @@ void Reduction::centre(const ProductTile& tile, std::int64_t components, std::in
 bool Reduction::fused() const { return plan_.law.same_for_all_rows() && plan_.label_groups == 0; }
 
 void Reduction::add_segment(const ProductTile& tile, std::int64_t components, State& state) {
-  for_each_part(static_cast<int>(workspaces_.size()), probes_.probes,
-                [&](int part, std::int64_t begin, std::int64_t end) {
-                  Workspace& work = workspaces_[static_cast<std::size_t>(part)];
-                  for (std::int64_t probe = begin; probe < end; ++probe) {
-                    add_probe(tile, components, probe, state, work);
-                  }
-                });
+  for_each_part(static_cast<int>(workspaces_.size()), tile.probes, [&](int part, std::int64_t begin, std::int64_t end) {
+    Workspace& work = workspaces_[static_cast<std::size_t>(part)];
+    for (std::int64_t i = begin; i < end; ++i) {
+      add_probe(tile, components, tile.first_probe + i, state, work);
+    }
+  });
 }
 
 void Reduction::add_probe(const ProductTile& tile, std::int64_t components, std::int64_t probe, State& state,

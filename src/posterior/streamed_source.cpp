@@ -76,6 +76,7 @@ class TileStream {
                   });
     return {.first = first,
             .components = components,
+            .probes = probes_.probes,
             .stride = block_size,
             .start_products = start_.data(),
             .noise_products = noise_.data(),

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "posterior/component_law.hpp"
@@ -108,6 +109,41 @@ TEST(ReductionOverRanks, ProbesOfOneStartNeedItsProductsOnce) {
   for (const Partition partition : {Partition::component, Partition::dimension}) {
     const auto shared = reduce(world, partition, 1100, 37, counts, /*shared_starts=*/true);
     if (world.is_root()) expect_same(shared, reference);
+  }
+}
+
+// By dimension some ranks have no probes of their own where there are more ranks than starts.
+TEST(ReductionOverRanks, EveryPairOfAProbeAndAComponentIsHandedToOneRank) {
+  const Communicator world = Communicator::world();
+  const TaskGroup group(world);
+  const std::int64_t n = 1300;
+  const std::int64_t asked = 1100;
+  const GaussianMixture mixture({.dimension = 9}, 1, hash_text("pairs"), 0);
+  for (const Partition partition : {Partition::component, Partition::dimension}) {
+    const SlabLayout layout{partition, n, 9, world.size(), world.rank()};
+    const DataSlab slab = draw_training_set(mixture, layout);
+    const StoredSource source(group, slab);
+    for (const std::pair<int, int>& shape : {std::pair{1, 1}, {2, 1}, {11, 1}, {11, 4}, {64, 8}}) {
+      const int probe_number = shape.first;
+      const int noises = shape.second;
+      ProbeBlock probes(probe_number, layout.local_columns(), noises);
+      probes.measure(group, partition);
+      std::vector<double> visits(static_cast<std::size_t>(probe_number * asked));
+      std::int64_t next = 0;
+      const auto count = [&](const ProductTile& tile) {
+        EXPECT_GE(tile.first, next);
+        EXPECT_EQ(tile.first_probe % noises, 0);
+        next = tile.first + tile.components;
+        for (std::int64_t p = 0; p < tile.probes; ++p) {
+          for (std::int64_t i = 0; i < tile.components; ++i) {
+            visits[static_cast<std::size_t>((tile.first_probe + p) * asked + tile.first + i)] += 1.0;
+          }
+        }
+      };
+      source.visit(group, probes, asked, {.consume = count});
+      world.sum(visits);
+      for (const double visit : visits) ASSERT_EQ(visit, 1.0) << probe_number << " probes, " << noises << " noises";
+    }
   }
 }
 

@@ -23,17 +23,22 @@ double value_of(int rank, int round, std::size_t i) {
   return 0.1 * (rank + 1) + 10.0 * round + 1.0 / (3.0 + static_cast<double>(i));
 }
 
-TEST(ScatteredSum, IsTheSumThatTheCollectiveGives) {
+template <typename Number>
+void expect_the_sum_that_the_collective_gives(int direct_ranks) {
   const Communicator world = Communicator::world();
   const std::vector<int> counts = uneven_counts(world.size());
   const auto total = static_cast<std::size_t>(std::accumulate(counts.begin(), counts.end(), 0));
   const auto own = static_cast<std::size_t>(counts[static_cast<std::size_t>(world.rank())]);
-  ScatteredSum sum(world, counts);
-  std::vector<double> values(total);
+  ScatteredSum<Number> sum(world, counts, direct_ranks);
+  std::vector<Number> values(total);
+  std::vector<double> exact(total);
   std::vector<double> found(own);
   std::vector<double> expected(own);
   for (int round = 0; round < 50; ++round) {
-    for (std::size_t i = 0; i < total; ++i) values[i] = value_of(world.rank(), round, i);
+    for (std::size_t i = 0; i < total; ++i) {
+      values[i] = static_cast<Number>(value_of(world.rank(), round, i));
+      exact[i] = static_cast<double>(values[i]);
+    }
     sum.start(values);
     EXPECT_TRUE(sum.started());
     // Other traffic on the same communicator does not mix with it.
@@ -42,16 +47,23 @@ TEST(ScatteredSum, IsTheSumThatTheCollectiveGives) {
     EXPECT_EQ(other[0], world.size());
     sum.finish(found);
     EXPECT_FALSE(sum.started());
-    world.sum_scatter(values, expected, counts);
+    world.sum_scatter(exact, expected, counts);
     for (std::size_t i = 0; i < own; ++i) EXPECT_NEAR(found[i], expected[i], 1e-13 * expected[i]);
+  }
+}
+
+TEST(ScatteredSum, IsTheSumThatTheCollectiveGivesInLargeGroupsAndSmall) {
+  for (const int direct_ranks : {0, 16}) {
+    expect_the_sum_that_the_collective_gives<double>(direct_ranks);
+    expect_the_sum_that_the_collective_gives<float>(direct_ranks);
   }
 }
 
 TEST(ScatteredSum, TwoMayBeUnderWayWhenTheyFinishInOrder) {
   const Communicator world = Communicator::world();
   const std::vector<int> counts(static_cast<std::size_t>(world.size()), 2);
-  ScatteredSum first(world, counts);
-  ScatteredSum second(world, counts);
+  ScatteredSum<double> first(world, counts);
+  ScatteredSum<double> second(world, counts);
   const std::vector<double> ones(2 * counts.size(), 1.0);
   const std::vector<double> tens(2 * counts.size(), 10.0);
   std::vector<double> out(2);
@@ -65,8 +77,9 @@ TEST(ScatteredSum, TwoMayBeUnderWayWhenTheyFinishInOrder) {
 
 TEST(ScatteredSum, RefusesWhatDoesNotFit) {
   const Communicator world = Communicator::world();
-  EXPECT_THROW(ScatteredSum(world, std::vector<int>(static_cast<std::size_t>(world.size()) + 1, 1)), std::logic_error);
-  ScatteredSum sum(world, std::vector<int>(static_cast<std::size_t>(world.size()), 1));
+  EXPECT_THROW(ScatteredSum<double>(world, std::vector<int>(static_cast<std::size_t>(world.size()) + 1, 1)),
+               std::logic_error);
+  ScatteredSum<double> sum(world, std::vector<int>(static_cast<std::size_t>(world.size()), 1));
   std::vector<double> out(1);
   EXPECT_THROW(sum.finish(out), std::logic_error);
 }
