@@ -60,6 +60,7 @@ void add_posterior(CLI::App& app, PosteriorOptions& options) {
   command->add_option("--rows", options.rows, "training points")->check(CLI::Range(2, 1 << 30));
   command->add_option("--columns", options.columns, "dimensions")->check(CLI::Range(1, 1 << 30));
   command->add_option("--probes", options.probes, "probes")->check(CLI::Range(1, 1 << 20));
+  command->add_option("--noises", options.noises, "probes for each start")->check(CLI::IsMember({1, 2, 4, 8, 16, 32}));
   command->add_option("--times", options.times, "times of the grid")->check(CLI::Range(1, 1 << 20));
   command->add_option("--first-time", options.first_time, "of the grid")->check(CLI::PositiveNumber);
   command->add_option("--last-time", options.last_time, "of the grid")->check(CLI::PositiveNumber);
@@ -70,6 +71,10 @@ void add_posterior(CLI::App& app, PosteriorOptions& options) {
   command->add_option("--threads", options.threads, "of each rank")->check(CLI::Range(1, 1024));
   command->add_option("--save", options.save, "folder for rows, noises, times and means (1 rank)");
   command->add_option("--runs", options.runs, "of which the fastest counts");
+  command->final_callback([&options] {
+    if (options.probes % options.noises == 0 && options.probes >= 2 * options.noises) return;
+    throw CLI::ValidationError("--probes", "must be a multiple of --noises, twice as many or more");
+  });
 }
 
 void add_normals(CLI::App& app, NormalsOptions& options) {

@@ -3,6 +3,7 @@
 #include <cblas.h>
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <memory>
 #include <span>
@@ -21,6 +22,43 @@ namespace {
 
 constexpr std::uint64_t seed = 1;
 
+// Means over the noises of each start.
+class Participation {
+ public:
+  Participation(std::int64_t starts, std::size_t counts, std::size_t times)
+      : starts_(static_cast<std::size_t>(starts)), counts_(counts), times_(times), values_(starts_ * counts * times) {}
+
+  double& at(std::size_t start, std::size_t count, std::size_t time) {
+    return values_[(start * counts_ + count) * times_ + time];
+  }
+
+  // Over the starts, [count][time].
+  [[nodiscard]] std::vector<double> means() const {
+    std::vector<double> result(counts_ * times_);
+    for (std::size_t i = 0; i < values_.size(); ++i) {
+      result[i % result.size()] += values_[i] / static_cast<double>(starts_);
+    }
+    return result;
+  }
+
+  // Of the means of the largest count, root mean square over the times.
+  [[nodiscard]] double standard_error() const {
+    const std::vector<double> mean = means();
+    const std::size_t last = (counts_ - 1) * times_;
+    double squares = 0.0;
+    for (std::size_t i = 0; i < values_.size(); ++i) {
+      const std::size_t at = i % mean.size();
+      if (at >= last) squares += (values_[i] - mean[at]) * (values_[i] - mean[at]);
+    }
+    const auto starts = static_cast<double>(starts_);
+    return std::sqrt(squares / (starts * (starts - 1.0) * static_cast<double>(times_)));
+  }
+
+ private:
+  std::size_t starts_, counts_, times_;
+  std::vector<double> values_;  // [start][count][time]
+};
+
 class PosteriorCase {
  public:
   PosteriorCase(const TaskGroup& group, const PosteriorOptions& options)
@@ -35,23 +73,26 @@ class PosteriorCase {
     const ProbeStarts starts(task_);
     for (std::int64_t first = 0; first < options.probes; first += ProbeBlock::size) {
       const std::int64_t size = std::min(ProbeBlock::size, options.probes - first);
-      blocks_.push_back(fetch_probes(group, rows(), starts.noise(), first, size,
-                                     [&](std::int64_t p) { return starts.row(p, task_.samples.front()); }));
+      blocks_.push_back(fetch_probes(
+          group, rows(), starts.noise(), first, size,
+          [&](std::int64_t s) { return starts.row(s, task_.samples.front()); }, options.noises));
     }
     plan_ = {
         .times = task_.times, .process = task_.process, .counts = task_.samples, .law = {}, .single = options.single};
   }
 
-  // Means over the probes of the participation ratio, [count][time], on rank 0.
-  [[nodiscard]] std::vector<double> pass() const {
-    std::vector<double> means(plan_.counts.size() * plan_.times.size(), 0.0);
+  // The participation ratios, on rank 0.
+  [[nodiscard]] Participation pass() const {
+    Participation found(options_.probes / options_.noises, plan_.counts.size(), plan_.times.size());
+    std::int64_t first = 0;
     for (const ProbeBlock& block : blocks_) {
       Reduction reduction(plan_, options_.columns, block);
       source_->visit(group_, block, plan_.counts.back(), reduction.consumer());
       reduction.merge_over(group_);
-      if (group_.comm().is_root()) add(reduction, block.probes, means);
+      if (group_.comm().is_root()) add(reduction, first, block.probes, found);
+      first += block.probes;
     }
-    return means;
+    return found;
   }
 
   // Seconds of the products of all rows with all starts and with all noises, each rank its part.
@@ -60,15 +101,15 @@ class PosteriorCase {
   }
 
   // One rank only.
-  void save(const std::vector<double>& means) const {
+  void save(const Participation& found) const {
     const std::int64_t stored = options_.rows;
     std::vector<double> buffer(static_cast<std::size_t>(stored * options_.columns));
     write("rows", std::span(rows().rows(0, stored, buffer), buffer.size()));
     write("times", task_.times);
-    write("participation", means);
+    write("participation", found.means());
     std::vector<double> noises;
     for (const ProbeBlock& block : blocks_) {
-      noises.insert(noises.end(), block.points.begin() + block.probes * block.columns, block.points.end());
+      noises.insert(noises.end(), block.points.begin() + block.starts() * block.columns, block.points.end());
     }
     write("noises", noises);
   }
@@ -110,12 +151,12 @@ class PosteriorCase {
     return task;
   }
 
-  void add(const Reduction& reduction, std::int64_t probes, std::vector<double>& means) const {
+  void add(const Reduction& reduction, std::int64_t first, std::int64_t probes, Participation& found) const {
     for (std::size_t c = 0; c < plan_.counts.size(); ++c) {
       for (std::int64_t p = 0; p < probes; ++p) {
+        const auto start = static_cast<std::size_t>((first + p) / options_.noises);
         for (std::size_t t = 0; t < plan_.times.size(); ++t) {
-          means[c * plan_.times.size() + t] +=
-              reduction.summary(c, p, t).participation / static_cast<double>(options_.probes);
+          found.at(start, c, t) += reduction.summary(c, p, t).participation / static_cast<double>(options_.noises);
         }
       }
     }
@@ -142,13 +183,14 @@ class PosteriorCase {
 void measure_posterior(const TaskGroup& group, const PosteriorOptions& options, ReportLine& line) {
   set_kernel_threads(options.threads);
   const PosteriorCase data(group, options);
-  std::vector<double> means = data.pass();
-  const double pass = shortest_time(group.comm(), options.runs, [&] { means = data.pass(); });
+  Participation found = data.pass();
+  const double pass = shortest_time(group.comm(), options.runs, [&] { found = data.pass(); });
   const double products = data.bare_products();
-  if (!options.save.empty() && group.comm().is_root()) data.save(means);
+  if (!options.save.empty() && group.comm().is_root()) data.save(found);
   line.add("rows", options.rows);
   line.add("columns", options.columns);
   line.add("probes", options.probes);
+  line.add("noises", options.noises);
   line.add("times", options.times);
   line.add("counts", options.counts);
   line.add("threads", options.threads);
@@ -157,6 +199,7 @@ void measure_posterior(const TaskGroup& group, const PosteriorOptions& options, 
   line.add("pass_seconds", pass);
   line.add("gemm_seconds", products);
   line.add("pass_over_gemm", pass / products);
+  line.add("standard_error", found.standard_error());
   line.add("peak_memory", peak_memory());
 }
 

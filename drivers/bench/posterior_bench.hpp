@@ -14,7 +14,8 @@ struct PosteriorOptions {
   std::int64_t rows = 20000;
   std::int64_t columns = 1024;
   std::int64_t probes = 1024;
-  int times = 64;  ///< equal steps of Ornstein-Uhlenbeck time
+  std::int64_t noises = 1;  ///< probes for each start, in the same tile
+  int times = 64;           ///< equal steps of Ornstein-Uhlenbeck time
   double first_time = 0.05;
   double last_time = 4.0;
   int counts = 4;  ///< nested sample counts: rows, rows/2, rows/4, ...
@@ -26,8 +27,8 @@ struct PosteriorOptions {
 };
 
 /// Time of one pass (all times, all counts) beside those of its two bare matrix products, whole, in the same precision,
-/// on as many threads.
-/// Collective.
+/// on as many threads; and the standard error over the starts of the participation ratio of all rows, root mean square
+/// over the times. Collective.
 void measure_posterior(const TaskGroup& group, const PosteriorOptions& options, ReportLine& line);
 
 }  // namespace diffphase::bench

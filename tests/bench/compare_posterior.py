@@ -133,6 +133,20 @@ def compare_instruction_sets(program: str, small: bool) -> None:
                   f"{line['pass_over_gemm']:>8.2f}", flush=True)
 
 
+def compare_noises(program: str, small: bool) -> None:
+    machine.title("Probes in a row that share a start and its products, 1 rank; gain: variance times seconds of noises = 1")
+    print(f"{'precision':<10}{'noises':>7}{'pass s':>9}{'error':>10}{'gain':>8}")
+    for precision in PRECISIONS:
+        first = None
+        for noises in (1, 2, 8):
+            line = machine.run_program(program, "posterior", *size_options(small), "--noises", noises,
+                                       *(["--single"] if precision == "single" else []))
+            work = line["standard_error"] ** 2 * line["pass_seconds"]
+            first = first or work
+            print(f"{precision:<10}{noises:>7}{line['pass_seconds']:>9.2f}{line['standard_error']:>10.1e}{first / work:>8.2f}",
+                  flush=True)
+
+
 def time_streamed_sets(program: str, small: bool) -> None:
     machine.title("Training sets drawn in law: the collapse at 4 times, a set for every probe, nothing stored")
     print(f"{'points':>8}{'dimension':>11}{'probes':>8}{'ranks':>7}{'threads':>9}{'seconds':>9}{'ns per point':>14}"
@@ -183,6 +197,7 @@ def main() -> None:
         folder = pathlib.Path(scratch)
         compare_peers(compare_products(arguments.program, arguments.small, folder), folder)
     compare_instruction_sets(arguments.program, arguments.small)
+    compare_noises(arguments.program, arguments.small)
     time_streamed_sets(arguments.program, arguments.small)
 
 
