@@ -72,8 +72,10 @@ void add_posterior(CLI::App& app, PosteriorOptions& options) {
   command->add_option("--save", options.save, "folder for rows, noises, times and means (1 rank)");
   command->add_option("--runs", options.runs, "of which the fastest counts");
   command->final_callback([&options] {
-    if (options.probes % options.noises == 0 && options.probes >= 2 * options.noises) return;
-    throw CLI::ValidationError("--probes", "must be a multiple of --noises, twice as many or more");
+    if (options.probes % options.noises != 0 || options.probes < 2 * options.noises) {
+      throw CLI::ValidationError("--probes", "must be a multiple of --noises, twice as many or more");
+    }
+    if (!options.save.empty() && options.noises > 1) throw CLI::ValidationError("--save", "needs --noises 1");
   });
 }
 

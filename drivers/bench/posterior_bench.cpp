@@ -122,12 +122,12 @@ class PosteriorCase {
     const SlabLayout& layout = rows().layout();
     const auto count = static_cast<int>(layout.local_rows());
     const auto columns = static_cast<int>(layout.local_columns());
-    const auto probes = static_cast<int>(options_.probes);
-    const std::vector<Number> points(static_cast<std::size_t>(probes) * static_cast<std::size_t>(columns), Number{1});
-    std::vector<Number> products(static_cast<std::size_t>(probes) * static_cast<std::size_t>(count));
+    const std::int64_t starts = options_.probes / options_.noises;
+    const std::vector<Number> points(static_cast<std::size_t>(options_.probes * columns), Number{1});
+    std::vector<Number> products(static_cast<std::size_t>(options_.probes * count));
     return shortest_time(group_.comm(), options_.runs, [&] {
-      for (int product = 0; product < 2; ++product) {
-        for_each_part(options_.threads, probes, [&](int /*part*/, std::int64_t begin, std::int64_t end) {
+      for (const std::int64_t left : {starts, options_.probes}) {
+        for_each_part(options_.threads, left, [&](int /*part*/, std::int64_t begin, std::int64_t end) {
           multiply(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<int>(end - begin), count, columns, Number{1},
                    points.data() + begin * columns, columns, stored.data(), columns, Number{0},
                    products.data() + begin * count, count);

@@ -96,7 +96,9 @@ Cost explicit_cost(const TaskParameters& task, std::span<const std::int64_t> cou
   const double bytes_of_row = (stores_doubles ? 8.0 : 0.0) + (task.single_precision ? 4.0 : 0.0);
   cost.divided_bytes += bytes_of_row * n * dimension;
   const double bytes_of_product = task.single_precision ? 12.0 : 8.0;
-  cost.rank_bytes += bytes_of_product * 2.0 * ProbeBlock::size * (dimension + SlabLayout::block);
+  const double bytes_of_probes = bytes_of_product * 2.0 * ProbeBlock::size * dimension;
+  (partition_of(task) == Partition::dimension ? cost.divided_bytes : cost.rank_bytes) += bytes_of_probes;
+  cost.rank_bytes += bytes_of_product * 4.0 * 2.0 * ProbeBlock::size * SlabLayout::block;
   cost.threaded = Cost::Threaded::posterior_pass;
   return cost;
 }

@@ -186,8 +186,8 @@ Cost explicit_cost(const TaskParameters& task) {
   return {.flops = 4.0 * probes * classes * dimension,
           .exponentials = probes * classes * static_cast<double>(task.times.size()),
           .normals = 2.0 * probes * dimension,
-          .divided_bytes = 8.0 * classes * dimension,
-          .rank_bytes = 8.0 * 2.0 * ProbeBlock::size * (dimension + SlabLayout::block)};
+          .divided_bytes = 8.0 * (classes + 2.0 * ProbeBlock::size) * dimension,
+          .rank_bytes = 8.0 * 4.0 * 2.0 * ProbeBlock::size * SlabLayout::block};
 }
 
 Cost projected_cost(const TaskParameters& task) {

@@ -28,7 +28,7 @@ class MpiEnvironment {
   /// code is `code`.
   [[noreturn]] static void abort(std::string_view message, int code = aborted);
 
-  /// Exit code of a program that cannot go on because ranks wait for data that will not come, or no longer hear.
+  /// Exit code of a program that cannot go on because ranks wait for data that will not come.
   static constexpr int aborted = 70;
 
  private:

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <numeric>
 #include <stdexcept>
 #include <type_traits>
 #include <utility>
@@ -23,19 +22,20 @@ MPI_Datatype datatype() {
 }  // namespace
 
 template <typename Number>
-ScatteredSum<Number>::ScatteredSum(const Communicator& comm, std::vector<int> counts, int direct_ranks)
-    : comm_(comm), counts_(std::move(counts)), is_direct_(comm.size() <= direct_ranks) {
-  if (counts_.size() != index(comm_.size())) {
-    throw std::logic_error("ScatteredSum: as many counts as the communicator has ranks");
+ScatteredSum<Number>::ScatteredSum(const Communicator& comm, std::vector<ScatteredPiece> pieces, int direct_ranks)
+    : comm_(comm), pieces_(std::move(pieces)), is_direct_(comm.size() <= direct_ranks) {
+  if (pieces_.size() != index(comm_.size())) {
+    throw std::logic_error("ScatteredSum: as many pieces as the communicator has ranks");
   }
-  const std::size_t own = index(counts_[index(comm_.rank())]);
   if (is_direct_) {
-    received_.resize(own * counts_.size());
-    requests_.reserve(2 * counts_.size());
+    received_.resize(index(own().count) * pieces_.size());
+    requests_.reserve(2 * pieces_.size());
     return;
   }
-  sum_.resize(own);
-  if (std::is_same_v<Number, float>) widened_.resize(index(std::accumulate(counts_.begin(), counts_.end(), 0)));
+  sum_.resize(index(own().count));
+  std::size_t total = 0;
+  for (const ScatteredPiece& piece : pieces_) total += index(piece.count);
+  packed_.resize(total);
 }
 
 template <typename Number>
@@ -55,20 +55,17 @@ void ScatteredSum<Number>::start(std::span<const Number> values) {
     start_collective(values);
     return;
   }
-  const int own = counts_[index(comm_.rank())];
+  own_values_ = values.data() + own().first;
   requests_.clear();
-  std::size_t first = 0;
-  for (int rank = 0; rank < comm_.size(); first += index(counts_[index(rank++)])) {
-    if (rank == comm_.rank()) {
-      own_ = values.data() + first;
-      continue;
-    }
+  for (int rank = 0; rank < comm_.size(); ++rank) {
+    if (rank == comm_.rank()) continue;
     requests_.push_back(MPI_REQUEST_NULL);
-    check_mpi(MPI_Irecv(received_.data() + index(rank) * index(own), own, datatype<Number>(), rank, message_tag,
-                        comm_.get(), &requests_.back()),
+    check_mpi(MPI_Irecv(received_.data() + index(rank) * index(own().count), own().count, datatype<Number>(), rank,
+                        message_tag, comm_.get(), &requests_.back()),
               "MPI_Irecv");
+    const ScatteredPiece& piece = pieces_[index(rank)];
     requests_.push_back(MPI_REQUEST_NULL);
-    check_mpi(MPI_Isend(values.data() + first, counts_[index(rank)], datatype<Number>(), rank, message_tag, comm_.get(),
+    check_mpi(MPI_Isend(values.data() + piece.first, piece.count, datatype<Number>(), rank, message_tag, comm_.get(),
                         &requests_.back()),
               "MPI_Isend");
   }
@@ -76,20 +73,20 @@ void ScatteredSum<Number>::start(std::span<const Number> values) {
 
 template <typename Number>
 void ScatteredSum<Number>::start_collective(std::span<const Number> values) {
-  if constexpr (std::is_same_v<Number, float>) {
-    std::copy(values.begin(), values.end(), widened_.begin());
-    comm_.sum_scatter(widened_, sum_, counts_);
-  } else {
-    comm_.sum_scatter(values, sum_, counts_);
+  auto packed = packed_.begin();
+  std::vector<int> counts;
+  for (const ScatteredPiece& piece : pieces_) {
+    const std::span<const Number> part = values.subspan(piece.first, index(piece.count));
+    packed = std::copy(part.begin(), part.end(), packed);
+    counts.push_back(piece.count);
   }
+  comm_.sum_scatter(packed_, sum_, counts);
 }
 
 template <typename Number>
 void ScatteredSum<Number>::finish(std::span<double> out) {
   if (!started_) throw std::logic_error("ScatteredSum: no sum was started");
-  if (out.size() != index(counts_[index(comm_.rank())])) {
-    throw std::logic_error("ScatteredSum: the output has another size");
-  }
+  if (out.size() != index(own().count)) throw std::logic_error("ScatteredSum: the output has another size");
   started_ = false;
   if (!is_direct_) {
     std::copy(sum_.begin(), sum_.end(), out.begin());
@@ -103,20 +100,20 @@ void ScatteredSum<Number>::finish(std::span<double> out) {
 // The first two in one go: most groups are small.
 template <typename Number>
 void ScatteredSum<Number>::add_pieces(std::span<double> out) const {
-  const auto piece = [&](int rank) {
-    return rank == comm_.rank() ? own_ : received_.data() + index(rank) * out.size();
+  const auto values_of = [&](int rank) {
+    return rank == comm_.rank() ? own_values_ : received_.data() + index(rank) * out.size();
   };
-  const Number* first = piece(0);
+  const Number* first = values_of(0);
   if (comm_.size() == 1) {
     std::copy(first, first + out.size(), out.begin());
     return;
   }
-  const Number* second = piece(1);
+  const Number* second = values_of(1);
   for (std::size_t i = 0; i < out.size(); ++i) {
     out[i] = static_cast<double>(first[i]) + static_cast<double>(second[i]);
   }
   for (int rank = 2; rank < comm_.size(); ++rank) {
-    const Number* values = piece(rank);
+    const Number* values = values_of(rank);
     for (std::size_t i = 0; i < out.size(); ++i) out[i] += static_cast<double>(values[i]);
   }
 }

@@ -2,6 +2,7 @@
 
 #include <mpi.h>
 
+#include <cstddef>
 #include <span>
 #include <vector>
 
@@ -9,47 +10,53 @@
 
 namespace diffphase {
 
-/// Communicator::sum_scatter in two halves, so that ranks that are not quite in step need not wait for each other at
-/// every sum: what is started is sent while the next values are computed. Ranks add in rank order, so that a sum is the
-/// same every time. One sum at a time; its messages have a tag of their own.
+/// The values [first, first + count) of a sum, which one rank gets.
+struct ScatteredPiece {
+  std::size_t first = 0;
+  int count = 0;
+};
+
+/// A sum over the ranks of which every rank gets a piece, in two halves, so that ranks that are not quite in step need
+/// not wait for each other at every sum: what is started is sent while the next values are computed. Ranks add in rank
+/// order, so that a sum is the same every time. `Number` is double or float: what values are sent as; they are added in
+/// double.
 ///
-/// `Number` is double or float: what values are sent as; they are added in double.
-///
-/// Groups of more than most_direct_ranks take the collective, all of it in start(), as messages between all pairs would
-/// be too many. Memory: the pieces that arrive, ranks times the own count, in smaller groups; in larger ones the own
-/// count and, of floats, all values once more as doubles.
+/// Several objects may have a sum under way on one communicator if all ranks start them in the same order; each has one
+/// at a time. Messages have a tag of their own. Groups of more than most_direct_ranks take the collective, all of it in
+/// start(), as messages between all pairs would be too many. Memory: in smaller groups the pieces that arrive, ranks
+/// times the own count; in larger ones the own count and all pieces once more, as doubles.
 template <typename Number>
 class ScatteredSum {
  public:
   static constexpr int most_direct_ranks = 16;
 
-  /// `comm` must outlive it. counts[r] values go to rank r. Larger groups than `direct_ranks` take the collective.
-  /// Throws std::logic_error if there are not as many counts as ranks. Local.
-  ScatteredSum(const Communicator& comm, std::vector<int> counts, int direct_ranks = most_direct_ranks);
+  /// `comm` must outlive it. pieces[r] goes to rank r; pieces may overlap. Larger groups than `direct_ranks` take the
+  /// collective. Throws std::logic_error if there are not as many pieces as ranks. Local.
+  ScatteredSum(const Communicator& comm, std::vector<ScatteredPiece> pieces, int direct_ranks = most_direct_ranks);
   ScatteredSum(const ScatteredSum&) = delete;
   ScatteredSum& operator=(const ScatteredSum&) = delete;
   /// A sum that was started and not finished, because of an exception, is given up.
   ~ScatteredSum();
 
-  /// Starts the sum of `values`, sorted by the rank that they go to; they must stay as they are until finish(). Returns
-  /// without waiting for anybody (small groups). Collective.
+  /// Starts the sum of `values`, which must stay as they are until finish(). Returns without waiting for anybody (small
+  /// groups). Collective.
   void start(std::span<const Number> values);
   [[nodiscard]] bool started() const { return started_; }
-  /// Waits for the sum; `out` has counts[rank] elements. Collective.
+  /// Waits for the sum; `out` has as many elements as the rank's piece. Collective.
   void finish(std::span<double> out);
 
  private:
+  [[nodiscard]] const ScatteredPiece& own() const { return pieces_[static_cast<std::size_t>(comm_.rank())]; }
   void start_collective(std::span<const Number> values);
   void add_pieces(std::span<double> out) const;
 
   const Communicator& comm_;
-  std::vector<int> counts_;
+  std::vector<ScatteredPiece> pieces_;
   bool is_direct_;
   bool started_ = false;
-  const Number* own_ = nullptr;   // this rank's piece of its own values
-  std::vector<Number> received_;  // [rank][counts[own rank]]
-  std::vector<double> sum_;       // of a large group
-  std::vector<double> widened_;   // of a large group, values that are floats
+  const Number* own_values_ = nullptr;  // this rank's piece of its own values
+  std::vector<Number> received_;        // [rank][values of the own piece]
+  std::vector<double> packed_, sum_;    // of a large group
   std::vector<MPI_Request> requests_;
 };
 

@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numbers>
 #include <span>
 #include <stdexcept>
+
+#include "posterior/logits.hpp"
 
 namespace diffphase {
 
@@ -33,9 +34,10 @@ void ExtremeReduction::consume(const ProductTile& tile) {
   for (std::int64_t i = 0; i < tile.components; ++i) {
     for (std::int64_t p = 0; p < tile.probes; ++p) {
       const auto probe = static_cast<std::size_t>(tile.first_probe + p);
+      const std::int64_t start = (tile.first_probe + p) / probes_.noises - tile.first_probe / probes_.noises;
       const auto pair = static_cast<std::size_t>((tile.first + i) * probes_.probes) + probe;
-      half_distance2_[pair] = (tile.half_norm2[i] + 0.5 * probes_.start_norm2[probe]) -
-                              tile.start_products[p / probes_.noises * tile.stride + i];
+      half_distance2_[pair] =
+          (tile.half_norm2[i] + 0.5 * probes_.start_norm2[probe]) - tile.start_products[start * tile.stride + i];
       noise_overlap_[pair] = tile.noise_products[p * tile.stride + i] - probes_.start_noise[probe];
     }
   }
@@ -82,8 +84,7 @@ void ExtremeReduction::draw(std::int64_t probe) {
       PosteriorSummary& summary = summaries_[entry(n, probe, t)];
       summary = summarise(total);
       const double noise = plan_.process.noise(plan_.times[t]);
-      summary.log_evidence -=
-          log_count + 0.5 * static_cast<double>(dimension_) * std::log(2.0 * std::numbers::pi * noise * noise);
+      summary.log_evidence += log_common_density(noise, dimension_, 0.0) - log_count;
     }
   }
 }

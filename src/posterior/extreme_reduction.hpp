@@ -39,7 +39,7 @@ class ExtremeReduction {
   /// std::invalid_argument for a sigma of 0, counts below 1 and fewer than one energy. Local.
   ExtremeReduction(const ExtremePlan& plan, std::int64_t dimension, const ProbeBlock& probes, std::int64_t first_probe);
 
-  /// Adds a tile of products with centroids; each class comes once, on one rank. Local.
+  /// Adds a tile of products with centroids; each pair of a probe and a class comes once, on one rank. Local.
   void consume(const ProductTile& tile);
   /// The reduction as what a source hands its tiles to; must not outlive it.
   [[nodiscard]] TileConsumer consumer();

@@ -94,29 +94,35 @@ const double* as_doubles(std::span<const float> products, std::vector<double>& w
   return widened.data();
 }
 
-// Products with the columns of each rank, summed over the ranks: every rank gets the sums of its share of the probes,
-// those of a start together. While a sum travels, the next products are formed in another buffer.
+// Consecutive probes of a block and their starts.
+struct ProbeShare {
+  std::int64_t first_probe = 0;
+  std::int64_t probes = 0;
+  std::int64_t first_start = 0;
+  std::int64_t starts = 0;
+
+  ProbeShare(const ProbeBlock& block, int rank, int ranks) {
+    const std::int64_t end = block.probes * (rank + 1) / ranks;
+    first_probe = block.probes * rank / ranks;
+    probes = end - first_probe;
+    if (probes == 0) return;
+    first_start = first_probe / block.noises;
+    starts = (end - 1) / block.noises + 1 - first_start;
+  }
+};
+
+// Products with the columns of each rank, summed over the ranks: every rank gets the sums of its share of the probes.
+// While a sum travels, the next products are formed in another buffer.
 template <typename Number>
 class SharedProducts {
  public:
-  SharedProducts(const Communicator& comm, const ProbeBlock& probes)
-      : starts_(probes.starts()),
-        first_probe_(probes_before(probes, comm.rank(), comm.size())),
-        probes_(probes_before(probes, comm.rank() + 1, comm.size()) - first_probe_),
-        own_starts_(starts_before(probes, comm.rank() + 1, comm.size()) -
-                    starts_before(probes, comm.rank(), comm.size())) {
-    std::vector<int> start_counts;
-    std::vector<int> noise_counts;
-    for (int r = 0; r < comm.size(); ++r) {
-      const std::int64_t starts = starts_before(probes, r + 1, comm.size()) - starts_before(probes, r, comm.size());
-      const std::int64_t noises = probes_before(probes, r + 1, comm.size()) - probes_before(probes, r, comm.size());
-      start_counts.push_back(static_cast<int>(starts * block_size));
-      noise_counts.push_back(static_cast<int>(noises * block_size));
-    }
-    start_sum_.emplace(comm, std::move(start_counts));
-    noise_sum_.emplace(comm, std::move(noise_counts));
-    for (std::vector<Number>& buffer : buffers_) buffer.resize(size_of(probes.point_count() * block_size));
-    own_.resize(size_of((own_starts_ + probes_) * block_size));
+  SharedProducts(const Communicator& comm, const ProbeBlock& block)
+      : share_(block, comm.rank(), comm.size()),
+        own_(numbers(share_.starts + share_.probes)),
+        start_numbers_(numbers(block.starts())),
+        start_sum_(comm, pieces(comm, block, &ProbeShare::first_start, &ProbeShare::starts)),
+        noise_sum_(comm, pieces(comm, block, &ProbeShare::first_probe, &ProbeShare::probes)) {
+    for (std::vector<Number>& buffer : buffers_) buffer.resize(numbers(block.point_count()));
   }
 
   // Where the next products go: [start or probe][block].
@@ -125,41 +131,46 @@ class SharedProducts {
   // Starts the sum of the products in next(). Collective.
   void start() {
     const std::span<const Number> products = buffers_[next_];
-    start_sum_->start(products.first(size_of(starts_ * block_size)));
-    noise_sum_->start(products.subspan(size_of(starts_ * block_size)));
+    start_sum_.start(products.first(start_numbers_));
+    noise_sum_.start(products.subspan(start_numbers_));
     next_ = 1 - next_;
   }
-  [[nodiscard]] bool started() const { return start_sum_->started(); }
+  [[nodiscard]] bool started() const { return start_sum_.started(); }
 
   // Waits for the sum. Collective.
   void finish() {
-    start_sum_->finish(std::span(own_).first(size_of(own_starts_ * block_size)));
-    noise_sum_->finish(std::span(own_).subspan(size_of(own_starts_ * block_size)));
+    start_sum_.finish(std::span(own_).first(numbers(share_.starts)));
+    noise_sum_.finish(std::span(own_).subspan(numbers(share_.starts)));
   }
 
   // The rank's probes and the sums that were finished last; components are for the caller to say.
   [[nodiscard]] ProductTile tile() const {
-    return {.first_probe = first_probe_,
-            .probes = probes_,
+    return {.first_probe = share_.first_probe,
+            .probes = share_.probes,
             .stride = block_size,
             .start_products = own_.data(),
-            .noise_products = own_.data() + own_starts_ * block_size};
+            .noise_products = own_.data() + numbers(share_.starts)};
   }
 
  private:
-  static std::int64_t starts_before(const ProbeBlock& probes, int rank, int ranks) {
-    return probes.starts() * rank / ranks;
-  }
-  static std::int64_t probes_before(const ProbeBlock& probes, int rank, int ranks) {
-    return std::min(probes.probes, starts_before(probes, rank, ranks) * probes.noises);
+  static std::size_t numbers(std::int64_t rows) { return static_cast<std::size_t>(rows * block_size); }
+
+  static std::vector<ScatteredPiece> pieces(const Communicator& comm, const ProbeBlock& block,
+                                            std::int64_t ProbeShare::*first, std::int64_t ProbeShare::*count) {
+    std::vector<ScatteredPiece> all;
+    for (int rank = 0; rank < comm.size(); ++rank) {
+      const ProbeShare share(block, rank, comm.size());
+      all.push_back({.first = numbers(share.*first), .count = static_cast<int>(numbers(share.*count))});
+    }
+    return all;
   }
 
-  std::int64_t starts_;
-  std::int64_t first_probe_, probes_, own_starts_;  // of this rank
-  std::optional<ScatteredSum<Number>> start_sum_, noise_sum_;
-  std::array<std::vector<Number>, 2> buffers_;
+  ProbeShare share_;
+  std::array<std::vector<Number>, 2> buffers_;  // outlive the sums that send them
   std::size_t next_ = 0;
-  std::vector<double> own_;
+  std::vector<double> own_;  // starts and probes of the share
+  std::size_t start_numbers_;
+  ScatteredSum<Number> start_sum_, noise_sum_;
 };
 
 }  // namespace
@@ -293,29 +304,35 @@ void StoredSource::visit_own_columns(const TaskGroup& group, const ProbeBlock& p
     products.emplace(group.comm(), probes);
   });
 
-  // The sum of a block arrives while the next block is multiplied. An exception of `consume` waits for the next
-  // agreement point: the sums before it must be reached by every rank.
+  // The sum of a block arrives while the next block is multiplied. An exception waits for the next agreement point: the
+  // sums before it must be reached by every rank.
   std::exception_ptr failure;
+  const auto guard = [&](const auto& work) {
+    if (failure) return;
+    try {
+      work();
+    } catch (...) {
+      failure = std::current_exception();
+    }
+  };
   std::int64_t summed = 0;
   const auto consume_sum = [&] {
     if (!products->started()) return;
     products->finish();
     ProductTile tile = products->tile();
-    if (tile.probes == 0 || failure) return;
+    if (tile.probes == 0) return;
     tile.first = summed;
     tile.components = std::min(block_size, components - summed);
     tile.half_norm2 = half_norm2_.data() + summed;
     tile.labels = labels(summed);
-    try {
-      consumer.consume(tile);
-    } catch (...) {
-      failure = std::current_exception();
-    }
+    guard([&] { consumer.consume(tile); });
   };
 
   for (std::int64_t index = 0; index < blocks; ++index) {
     const std::int64_t first = index * block_size;
-    points->multiply(stored_row<Number>(rows_, first), std::min(block_size, layout.rows - first), products->next());
+    guard([&] {
+      points->multiply(stored_row<Number>(rows_, first), std::min(block_size, layout.rows - first), products->next());
+    });
     consume_sum();
     products->start();
     summed = first;

@@ -39,17 +39,17 @@ struct ProbeBlock {
   void measure(const TaskGroup& group, Partition partition);
 };
 
-/// Time-free inner products of consecutive probes of a block, all of it or part, with consecutive components. Matrices
-/// count probes and components from the first of the tile; a tile begins with the first probe of a start.
+/// Time-free inner products of consecutive probes of a block, all of it or part, with consecutive components. Rows of
+/// the matrices are those of these probes and of their starts, from the first on.
 struct ProductTile {
   std::int64_t first = 0;                  ///< global index of the first component
   std::int64_t components = 0;             ///< number of components
   std::int64_t first_probe = 0;            ///< in the block
   std::int64_t probes = 0;                 ///< number of probes
   std::int64_t stride = 0;                 ///< of the two matrices
-  const double* start_products = nullptr;  ///< y . x_0: [probe / noises * stride + component]
-  const double* noise_products = nullptr;  ///< y . xi: [probe * stride + component]
-  const double* half_norm2 = nullptr;      ///< |y|^2 / 2: [probe * half_norm2_stride + component]
+  const double* start_products = nullptr;  ///< y . x_0: [(start - first start) * stride + component]
+  const double* noise_products = nullptr;  ///< y . xi: [(probe - first_probe) * stride + component]
+  const double* half_norm2 = nullptr;      ///< |y|^2 / 2: [(probe - first_probe) * half_norm2_stride + component]
   std::int64_t half_norm2_stride = 0;      ///< 0: all probes have the same components
   const std::int32_t* labels = nullptr;    ///< [component]; null if unlabelled
 };
@@ -80,9 +80,10 @@ class InnerProductSource {
 /// Inner products with the rows of a stored matrix, by one matrix product per block of rows and kernel thread, in the
 /// precision that the rows are stored in. Component partition: each rank multiplies its own rows. Dimension partition:
 /// every rank multiplies its columns, the products are summed and scattered by probes, so that each rank consumes all
-/// components for its share of the probes (those of a start stay together; ranks beyond the number of starts only
-/// multiply). Memory: 2 ProbeBlock::size x SlabLayout::block products (by dimension three to four times that), and 8
-/// bytes per local row; with rows in single precision the products and the block of probes once more as floats.
+/// components for its share of the probes; of more ranks than ProbeBlock::size the others only multiply. Memory: by
+/// component 2 ProbeBlock::size x SlabLayout::block products, in single precision once more as floats; by dimension
+/// twice as many as they are sent, what arrives (ranks times the largest share of them), and the own share as doubles.
+/// Also 8 bytes per local row and, in single precision, the rank's columns of the block of probes as floats.
 class StoredSource : public InnerProductSource {
  public:
   /// `slab` must outlive the source. Collective over the group.

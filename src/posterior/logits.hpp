@@ -12,9 +12,9 @@ namespace diffphase {
 ///   D_i = |y_i - x_0|^2 / 2,  E_i = xi . (y_i - x_0),  v_i = b^2 + a^2 sigma_i^2 = b^2 (1 + u_i)
 ///
 /// with distance = a^2/v_i, overlap = a b/v_i, gain = u_i/(1 + u_i), offset = log w_i - (d/2) log(1 + u_i). Differences
-/// keep the numbers small, and what components differ by exact in any dimension: for the training point that a probe
-/// starts at, D = E = 0, and what b^2 and xi give to all components alike is left out. This is the only place where a
-/// logit is defined.
+/// keep the numbers small: for the training point that a probe starts at, D = E = 0, and what b^2 and xi give to all
+/// components alike is left out, so that what they differ by is good to the rounding of d u and not of d. This is the
+/// only place where a logit is defined.
 struct LogitCoefficients {
   double distance = 0.0;
   double overlap = 0.0;
@@ -30,12 +30,12 @@ struct LogitCoefficients {
 /// point x that is not split into x_0 and xi use x_0 = x/a and xi = 0.
 [[nodiscard]] inline LogitCoefficients logit_coefficients(double signal, double noise, double sigma, double log_weight,
                                                           std::int64_t dimension) {
-  const double within = signal * signal * sigma * sigma;
-  const double variance = noise * noise + within;
+  const double ratio = signal * sigma / noise;
+  const double variance = noise * noise + signal * signal * sigma * sigma;
   return {.distance = signal * signal / variance,
           .overlap = signal * noise / variance,
-          .gain = within / variance,
-          .offset = log_weight - 0.5 * static_cast<double>(dimension) * std::log1p(within / (noise * noise))};
+          .gain = signal * signal * sigma * sigma / variance,
+          .offset = log_weight - 0.5 * static_cast<double>(dimension) * std::log1p(ratio * ratio)};
 }
 
 /// What the logits of all components leave out: -(d/2) log(2 pi b^2) - |xi|^2/2.

@@ -78,29 +78,32 @@ TileConsumer Reduction::consumer() {
 }
 
 void Reduction::prepare_general_law(const ProductTile& tile) {
-  const auto stride = static_cast<std::size_t>(SlabLayout::block);
-  for (std::size_t t = 0; t < plan_.times.size(); ++t) {
-    const double signal = plan_.process.signal(plan_.times[t]);
-    const double noise = plan_.process.noise(plan_.times[t]);
-    for (std::int64_t i = 0; i < tile.components; ++i) {
-      const std::int64_t component = tile.first + i;
-      const double log_weight = plan_.law.weights.empty() ? 0.0 : std::log(plan_.law.weight(component, 0));
-      const auto c = logit_coefficients(signal, noise, plan_.law.sigma(component), log_weight, dimension_);
-      const std::size_t at = t * stride + static_cast<std::size_t>(i);
+  const auto prepare = [&](std::int64_t i) {
+    const std::int64_t component = tile.first + i;
+    const double log_weight = plan_.law.weights.empty() ? 0.0 : std::log(plan_.law.weight(component, 0));
+    for (std::size_t t = 0; t < plan_.times.size(); ++t) {
+      const auto c = logit_coefficients(plan_.process.signal(plan_.times[t]), plan_.process.noise(plan_.times[t]),
+                                        plan_.law.sigma(component), log_weight, dimension_);
+      const std::size_t at = t * static_cast<std::size_t>(SlabLayout::block) + static_cast<std::size_t>(i);
       component_distance_[at] = c.distance;
       component_overlap_[at] = c.overlap;
       component_gain_[at] = c.gain;
       component_offset_[at] = c.offset;
     }
-  }
+  };
+  for_each_part(static_cast<int>(workspaces_.size()), tile.components,
+                [&](int /*part*/, std::int64_t begin, std::int64_t end) {
+                  for (std::int64_t i = begin; i < end; ++i) prepare(i);
+                });
 }
 
 void Reduction::centre(const ProductTile& tile, std::int64_t components, std::int64_t probe, Workspace& work) const {
   const auto p = static_cast<std::size_t>(probe);
   const std::int64_t in_tile = probe - tile.first_probe;
+  const std::int64_t start_in_tile = probe / probes_.noises - tile.first_probe / probes_.noises;
   work.products.fill(tile.half_norm2 + in_tile * tile.half_norm2_stride, 0.5 * probes_.start_norm2[p],
-                     tile.start_products + in_tile / probes_.noises * tile.stride,
-                     tile.noise_products + in_tile * tile.stride, probes_.start_noise[p], components,
+                     tile.start_products + start_in_tile * tile.stride, tile.noise_products + in_tile * tile.stride,
+                     probes_.start_noise[p], components,
                      probes_.starts_at_parent ? probes_.parents[p] - tile.first : nowhere);
   if (plan_.single) work.rounded.round(work.products);
 }

@@ -36,7 +36,7 @@ class Reduction {
   /// `probes` must outlive the reduction. Local.
   Reduction(const ReductionPlan& plan, std::int64_t dimension, const ProbeBlock& probes);
 
-  /// Adds a tile; tiles come in ascending order. Local.
+  /// Adds a tile; tiles come in ascending order, all with the same probes. Local.
   void consume(const ProductTile& tile);
   /// The reduction as what a source hands its tiles to; must not outlive it.
   [[nodiscard]] TileConsumer consumer();

@@ -165,7 +165,7 @@ class History:
             running.process.send_signal(signal.SIGUSR1)
         ended = running.end()
         # mpirun that is about to end no longer catches the signal.
-        is_over = re.search(r"^diffphase: (complete;|shard \S+ is complete;)", ended.out, re.MULTILINE)
+        is_over = re.search(r"^diffphase: (complete;|shard \S+ is complete;|\d+ tasks? failed)", ended.out, re.MULTILINE)
         too_late = ended.code == -signal.SIGUSR1 and is_over
         self.check(ended, RUN_CODES | {75} | ({ended.code} if too_late else set()))
 

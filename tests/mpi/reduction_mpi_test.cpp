@@ -123,16 +123,20 @@ TEST(ReductionOverRanks, EveryPairOfAProbeAndAComponentIsHandedToOneRank) {
     const SlabLayout layout{partition, n, 9, world.size(), world.rank()};
     const DataSlab slab = draw_training_set(mixture, layout);
     const StoredSource source(group, slab);
-    for (const std::pair<int, int>& shape : {std::pair{1, 1}, {2, 1}, {11, 1}, {11, 4}, {64, 8}}) {
+    for (const std::pair<int, int>& shape : {std::pair{1, 1}, {2, 1}, {11, 1}, {11, 4}, {64, 8}, {64, 64}}) {
       const int probe_number = shape.first;
       const int noises = shape.second;
       ProbeBlock probes(probe_number, layout.local_columns(), noises);
       probes.measure(group, partition);
       std::vector<double> visits(static_cast<std::size_t>(probe_number * asked));
       std::int64_t next = 0;
+      std::pair<std::int64_t, std::int64_t> seen;
       const auto count = [&](const ProductTile& tile) {
         EXPECT_GE(tile.first, next);
-        EXPECT_EQ(tile.first_probe % noises, 0);
+        if (next > 0) {
+          EXPECT_EQ(std::pair(tile.first_probe, tile.probes), seen) << "other probes than before";
+        }
+        seen = {tile.first_probe, tile.probes};
         next = tile.first + tile.components;
         for (std::int64_t p = 0; p < tile.probes; ++p) {
           for (std::int64_t i = 0; i < tile.components; ++i) {

@@ -99,11 +99,11 @@ class AlteredSource : public InnerProductSource {
   void visit(const TaskGroup& group, const ProbeBlock& probes, std::int64_t components,
              const TileConsumer& consumer) const override {
     const auto alter = [&](const ProductTile& tile) {
-      const auto size = static_cast<std::size_t>(probes.probes * tile.stride);
+      const auto size = static_cast<std::size_t>(tile.probes * tile.stride);
       std::vector<double> start(tile.start_products, tile.start_products + size);
       std::vector<double> noise(tile.noise_products, tile.noise_products + size);
       std::vector<double> half(tile.half_norm2, tile.half_norm2 + size);
-      for (std::int64_t p = 0; p < probes.probes; ++p) {
+      for (std::int64_t p = 0; p < tile.probes; ++p) {
         const auto from = static_cast<std::size_t>(p * tile.stride);
         const auto count = static_cast<std::size_t>(tile.components);
         alter_({.first = tile.first,
