@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <optional>
 #include <sstream>
 #include <string_view>
 
@@ -33,15 +32,71 @@ CLI::Option* add_sweep(CLI::App& command, std::string& file, std::vector<std::st
   return command.add_option("sweep", file, "sweep file (TOML)");
 }
 
+void add_run(CLI::App& app, CommandLine& line) {
+  RunOptions& run = line.run;
+  auto* command = app.add_subcommand("run", "compute what is left of a sweep; under mpirun or srun on many ranks");
+  command->callback([&line] { line.command = CommandLine::Command::run; });
+  add_sweep(*command, run.sweep_file, run.overrides)->required();
+  command->add_option("-o,--output", run.folder, "folder of the run (default: runs/<name>)")->check(not_empty);
+  command->add_option("--points", run.points, "grid points, as plan numbers them: 2:5,9")->check(not_empty);
+  command->add_option("--shard", run.shard, "part I of M of the tasks: I/M")->check(not_empty);
+  const auto stop_after = [&run](const std::string& text) {
+    run.stop_with_job = text == until_job_ends;
+    run.stop_after = seconds_of(text);
+  };
+  command
+      ->add_option_function<std::string>("--stop-after", stop_after,
+                                         "stop cleanly after this time, as 55m, or auto: before the SLURM job ends")
+      ->check(time_limit);
+  command->add_flag("--retry-failed", run.retry_failed, "try tasks again that failed as often as allowed");
+  const auto be = [&run](Verbosity verbosity) { return [&run, verbosity] { run.verbosity = verbosity; }; };
+  auto* quiet = command->add_flag_callback("-q,--quiet", be(Verbosity::quiet), "show warnings and errors only");
+  command->add_flag_callback("-v,--verbose", be(Verbosity::verbose), "show every task")->excludes(quiet);
+}
+
+void add_plan(CLI::App& app, CommandLine& line) {
+  PlanOptions& plan = line.plan;
+  auto* command = app.add_subcommand("plan", "grid, tasks, memory and predicted time of a sweep");
+  add_sweep(*command, plan.sweep_file, plan.overrides);
+  command->add_option("--ranks", plan.ranks, "number of ranks to plan for")->check(CLI::Range(1, 1000000));
+  command->add_flag("--defaults", plan.defaults, "every key with default and meaning");
+  command->callback([&line] {
+    line.command = CommandLine::Command::plan;
+    if (line.plan.sweep_file.empty() && !line.plan.defaults)
+      throw CLI::RequiredError("plan: a sweep file or --defaults");
+  });
+}
+
+void add_theory(CLI::App& app, CommandLine& line) {
+  auto* command = app.add_subcommand("theory", "predicted critical times of a sweep");
+  command->callback([&line] { line.command = CommandLine::Command::theory; });
+  add_sweep(*command, line.plan.sweep_file, line.plan.overrides)->required();
+}
+
+void add_status(CLI::App& app, CommandLine& line) {
+  auto* command = app.add_subcommand("status", "done, failed, left, rate and time left of a run");
+  command->callback([&line] { line.command = CommandLine::Command::status; });
+  command->add_option("folder", line.folder, "folder of the run")->required();
+  command->add_flag("--watch", line.watch, "refresh until the run is complete");
+}
+
+void add_collect(CLI::App& app, CommandLine& line) {
+  auto* command = app.add_subcommand("collect", "rebuild results.h5 from the journals");
+  command->callback([&line] { line.command = CommandLine::Command::collect; });
+  command->add_option("folder", line.folder, "folder of the run")->required();
+}
+
+CommandLineEnd end_of(const CLI::App& app, const CLI::ParseError& problem) {
+  std::ostringstream output;
+  std::ostringstream error;
+  const int code = app.exit(problem, output, error) == 0 ? exit_complete : exit_bad_input;
+  return {.code = code, .output = output.str(), .error = error.str()};
+}
+
 }  // namespace
 
 std::variant<CommandLine, CommandLineEnd> parse_command_line(int argc, char** argv) {
   CommandLine line;
-  RunOptions& run = line.run;
-  std::string stop_after;
-  bool quiet = false;
-  bool verbose = false;
-
   CLI::App app{"Phase transitions of generative diffusion, over parameter grids and MPI ranks."};
   app.set_version_flag("--version", "diffphase " + program_version() + " (" + git_revision() + ")");
   app.require_subcommand(1);
@@ -50,45 +105,11 @@ std::variant<CommandLine, CommandLineEnd> parse_command_line(int argc, char** ar
     const std::string problem = no_command ? fmt::format("{}: no such command", argv[1]) : error.what();
     return fmt::format("diffphase: error: {} (diffphase --help lists what there is)\n", problem);
   });
-
-  auto* run_command = app.add_subcommand("run", "compute what is left of a sweep; under mpirun or srun on many ranks");
-  add_sweep(*run_command, run.sweep_file, run.overrides)->required();
-  run_command->add_option("-o,--output", run.folder, "folder of the run (default: runs/<name>)")->check(not_empty);
-  run_command->add_option("--points", run.points, "grid points, as plan numbers them: 2:5,9")->check(not_empty);
-  run_command->add_option("--shard", run.shard, "part I of M of the tasks: I/M")->check(not_empty);
-  run_command
-      ->add_option("--stop-after", stop_after,
-                   "stop cleanly after this time, as 55m, or auto: before the SLURM job ends")
-      ->check(time_limit);
-  run_command->add_flag("--retry-failed", run.retry_failed, "try tasks again that failed as often as allowed");
-  auto* quiet_flag = run_command->add_flag("-q,--quiet", quiet, "show warnings and errors only");
-  run_command->add_flag("-v,--verbose", verbose, "show every task")->excludes(quiet_flag);
-
-  auto* plan_command = app.add_subcommand("plan", "grid, tasks, memory and predicted time of a sweep");
-  auto* plan_sweep = add_sweep(*plan_command, line.plan.sweep_file, line.plan.overrides);
-  plan_command->add_option("--ranks", line.plan.ranks, "number of ranks to plan for")->check(CLI::Range(1, 1000000));
-  auto* defaults_flag = plan_command->add_flag("--defaults", line.plan.defaults, "every key with default and meaning");
-
-  auto* theory_command = app.add_subcommand("theory", "predicted critical times of a sweep");
-  add_sweep(*theory_command, line.plan.sweep_file, line.plan.overrides)->required();
-
-  auto* status_command = app.add_subcommand("status", "done, failed, left, rate and time left of a run");
-  status_command->add_option("folder", line.folder, "folder of the run")->required();
-  status_command->add_flag("--watch", line.watch, "refresh until the run is complete");
-
-  auto* collect_command = app.add_subcommand("collect", "rebuild results.h5 from the journals");
-  collect_command->add_option("folder", line.folder, "folder of the run")->required();
-
+  for (const auto add : {add_run, add_plan, add_theory, add_status, add_collect}) add(app, line);
   try {
     app.parse(argc, argv);
-    if (plan_command->parsed() && plan_sweep->empty() && defaults_flag->empty()) {
-      throw CLI::RequiredError("plan: a sweep file or --defaults");
-    }
-  } catch (const CLI::ParseError& e) {
-    std::ostringstream output;
-    std::ostringstream error;
-    const int code = app.exit(e, output, error) == 0 ? exit_complete : exit_bad_input;
-    return CommandLineEnd{.code = code, .output = output.str(), .error = error.str()};
+  } catch (const CLI::ParseError& problem) {
+    return end_of(app, problem);
   }
   if (!instruction_set_limit_is_known()) {
     return CommandLineEnd{
@@ -97,15 +118,7 @@ std::variant<CommandLine, CommandLineEnd> parse_command_line(int argc, char** ar
                              "avx512, the widest to be used\n",
                              instruction_set_limit())};
   }
-  line.command = run_command->parsed()      ? CommandLine::Command::run
-                 : plan_command->parsed()   ? CommandLine::Command::plan
-                 : theory_command->parsed() ? CommandLine::Command::theory
-                 : status_command->parsed() ? CommandLine::Command::status
-                                            : CommandLine::Command::collect;
-  run.stop_with_job = stop_after == until_job_ends;
-  run.stop_after = seconds_of(stop_after);
-  run.verbosity = quiet ? Verbosity::quiet : verbose ? Verbosity::verbose : Verbosity::normal;
-  for (int i = 0; i < argc; ++i) run.command_line += (i == 0 ? "" : " ") + std::string(argv[i]);
+  for (int i = 0; i < argc; ++i) line.run.command_line += (i == 0 ? "" : " ") + std::string(argv[i]);
   return line;
 }
 

@@ -39,8 +39,7 @@ int run(int argc, char** argv, const RunOptions& options) {
   hold_stop_signals();            // a stop that is asked for while MPI starts is not lost
   std::signal(SIGXFSZ, SIG_IGN);  // a file at its limit is a full disk, with a message
   const MpiEnvironment environment(argc, argv);
-  const Communicator world = Communicator::world();
-  return run_sweep(world, options, measures());
+  return run_sweep(Communicator::world(), options, measures());
 }
 
 // Calibration runs the kernels, which need MPI.
