@@ -48,7 +48,7 @@ TEST(LogitCoefficients, WithTheCommonPartAreTheLogDensity) {
 
 // Two classes of unequal width where the noise is as large as 10^12 dimensions make it: their variances differ in the
 // twelfth digit, and what their logits differ by is of order one.
-TEST(LogitCoefficients, DifferencesAreExactInAnyDimension) {
+TEST(LogitCoefficients, DifferencesKeepTheirDigitsInManyDimensions) {
   constexpr std::int64_t dimension = 1'000'000'000'000;
   const auto d = static_cast<long double>(dimension);
   const double t = 13.4;
