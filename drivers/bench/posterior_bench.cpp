@@ -71,8 +71,9 @@ class PosteriorCase {
       source_ = std::make_unique<StoredSource>(group, doubles_);
     }
     const ProbeStarts starts(task_);
-    for (std::int64_t first = 0; first < options.probes; first += ProbeBlock::size) {
-      const std::int64_t size = std::min(ProbeBlock::size, options.probes - first);
+    const std::int64_t most = ProbeBlock::size_for_rows(options.columns);
+    for (std::int64_t first = 0; first < options.probes; first += most) {
+      const std::int64_t size = std::min(most, options.probes - first);
       blocks_.push_back(fetch_probes(
           group, rows(), starts.noise(), first, size,
           [&](std::int64_t s) { return starts.row(s, task_.samples.front()); }, options.noises));

@@ -70,11 +70,14 @@ Partition partition_of(const TaskParameters& task) {
   return task.words.at("partition") == "dimension" ? Partition::dimension : Partition::component;
 }
 
+// Probes that are reduced together.
+std::int64_t block_size(const TaskParameters& task) { return ProbeBlock::size_for_rows(task.dimension()); }
+
 Cost curves_cost(const TaskParameters& task, std::span<const std::int64_t> request) {
   const auto starts = static_cast<double>(start_count(task));
   const auto times = static_cast<double>(task.times.size());
   const auto counts = static_cast<double>(request.size());
-  return {.rank_bytes = 8.0 * counts * times * (4.0 * starts + 6.0 * ProbeBlock::size)};
+  return {.rank_bytes = 8.0 * counts * times * (4.0 * starts + 6.0 * static_cast<double>(block_size(task)))};
 }
 
 Cost explicit_cost(const TaskParameters& task, std::span<const std::int64_t> counts) {
@@ -96,9 +99,10 @@ Cost explicit_cost(const TaskParameters& task, std::span<const std::int64_t> cou
   const double bytes_of_row = (stores_doubles ? 8.0 : 0.0) + (task.single_precision ? 4.0 : 0.0);
   cost.divided_bytes += bytes_of_row * n * dimension;
   const double bytes_of_product = task.single_precision ? 12.0 : 8.0;
-  const double bytes_of_probes = bytes_of_product * 2.0 * ProbeBlock::size * dimension;
+  const auto points_of_block = 2.0 * static_cast<double>(block_size(task));
+  const double bytes_of_probes = bytes_of_product * points_of_block * dimension;
   (partition_of(task) == Partition::dimension ? cost.divided_bytes : cost.rank_bytes) += bytes_of_probes;
-  cost.rank_bytes += bytes_of_product * 4.0 * 2.0 * ProbeBlock::size * SlabLayout::block;
+  cost.rank_bytes += bytes_of_product * 4.0 * points_of_block * SlabLayout::block;
   cost.threaded = Cost::Threaded::posterior_pass;
   return cost;
 }
@@ -355,8 +359,8 @@ class CollapseRun {
     const std::int64_t noises = noise_count(task_);
     const StoredSource source(group_, slab);
     const ProbeStarts starts(task_);
-    for (std::int64_t first = 0; first < probes; first += ProbeBlock::size) {
-      const std::int64_t size = std::min(ProbeBlock::size, probes - first);
+    for (std::int64_t first = 0; first < probes; first += block_size(task_)) {
+      const std::int64_t size = std::min(block_size(task_), probes - first);
       for (const auto& together : starts.groups(counts, first / noises, size / noises)) {
         const auto row_of = [&](std::int64_t start) { return starts.row(start, together.front()); };
         reduce(source, fetch_probes(group_, slab, starts.noise(), first, size, row_of, noises), first, together);

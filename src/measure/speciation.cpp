@@ -389,8 +389,9 @@ void measure_labelled_file(const TaskParameters& task, const TaskRequest& reques
     const ReductionPlan plan{
         .times = task.times, .process = task.process, .counts = {count}, .law = {}, .label_groups = groups};
     ProbeCurves agreement(keeps ? probes : 0, static_cast<std::int64_t>(task.times.size()));
-    for (std::int64_t first = 0; first < probes; first += ProbeBlock::size) {
-      const std::int64_t size = std::min(ProbeBlock::size, probes - first);
+    const std::int64_t most = ProbeBlock::size_for_rows(task.dimension());
+    for (std::int64_t first = 0; first < probes; first += most) {
+      const std::int64_t size = std::min(most, probes - first);
       const ProbeBlock block =
           fetch_probes(group, slab, starts.noise(), first, size, [&](std::int64_t p) { return starts.row(p, count); });
       Reduction reduction(plan, task.dimension(), block);
@@ -492,7 +493,8 @@ Cost SpeciationMeasure::cost(const TaskParameters& task, const TaskRequest& requ
   }
   if (!request.counts.empty() && draws_training_set(task)) {
     const auto dimension = static_cast<double>(task.dimension());
-    if (task.file) cost.rank_bytes += 8.0 * 2.0 * ProbeBlock::size * (dimension + SlabLayout::block);
+    const auto points = 2.0 * static_cast<double>(ProbeBlock::size_for_rows(task.dimension()));
+    if (task.file) cost.rank_bytes += 8.0 * points * (dimension + SlabLayout::block);
     const auto n = static_cast<double>(*std::max_element(request.counts.begin(), request.counts.end()));
     constexpr double krylov_products = 60.0;
     double total = 0.0;

@@ -17,6 +17,13 @@ struct ProbeBlock {
   /// Probes in one block; with components in blocks of SlabLayout::block a tile of products is 1/2 MiB.
   static constexpr std::int64_t size = 64;
 
+  /// Probes in one block for stored rows of so many columns: twice as many, which halves how often each row is packed
+  /// for a product, where their points take no more than 256 MiB.
+  [[nodiscard]] static constexpr std::int64_t size_for_rows(std::int64_t columns) {
+    constexpr std::int64_t bytes_of_column = 2 * 2 * size * 8;
+    return columns <= (std::int64_t{256} << 20) / bytes_of_column ? 2 * size : size;
+  }
+
   std::int64_t first = 0;  ///< index of the first probe among all of a measure: key of what is drawn for each
   std::int64_t probes = 0;
   std::int64_t columns = 0;
@@ -80,8 +87,8 @@ class InnerProductSource {
 /// Inner products with the rows of a stored matrix, by one matrix product per block of rows and kernel thread, in the
 /// precision that the rows are stored in. Component partition: each rank multiplies its own rows. Dimension partition:
 /// every rank multiplies its columns, the products are summed and scattered by probes, so that each rank consumes all
-/// components for its share of the probes; of more ranks than ProbeBlock::size the others only multiply. Memory: by
-/// component 2 ProbeBlock::size x SlabLayout::block products, in single precision once more as floats; by dimension
+/// components for its share of the probes; of more ranks than probes the others only multiply. Memory: by
+/// component 2 probes x SlabLayout::block products, in single precision once more as floats; by dimension
 /// twice as many as they are sent, what arrives (ranks times the largest share of them), and the own share as doubles.
 /// Also 8 bytes per local row and, in single precision, the rank's columns of the block of probes as floats.
 class StoredSource : public InnerProductSource {
