@@ -18,18 +18,53 @@ namespace diffphase {
 
 namespace {
 
-// Compilers split what is wider than the instruction set's vectors. Loads need no alignment.
-constexpr std::int64_t lanes = 8;
-using Lanes = double __attribute__((vector_size(64)));
-using StoredLanes = double __attribute__((vector_size(64), aligned(8)));
-using Words = std::uint64_t __attribute__((vector_size(64)));
+// Sums have as many lanes on every instruction set, in one vector or several: a vector wider than those of the
+// instruction set would be compared number by number. Loads need no alignment.
+constexpr int lanes = 8;
+template <int Width>
+struct VectorOf;  // GCC drops a vector size that depends on a parameter
+template <>
+struct VectorOf<8> {
+  using Lanes = double __attribute__((vector_size(64)));
+  using Stored = double __attribute__((vector_size(64), aligned(8)));
+  using Words = std::uint64_t __attribute__((vector_size(64)));
+};
+template <>
+struct VectorOf<4> {
+  using Lanes = double __attribute__((vector_size(32)));
+  using Stored = double __attribute__((vector_size(32), aligned(8)));
+  using Words = std::uint64_t __attribute__((vector_size(32)));
+};
+template <>
+struct VectorOf<2> {
+  using Lanes = double __attribute__((vector_size(16)));
+  using Stored = double __attribute__((vector_size(16), aligned(8)));
+  using Words = std::uint64_t __attribute__((vector_size(16)));
+};
+template <int Width>
+using Lanes = typename VectorOf<Width>::Lanes;
+template <int Width>
+using Words = typename VectorOf<Width>::Words;
+constexpr int width_avx512 = 8;
+constexpr int width_avx2 = 4;
+constexpr int width_baseline = 2;
 
 constexpr double log2_e = 1.44269504088896338700e+00;
 constexpr double log_2 = 6.93147180559945286227e-01;
 constexpr double smallest_exponent = -996.0;  // of two: 2^u is a normal number, and e^-690
 
-DIFFPHASE_INLINE Lanes load(const double* from) { return *reinterpret_cast<const StoredLanes*>(from); }
-DIFFPHASE_INLINE Lanes all(double value) { return value - Lanes{}; }
+template <int Width>
+DIFFPHASE_INLINE Lanes<Width> load(const double* from) {
+  return *reinterpret_cast<const typename VectorOf<Width>::Stored*>(from);
+}
+template <int Width>
+DIFFPHASE_INLINE void store(const Lanes<Width>& from, double* to) {
+  *reinterpret_cast<typename VectorOf<Width>::Stored*>(to) = from;
+}
+template <int Width>
+DIFFPHASE_INLINE Lanes<Width> all(double value) {
+  return value - Lanes<Width>{};
+}
 
 // 2^u for u from smallest_exponent to 1000: u = k + r, |r| <= 1/2, with 2^r = 1 + r q(r) by the polynomial q of degree
 // 10 that makes the largest relative error smallest, 6e-18.
@@ -66,29 +101,43 @@ struct SixteenthRoots {
 
 const SixteenthRoots sixteenth_roots;
 
+// The table in two registers, where they hold it.
+template <int Width>
+struct RootTable {
 #if defined(__x86_64__) && !defined(__clang__)
-// The same with u = k/16 + r, |r| <= 1/32: a table in two registers for a shorter polynomial, of relative error 1e-17.
-DIFFPHASE_INLINE Lanes power_of_two_by_table(Lanes u, const Words& low_roots, const Words& high_roots) {
-  constexpr double round_to_sixteenth = 0x1.8p48;
-  const Lanes shifted = u + round_to_sixteenth;
-  const Lanes r = u - (shifted - round_to_sixteenth);
-  const Words k = reinterpret_cast<Words>(shifted);
-  const Words bits = __builtin_shuffle(low_roots, high_roots, k) + (k << 48U);
-  const Lanes root = reinterpret_cast<Lanes>(bits);
-  Lanes q = r * 1.5403272286727803446e-04 + 1.3333781569212803482e-03;
-  q = q * r + 9.6181291124332980362e-03;
-  q = q * r + 5.5504108656640039126e-02;
-  q = q * r + 2.4022650695909940470e-01;
-  q = q * r + 6.9314718055994575324e-01;
-  return root + root * (q * r);
-}
-constexpr bool table_avx512 = true;
+  static constexpr bool fits = Width == width_avx512;
 #else
-DIFFPHASE_INLINE Lanes power_of_two_by_table(Lanes u, const Words&, const Words&) { return u; }
-constexpr bool table_avx512 = false;
+  static constexpr bool fits = false;
 #endif
-constexpr bool table_avx2 = false;  // it would not fit two registers
-constexpr bool table_baseline = false;
+  Words<Width> low{}, high{};
+
+  DIFFPHASE_INLINE RootTable() {
+    if constexpr (fits) {
+      low = *reinterpret_cast<const Words<Width>*>(sixteenth_roots.bits.data());
+      high = *reinterpret_cast<const Words<Width>*>(sixteenth_roots.bits.data() + Width);
+    }
+  }
+
+  // 2^u: by the table u = k/16 + r, |r| <= 1/32, and a shorter polynomial, of relative error 1e-17.
+  [[nodiscard]] DIFFPHASE_INLINE Lanes<Width> power_of_two(Lanes<Width> u) const {
+    if constexpr (fits) {
+      constexpr double round_to_sixteenth = 0x1.8p48;
+      const Lanes<Width> shifted = u + round_to_sixteenth;
+      const Lanes<Width> r = u - (shifted - round_to_sixteenth);
+      const auto k = reinterpret_cast<Words<Width>>(shifted);
+      const Words<Width> bits = __builtin_shuffle(low, high, k) + (k << 48U);
+      const auto root = reinterpret_cast<Lanes<Width>>(bits);
+      Lanes<Width> q = r * 1.5403272286727803446e-04 + 1.3333781569212803482e-03;
+      q = q * r + 9.6181291124332980362e-03;
+      q = q * r + 5.5504108656640039126e-02;
+      q = q * r + 2.4022650695909940470e-01;
+      q = q * r + 6.9314718055994575324e-01;
+      return root + root * (q * r);
+    } else {
+      return diffphase::power_of_two<Lanes<Width>, Words<Width>>(u);
+    }
+  }
+};
 
 // Time, probe and components of one call, in units in which the exponential is a power of two.
 struct Line {
@@ -112,40 +161,55 @@ struct Sums {
   }
 };
 
-DIFFPHASE_INLINE double total(const Lanes& x) {
+DIFFPHASE_INLINE double total(const std::array<double, lanes>& x) {
   return ((x[0] + x[1]) + (x[2] + x[3])) + ((x[4] + x[5]) + (x[6] + x[7]));
 }
 
-// `Clamp`: some exponents may be below the smallest.
-template <bool Table, bool Clamp>
-DIFFPHASE_INLINE Sums sum_line(const Line& line) {
-  Words low_roots, high_roots;
-  for (int k = 0; k < lanes; ++k) {
-    low_roots[k] = sixteenth_roots.bits[static_cast<std::size_t>(k)];
-    high_roots[k] = sixteenth_roots.bits[static_cast<std::size_t>(k + lanes)];
-  }
-  Lanes sum{}, weighted{}, squares{};
-  Lanes largest = all(-std::numeric_limits<double>::infinity());
-  const std::int64_t whole = line.n / lanes * lanes;
-  for (std::int64_t i = 0; i < whole; i += lanes) {
-    Lanes u =
-        line.overlap * load(line.noise_overlap + i) - (line.distance * load(line.half_distance2 + i) + line.reference);
+// One of the vectors that are the lanes.
+template <int Width>
+struct PartialSums {
+  Lanes<Width> sum{}, weighted{}, squares{};
+  Lanes<Width> largest = all<Width>(-std::numeric_limits<double>::infinity());
+
+  template <bool Clamp>
+  DIFFPHASE_INLINE void add(Lanes<Width> u, const RootTable<Width>& table) {
     largest = u > largest ? u : largest;
-    if constexpr (Clamp) u = u > smallest_exponent ? u : all(smallest_exponent);
-    Lanes weight;
-    if constexpr (Table) {
-      weight = power_of_two_by_table(u, low_roots, high_roots);
-    } else {
-      weight = power_of_two<Lanes, Words>(u);
-    }
+    if constexpr (Clamp) u = u > smallest_exponent ? u : all<Width>(smallest_exponent);
+    const Lanes<Width> weight = table.power_of_two(u);
     sum += weight;
     weighted += u * weight;
     squares += weight * weight;
   }
-  Sums sums{.sum = total(sum), .weighted = total(weighted), .squares = total(squares)};
-  if (whole > 0) {
-    for (int i = 0; i < lanes; ++i) sums.largest = std::max(sums.largest, largest[i]);
+};
+
+// `Clamp`: some exponents may be below the smallest.
+template <int Width, bool Clamp>
+DIFFPHASE_INLINE Sums sum_line(const Line& line) {
+  constexpr int parts = lanes / Width;
+  const RootTable<Width> table;
+  PartialSums<Width> partial[parts];
+  const std::int64_t whole = line.n / lanes * lanes;
+  for (std::int64_t first = 0; first < whole; first += lanes) {
+#pragma GCC unroll 4
+    for (int part = 0; part < parts; ++part) {
+      const std::int64_t i = first + part * Width;
+      partial[part].template add<Clamp>(line.overlap * load<Width>(line.noise_overlap + i) -
+                                            (line.distance * load<Width>(line.half_distance2 + i) + line.reference),
+                                        table);
+    }
   }
+  std::array<double, lanes> sum, weighted, squares, largest;
+  for (int part = 0; part < parts; ++part) {
+    store<Width>(partial[part].sum, &sum[part * Width]);
+    store<Width>(partial[part].weighted, &weighted[part * Width]);
+    store<Width>(partial[part].squares, &squares[part * Width]);
+    store<Width>(partial[part].largest, &largest[part * Width]);
+  }
+  Sums sums;
+  sums.sum = total(sum);
+  sums.weighted = total(weighted);
+  sums.squares = total(squares);
+  sums.largest = *std::max_element(largest.begin(), largest.end());
   for (std::int64_t i = whole; i < line.n; ++i) {
     sums.add(line.overlap * line.noise_overlap[i] - (line.distance * line.half_distance2[i] + line.reference),
              smallest_exponent);
@@ -153,9 +217,9 @@ DIFFPHASE_INLINE Sums sum_line(const Line& line) {
   return sums;
 }
 
-template <bool Table>
+template <int Width>
 DIFFPHASE_INLINE Sums sum_line(const Line& line, bool clamp) {
-  return clamp ? sum_line<Table, true>(line) : sum_line<Table, false>(line);
+  return clamp ? sum_line<Width, true>(line) : sum_line<Width, false>(line);
 }
 
 DIFFPHASE_INLINE double largest_of_line(const Line& line) {
@@ -209,7 +273,7 @@ struct Kernels {
 
 // NOLINTBEGIN(bugprone-macro-parentheses): an attribute and part of a name
 #define DIFFPHASE_KERNELS(suffix, attribute)                                                                      \
-  attribute Sums sum_##suffix(const Line& line, bool clamp) { return sum_line<table_##suffix>(line, clamp); }     \
+  attribute Sums sum_##suffix(const Line& line, bool clamp) { return sum_line<width_##suffix>(line, clamp); }     \
   attribute double largest_##suffix(const Line& line) { return largest_of_line(line); }                           \
   attribute Range centre_##suffix(const double* a, double offset, const double* b, std::int64_t n, double* out) { \
     return centre_line(a, offset, b, n, out);                                                                     \

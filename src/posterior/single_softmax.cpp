@@ -18,22 +18,55 @@ namespace diffphase {
 
 namespace {
 
-// Compilers split what is wider than the instruction set's vectors. Loads need no alignment.
-constexpr std::int64_t lanes = 16;
-constexpr std::int64_t group = 16;  // vectors whose sums are single
-using Lanes = float __attribute__((vector_size(64)));
-using StoredLanes = float __attribute__((vector_size(64), aligned(4)));
-using Words = std::uint32_t __attribute__((vector_size(64)));
-using HalfLanes = float __attribute__((vector_size(32)));
-using DoubleLanes = double __attribute__((vector_size(64)));
+// Sums have as many lanes on every instruction set, in one vector or several: a vector wider than those of the
+// instruction set would be compared number by number. Loads need no alignment.
+constexpr int lanes = 16;
+constexpr std::int64_t group = 16;  // numbers of a lane whose sums are single
+template <int Width>
+struct VectorOf;  // GCC drops a vector size that depends on a parameter
+template <>
+struct VectorOf<16> {
+  using Lanes = float __attribute__((vector_size(64)));
+  using Stored = float __attribute__((vector_size(64), aligned(4)));
+  using Words = std::uint32_t __attribute__((vector_size(64)));
+};
+template <>
+struct VectorOf<8> {
+  using Lanes = float __attribute__((vector_size(32)));
+  using Stored = float __attribute__((vector_size(32), aligned(4)));
+  using Words = std::uint32_t __attribute__((vector_size(32)));
+};
+template <>
+struct VectorOf<4> {
+  using Lanes = float __attribute__((vector_size(16)));
+  using Stored = float __attribute__((vector_size(16), aligned(4)));
+  using Words = std::uint32_t __attribute__((vector_size(16)));
+};
+template <int Width>
+using Lanes = typename VectorOf<Width>::Lanes;
+template <int Width>
+using Words = typename VectorOf<Width>::Words;
+constexpr int width_avx512 = 16;
+constexpr int width_avx2 = 8;
+constexpr int width_baseline = 4;
 
 constexpr double log2_e = 1.44269504088896338700e+00;
 constexpr double log_2 = 6.93147180559945286227e-01;
 constexpr float smallest_exponent = -62.0F;  // of two: the square of 2^u is a normal number
 constexpr float nothing = -std::numeric_limits<float>::infinity();
 
-DIFFPHASE_INLINE Lanes load(const float* from) { return *reinterpret_cast<const StoredLanes*>(from); }
-DIFFPHASE_INLINE Lanes all(float value) { return value - Lanes{}; }
+template <int Width>
+DIFFPHASE_INLINE Lanes<Width> load(const float* from) {
+  return *reinterpret_cast<const typename VectorOf<Width>::Stored*>(from);
+}
+template <int Width>
+DIFFPHASE_INLINE void store(const Lanes<Width>& from, float* to) {
+  *reinterpret_cast<typename VectorOf<Width>::Stored*>(to) = from;
+}
+template <int Width>
+DIFFPHASE_INLINE Lanes<Width> all(float value) {
+  return value - Lanes<Width>{};
+}
 
 // 2^u for u from smallest_exponent to 60: u = k + r, |r| <= 1/2, with 2^r = 1 + r q(r) by the polynomial q of degree 5
 // that makes the largest relative error smallest, 2e-9.
@@ -65,26 +98,33 @@ struct SixteenthRoots {
 
 const SixteenthRoots sixteenth_roots;
 
+// The table in one register, where it holds it.
+template <int Width>
+struct RootTable {
 #if defined(__x86_64__) && !defined(__clang__)
-// The same with u = k/16 + r, |r| <= 1/32: a table in one register for a shorter polynomial, of relative error 2e-9.
-DIFFPHASE_INLINE Lanes power_of_two_by_table(Lanes u, const Words& roots) {
-  constexpr float round_to_sixteenth = 0x1.8p19F;
-  const Lanes shifted = u + round_to_sixteenth;
-  const Lanes r = u - (shifted - round_to_sixteenth);
-  const Words k = reinterpret_cast<Words>(shifted);
-  const Words bits = __builtin_shuffle(roots, k) + (k << 19U);
-  const Lanes root = reinterpret_cast<Lanes>(bits);
-  Lanes q = r * 5.5502136492e-02F + 2.4023428805e-01F;
-  q = q * r + 6.9314718267e-01F;
-  return root + root * (q * r);
-}
-constexpr bool table_avx512 = true;
+  static constexpr bool fits = Width == width_avx512;
 #else
-DIFFPHASE_INLINE Lanes power_of_two_by_table(Lanes u, const Words&) { return u; }
-constexpr bool table_avx512 = false;
+  static constexpr bool fits = false;
 #endif
-constexpr bool table_avx2 = false;  // it would not fit one register
-constexpr bool table_baseline = false;
+  Words<Width> roots = *reinterpret_cast<const Words<Width>*>(sixteenth_roots.bits.data());
+
+  // 2^u: by the table u = k/16 + r, |r| <= 1/32, and a shorter polynomial, of relative error 2e-9.
+  [[nodiscard]] DIFFPHASE_INLINE Lanes<Width> power_of_two(Lanes<Width> u) const {
+    if constexpr (fits) {
+      constexpr float round_to_sixteenth = 0x1.8p19F;
+      const Lanes<Width> shifted = u + round_to_sixteenth;
+      const Lanes<Width> r = u - (shifted - round_to_sixteenth);
+      const auto k = reinterpret_cast<Words<Width>>(shifted);
+      const Words<Width> bits = __builtin_shuffle(roots, k) + (k << 19U);
+      const auto root = reinterpret_cast<Lanes<Width>>(bits);
+      Lanes<Width> q = r * 5.5502136492e-02F + 2.4023428805e-01F;
+      q = q * r + 6.9314718267e-01F;
+      return root + root * (q * r);
+    } else {
+      return diffphase::power_of_two<Lanes<Width>, Words<Width>>(u);
+    }
+  }
+};
 
 // Time, probe and components of one call, in units in which the exponential is a power of two.
 struct Line {
@@ -93,8 +133,9 @@ struct Line {
   std::int64_t n;
   float distance, overlap, reference;
 
-  [[nodiscard]] DIFFPHASE_INLINE Lanes exponents(std::int64_t i) const {
-    return overlap * load(noise_overlap + i) - (distance * load(half_distance2 + i) + reference);
+  template <int Width>
+  [[nodiscard]] DIFFPHASE_INLINE Lanes<Width> exponents(std::int64_t i) const {
+    return overlap * load<Width>(noise_overlap + i) - (distance * load<Width>(half_distance2 + i) + reference);
   }
   [[nodiscard]] DIFFPHASE_INLINE float exponent(std::int64_t i) const {
     return overlap * noise_overlap[i] - (distance * half_distance2[i] + reference);
@@ -115,54 +156,68 @@ struct Sums {
   }
 };
 
-// Singles added to doubles, two to each.
-DIFFPHASE_INLINE void widen(const Lanes& singles, DoubleLanes& doubles) {
-  const HalfLanes low = __builtin_shufflevector(singles, singles, 0, 1, 2, 3, 4, 5, 6, 7);
-  const HalfLanes high = __builtin_shufflevector(singles, singles, 8, 9, 10, 11, 12, 13, 14, 15);
-  doubles += __builtin_convertvector(low, DoubleLanes) + __builtin_convertvector(high, DoubleLanes);
-}
+// Of lanes in pairs, as doubles.
+class PairedSums {
+ public:
+  template <int Width, std::size_t Parts>
+  DIFFPHASE_INLINE void add(const Lanes<Width> (&parts)[Parts]) {
+    alignas(64) std::array<float, lanes> singles;
+    for (std::size_t part = 0; part < Parts; ++part) store<Width>(parts[part], &singles[part * Width]);
+    for (std::size_t i = 0; i < sums_.size(); ++i) {
+      sums_[i] += static_cast<double>(singles[i]) + static_cast<double>(singles[i + sums_.size()]);
+    }
+  }
 
-DIFFPHASE_INLINE double total(const DoubleLanes& x) {
-  return ((x[0] + x[1]) + (x[2] + x[3])) + ((x[4] + x[5]) + (x[6] + x[7]));
-}
+  [[nodiscard]] DIFFPHASE_INLINE double total() const {
+    const auto& x = sums_;
+    return ((x[0] + x[1]) + (x[2] + x[3])) + ((x[4] + x[5]) + (x[6] + x[7]));
+  }
+
+ private:
+  alignas(64) std::array<double, lanes / 2> sums_{};
+};
 
 // `Clamp`: some exponents may be below the smallest.
-template <bool Table, bool Clamp>
+template <int Width, bool Clamp>
 DIFFPHASE_INLINE Sums sum_line(const Line& line) {
-  const Words roots = *reinterpret_cast<const Words*>(sixteenth_roots.bits.data());
-  DoubleLanes sum{}, weighted{}, squares{};
-  Lanes largest = all(nothing);
+  constexpr int parts = lanes / Width;
+  const RootTable<Width> table;
+  PairedSums sum, weighted, squares;
+  Lanes<Width> largest[parts];
+  for (Lanes<Width>& part : largest) part = all<Width>(nothing);
   const std::int64_t whole = line.n / lanes * lanes;
   for (std::int64_t first = 0; first < whole; first += group * lanes) {
-    Lanes group_sum{}, group_weighted{}, group_squares{};
+    Lanes<Width> group_sum[parts]{}, group_weighted[parts]{}, group_squares[parts]{};
     const std::int64_t end = std::min(whole, first + group * lanes);
     for (std::int64_t i = first; i < end; i += lanes) {
-      Lanes u = line.exponents(i);
-      largest = u > largest ? u : largest;
-      if constexpr (Clamp) u = u > smallest_exponent ? u : all(smallest_exponent);
-      Lanes weight;
-      if constexpr (Table) {
-        weight = power_of_two_by_table(u, roots);
-      } else {
-        weight = power_of_two<Lanes, Words>(u);
+#pragma GCC unroll 4
+      for (int part = 0; part < parts; ++part) {
+        Lanes<Width> u = line.exponents<Width>(i + part * Width);
+        largest[part] = u > largest[part] ? u : largest[part];
+        if constexpr (Clamp) u = u > smallest_exponent ? u : all<Width>(smallest_exponent);
+        const Lanes<Width> weight = table.power_of_two(u);
+        group_sum[part] += weight;
+        group_weighted[part] += u * weight;
+        group_squares[part] += weight * weight;
       }
-      group_sum += weight;
-      group_weighted += u * weight;
-      group_squares += weight * weight;
     }
-    widen(group_sum, sum);
-    widen(group_weighted, weighted);
-    widen(group_squares, squares);
+    sum.add<Width>(group_sum);
+    weighted.add<Width>(group_weighted);
+    squares.add<Width>(group_squares);
   }
-  Sums sums{.sum = total(sum), .weighted = total(weighted), .squares = total(squares)};
-  for (int i = 0; i < lanes; ++i) sums.largest = std::max(sums.largest, largest[i]);
+  std::array<float, lanes> of_lanes;
+  for (int part = 0; part < parts; ++part) store<Width>(largest[part], &of_lanes[part * Width]);
+  Sums sums{.sum = sum.total(),
+            .weighted = weighted.total(),
+            .squares = squares.total(),
+            .largest = *std::max_element(of_lanes.begin(), of_lanes.end())};
   for (std::int64_t i = whole; i < line.n; ++i) sums.add(line.exponent(i));
   return sums;
 }
 
-template <bool Table>
+template <int Width>
 DIFFPHASE_INLINE Sums sum_line(const Line& line, bool clamp) {
-  return clamp ? sum_line<Table, true>(line) : sum_line<Table, false>(line);
+  return clamp ? sum_line<Width, true>(line) : sum_line<Width, false>(line);
 }
 
 struct Kernels {
@@ -171,7 +226,7 @@ struct Kernels {
 
 // NOLINTBEGIN(bugprone-macro-parentheses): an attribute and part of a name
 #define DIFFPHASE_KERNELS(suffix, attribute)                                                                  \
-  attribute Sums sum_##suffix(const Line& line, bool clamp) { return sum_line<table_##suffix>(line, clamp); } \
+  attribute Sums sum_##suffix(const Line& line, bool clamp) { return sum_line<width_##suffix>(line, clamp); } \
   constexpr Kernels kernels_##suffix{sum_##suffix};
 // NOLINTEND(bugprone-macro-parentheses)
 
