@@ -5,21 +5,19 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <iterator>
 #include <limits>
-#include <optional>
 #include <span>
 
 #include "ensemble/sample_count.hpp"
+#include "measure/collapse_curves.hpp"
 #include "measure/probe_curves.hpp"
 #include "measure/probes.hpp"
-#include "posterior/extreme_reduction.hpp"
+#include "posterior/extreme_values.hpp"
 #include "posterior/frame_probes.hpp"
-#include "posterior/projected_source.hpp"
 #include "posterior/streamed_source.hpp"
 #include "theory/achilli2024.hpp"
-#include "theory/achilli2025.hpp"
 #include "theory/biroli2024.hpp"
+#include "theory/manifold_collapse.hpp"
 #include "transition/critical_time.hpp"
 
 namespace diffphase {
@@ -31,58 +29,19 @@ constexpr double collapse_level = 0.5;
 constexpr std::int64_t fewest_to_collapse = 3;  // the participation of n points lies above 1/n
 constexpr double collapse_shift = 1.15;         // of the crossing of 1/2 on log tau, times d_eff: a fit
 
-// Of each start: probes that share one are not independent.
-struct CollapseCurves {
-  ProbeCurves participation;
-  ProbeCurves entropy;
-  ProbeCurves parent_weight;
-  ProbeCurves largest_weight;
-
-  CollapseCurves(std::int64_t starts, std::int64_t times)
-      : participation(starts, times),
-        entropy(starts, times),
-        parent_weight(starts, times),
-        largest_weight(starts, times) {}
-
-  // Of a Reduction or an ExtremeReduction: means over the `noises` probes of each start.
-  template <class AnyReduction>
-  void record(const AnyReduction& reduction, std::size_t count, double log_count, std::int64_t first,
-              std::int64_t probes, std::int64_t noises) {
-    const double share = 1.0 / static_cast<double>(noises);
-    for (std::int64_t p = 0; p < probes; ++p) {
-      const std::int64_t start = (first + p) / noises;
-      for (std::size_t t = 0; t < static_cast<std::size_t>(participation.times); ++t) {
-        const PosteriorSummary summary = reduction.summary(count, p, t);
-        participation.at(start, t) += share * summary.participation;
-        entropy.at(start, t) += log_count > 0.0 ? share * summary.entropy / log_count : 0.0;
-        parent_weight.at(start, t) += share * summary.parent_weight;
-        largest_weight.at(start, t) += share * summary.largest_weight;
-      }
-    }
-  }
-};
-
-std::int64_t probe_count(const TaskParameters& task) { return static_cast<std::int64_t>(task.options.at("probes")); }
-std::int64_t noise_count(const TaskParameters& task) { return static_cast<std::int64_t>(task.options.at("noises")); }
-std::int64_t start_count(const TaskParameters& task) { return probe_count(task) / noise_count(task); }
-
-Partition partition_of(const TaskParameters& task) {
-  return task.words.at("partition") == "dimension" ? Partition::dimension : Partition::component;
-}
-
-// Probes that are reduced together.
-std::int64_t block_size(const TaskParameters& task) { return ProbeBlock::size_for_rows(task.dimension()); }
-
-Cost curves_cost(const TaskParameters& task, std::span<const std::int64_t> request) {
-  const auto starts = static_cast<double>(start_count(task));
+// The curves, and the sums of a block of probes: of every count, of the one that runs, and to merge those of all ranks.
+Cost curves_cost(const TaskParameters& task, std::span<const std::int64_t> request, std::int64_t block_probes) {
+  const auto starts = static_cast<double>(CollapseOptions(task).starts);
   const auto times = static_cast<double>(task.times.size());
   const auto counts = static_cast<double>(request.size());
-  return {.rank_bytes = 8.0 * counts * times * (4.0 * starts + 6.0 * static_cast<double>(block_size(task)))};
+  return {.rank_bytes =
+              8.0 * times * (4.0 * counts * starts + 6.0 * (counts + 3.0) * static_cast<double>(block_probes))};
 }
 
 Cost explicit_cost(const TaskParameters& task, std::span<const std::int64_t> counts) {
-  const auto probes = static_cast<double>(probe_count(task));
-  const auto points = probes + static_cast<double>(start_count(task));
+  const CollapseOptions options(task);
+  const auto probes = static_cast<double>(options.probes);
+  const auto points = probes + static_cast<double>(options.starts);
   const auto times = static_cast<double>(task.times.size());
   const auto dimension = static_cast<double>(task.nonzero_columns());
   const std::int64_t largest = *std::max_element(counts.begin(), counts.end());
@@ -90,8 +49,8 @@ Cost explicit_cost(const TaskParameters& task, std::span<const std::int64_t> cou
   // Files draw new starting rows for every count: one pass each.
   const double passes = task.file ? static_cast<double>(counts.size()) : 1.0;
   const double of_double = task.single_precision ? 0.5 : 1.0;  // in time, of a product or an exponential
-  Cost cost = curves_cost(task, counts);
-  cost += draw_cost(task, partition_of(task), largest);
+  Cost cost = curves_cost(task, counts, options.block_probes);
+  cost += draw_cost(task, options.partition, largest);
   cost.flops += of_double * passes * 2.0 * points * n * dimension;
   cost.exponentials += of_double * passes * probes * n * times;
   cost.normals += 2.0 * probes * dimension;
@@ -99,9 +58,9 @@ Cost explicit_cost(const TaskParameters& task, std::span<const std::int64_t> cou
   const double bytes_of_row = (stores_doubles ? 8.0 : 0.0) + (task.single_precision ? 4.0 : 0.0);
   cost.divided_bytes += bytes_of_row * n * dimension;
   const double bytes_of_product = task.single_precision ? 12.0 : 8.0;
-  const auto points_of_block = 2.0 * static_cast<double>(block_size(task));
+  const auto points_of_block = 2.0 * static_cast<double>(options.block_probes);
   const double bytes_of_probes = bytes_of_product * points_of_block * dimension;
-  (partition_of(task) == Partition::dimension ? cost.divided_bytes : cost.rank_bytes) += bytes_of_probes;
+  (options.partition == Partition::dimension ? cost.divided_bytes : cost.rank_bytes) += bytes_of_probes;
   cost.rank_bytes += bytes_of_product * 4.0 * points_of_block * SlabLayout::block;
   cost.threaded = Cost::Threaded::posterior_pass;
   return cost;
@@ -109,12 +68,12 @@ Cost explicit_cost(const TaskParameters& task, std::span<const std::int64_t> cou
 
 Cost streamed_cost(const TaskParameters& task, std::span<const std::int64_t> counts) {
   const MixtureParameters& mixture = *task.mixture;
-  const auto probes = static_cast<double>(probe_count(task));
+  const auto probes = static_cast<double>(CollapseOptions(task).probes);
   const auto n = static_cast<double>(*std::max_element(counts.begin(), counts.end()));
   const auto classes = static_cast<double>(mixture.classes);
   const auto columns = static_cast<double>(ClassFrame::columns_of(mixture));
   const double table = ClassFrame::bytes_of(mixture);
-  Cost cost = curves_cost(task, counts);
+  Cost cost = curves_cost(task, counts, ProbeBlock::size);
   cost += frame_probes_cost(mixture, probes);
   cost.exponentials += probes * n * static_cast<double>(task.times.size());
   cost.normals += probes * n * StreamedSource::numbers_per_point;
@@ -130,11 +89,11 @@ constexpr double normals_per_arrivals = 2000.0;
 
 Cost extreme_cost(const TaskParameters& task, std::span<const std::int64_t> counts) {
   const MixtureParameters& mixture = *task.mixture;
-  const auto probes = static_cast<double>(probe_count(task));
+  const auto probes = static_cast<double>(CollapseOptions(task).probes);
   const auto classes = static_cast<double>(mixture.classes);
   const auto curves = static_cast<double>(counts.size() * task.times.size());
   const auto columns = static_cast<double>(ClassFrame::columns_of(mixture));
-  Cost cost = curves_cost(task, counts);
+  Cost cost = curves_cost(task, counts, ProbeBlock::size);
   cost += frame_probes_cost(mixture, probes);
   cost.exponentials += probes * curves * classes * exponentials_per_extreme_draw;
   cost.normals += probes * classes * normals_per_arrivals;
@@ -146,7 +105,8 @@ Cost extreme_cost(const TaskParameters& task, std::span<const std::int64_t> coun
 bool can_reduce(const TaskParameters& task) { return task.mixture && !task.mixed_precision && !task.single_precision; }
 
 bool can_stream(const TaskParameters& task) {
-  return can_reduce(task) && noise_count(task) == 1 && task.mixture->dimension >= StreamedSource::least_dimension;
+  return can_reduce(task) && CollapseOptions(task).noises == 1 &&
+         task.mixture->dimension >= StreamedSource::least_dimension;
 }
 
 // From this many dimensions on, the energies are good to 2e-3, and from this many points on, it does not matter that
@@ -157,7 +117,8 @@ constexpr std::int64_t least_extreme_samples = 100;
 constexpr std::int64_t most_drawn_samples = 10'000'000'000;
 
 bool can_be_extreme(const TaskParameters& task) {
-  if (!can_reduce(task) || noise_count(task) > 1 || task.mixture->dimension < least_extreme_dimension) return false;
+  if (!can_reduce(task) || CollapseOptions(task).noises > 1 || task.mixture->dimension < least_extreme_dimension)
+    return false;
   const std::vector<double>& sigmas = task.mixture->class_sigma;
   return sigmas.empty() ? task.mixture->sigma > 0.0
                         : std::all_of(sigmas.begin(), sigmas.end(), [](double sigma) { return sigma > 0.0; });
@@ -184,14 +145,15 @@ RepresentationChoice choose(const TaskParameters& task) {
 
 // The probes of a start are in one block, and all starts have as many.
 std::string noises_problem(const TaskParameters& task) {
-  const std::int64_t noises = noise_count(task);
+  const CollapseOptions options(task);
+  const std::int64_t noises = options.noises;
   if (noises == 1) return {};
   if (ProbeBlock::size % noises != 0) {
     return fmt::format("measure.collapse.noises is {}; it must divide {}", noises, ProbeBlock::size);
   }
-  if (probe_count(task) % noises != 0 || start_count(task) < 2) {
+  if (options.probes % noises != 0 || options.starts < 2) {
     return fmt::format("measure.collapse.probes is {}; with noises = {} it must be a multiple of it, {} or more",
-                       probe_count(task), noises, 2 * noises);
+                       options.probes, noises, 2 * noises);
   }
   return {};
 }
@@ -262,50 +224,6 @@ const VariableSpec shift_spec = per_sample_spec(
 const VariableSpec window_spec =
     per_sample_spec("collapse_window", "1", "width of the collapse on the logarithm of b^2/a^2", "", {});
 
-// Variances of the data in all directions that have one; orthonormal factors.
-std::vector<VarianceBlock> variances_of(const ManifoldParameters& manifold) {
-  const double ambient = manifold.ambient_noise * manifold.ambient_noise;
-  std::vector<VarianceBlock> variances;
-  for (const FactorBlock& block : manifold.blocks)
-    variances.push_back({block.size, block.sigma * block.sigma + ambient});
-  const std::int64_t normal = manifold.dimension - manifold.columns();
-  if (ambient > 0.0 && normal > 0) variances.push_back({normal, ambient});
-  return variances;
-}
-
-// Collapse of Gaussian data on a linear manifold in b^2/a^2: exact spectrum for orthonormal factors, the limit of
-// large size for Gaussian ones of a single block without ambient noise, else NaN.
-class ManifoldCollapse {
- public:
-  ManifoldCollapse(const ManifoldParameters& manifold, double log_samples) {
-    if (manifold.factor == FactorKind::orthonormal) {
-      finite_.emplace(variances_of(manifold), log_samples);
-      tau_ = finite_->collapse_tau();
-      effective_dimension_ = finite_->effective_dimension(tau_);
-    } else if (manifold.blocks.size() == 1 && manifold.ambient_noise == 0.0 && log_samples > 0.0) {
-      const auto columns = static_cast<double>(manifold.columns());
-      const auto dimension = static_cast<double>(manifold.dimension);
-      const Achilli2025 limit(log_samples / dimension, columns / dimension);
-      const double sigma = manifold.blocks.front().sigma;
-      tau_ = limit.collapse_tau() * sigma * sigma * columns / manifold.scale();
-      effective_dimension_ = columns * limit.averages(limit.collapse_tau()).resolved;
-    }
-  }
-
-  static std::string source(const ManifoldParameters& manifold, const std::string& prediction) {
-    return manifold.factor == FactorKind::orthonormal ? Achilli2024::source(prediction) : Achilli2025::source();
-  }
-
-  [[nodiscard]] double tau() const { return tau_; }
-  [[nodiscard]] double effective_dimension() const { return effective_dimension_; }
-  [[nodiscard]] double participation(double tau) const { return finite_ ? finite_->planted_participation(tau) : nan; }
-
- private:
-  std::optional<Achilli2024> finite_;
-  double tau_ = nan;
-  double effective_dimension_ = nan;
-};
-
 std::vector<VariableSpec> manifold_prediction_specs(const ManifoldParameters& manifold) {
   const auto source = [&](const char* prediction) { return ManifoldCollapse::source(manifold, prediction); };
   return {prediction_spec(participation_spec, source("planted_participation")),
@@ -333,114 +251,6 @@ std::vector<VariableValues> predict_manifold(const TaskParameters& task) {
   }
   return collector.take().variables;
 }
-
-// The curves of the counts of one task, kept on the root of its group.
-class CollapseRun {
- public:
-  CollapseRun(const TaskParameters& task, const TaskGroup& group, std::span<const std::int64_t> counts)
-      : task_(task), group_(group), counts_(counts.begin(), counts.end()), keeps_(group.comm().is_root()) {
-    group.run_guarded([&] {
-      if (keeps_) curves_.assign(counts_.size(), {start_count(task), static_cast<std::int64_t>(task.times.size())});
-    });
-  }
-
-  // Every probe at the rows of one stored training set.
-  void measure_stored(const std::vector<std::int64_t>& counts) {
-    if (task_.single_precision) {
-      measure_rows(make_single_precision_differences(group_, task_, partition_of(task_), counts.back()), counts);
-    } else {
-      measure_rows(make_nonzero_training_set(group_, task_, partition_of(task_), counts.back()), counts);
-    }
-  }
-
-  template <class Slab>
-  void measure_rows(const Slab& slab, const std::vector<std::int64_t>& counts) {
-    const std::int64_t probes = probe_count(task_);
-    const std::int64_t noises = noise_count(task_);
-    const StoredSource source(group_, slab);
-    const ProbeStarts starts(task_);
-    for (std::int64_t first = 0; first < probes; first += block_size(task_)) {
-      const std::int64_t size = std::min(block_size(task_), probes - first);
-      for (const auto& together : starts.groups(counts, first / noises, size / noises)) {
-        const auto row_of = [&](std::int64_t start) { return starts.row(start, together.front()); };
-        reduce(source, fetch_probes(group_, slab, starts.noise(), first, size, row_of, noises), first, together);
-      }
-    }
-  }
-
-  // Every probe with a training set of its own.
-  void measure_streamed(const std::vector<std::int64_t>& counts) {
-    const std::int64_t probes = probe_count(task_);
-    const GaussianMixture mixture(*task_.mixture, task_.seed, task_.ensemble, task_.realization);
-    std::optional<ClassFrame> frame;
-    group_.run_guarded([&] { frame.emplace(mixture, task_.seed, task_.ensemble, task_.realization); });
-    const FrameProbes starts(*frame, task_.seed, task_.ensemble, task_.realization);
-    const StreamedSource source(*frame, task_.seed, task_.ensemble, task_.realization);
-    for (std::int64_t first = 0; first < probes; first += ProbeBlock::size) {
-      std::optional<ProbeBlock> block;
-      group_.run_guarded(
-          [&] { block = own_training_sets(starts.draw(first, std::min(ProbeBlock::size, probes - first))); });
-      reduce(source, *block, first, counts);
-    }
-  }
-
-  // Every probe with the nearest points of a training set of its own.
-  void measure_extreme(const std::vector<std::int64_t>& counts) {
-    const std::int64_t probes = probe_count(task_);
-    const GaussianMixture mixture(*task_.mixture, task_.seed, task_.ensemble, task_.realization);
-    std::optional<ClassFrame> frame;
-    group_.run_guarded([&] { frame.emplace(mixture, task_.seed, task_.ensemble, task_.realization); });
-    const FrameProbes starts(*frame, task_.seed, task_.ensemble, task_.realization);
-    const ProjectedSource source(*frame);
-    ExtremePlan plan{.times = task_.times,
-                     .process = task_.process,
-                     .log_counts = {},
-                     .classes = mixture.classes(),
-                     .law = ComponentLaw::classes(mixture),
-                     .arrivals = RandomStream(task_.seed, task_.ensemble, task_.realization, "arrivals")};
-    std::transform(counts.begin(), counts.end(), std::back_inserter(plan.log_counts), log_samples);
-    for (std::int64_t first = 0; first < probes; first += ProbeBlock::size) {
-      std::optional<ProbeBlock> block;
-      group_.run_guarded([&] { block = starts.draw(first, std::min(ProbeBlock::size, probes - first)); });
-      ExtremeReduction reduction(plan, mixture.dimension(), *block, first);
-      source.visit(group_, *block, mixture.classes(), reduction.consumer());
-      reduction.merge_over(group_);
-      record(reduction, counts, first, block->probes);
-    }
-  }
-
-  [[nodiscard]] const CollapseCurves& curves_of(std::int64_t count) const {
-    return curves_[static_cast<std::size_t>(std::find(counts_.begin(), counts_.end(), count) - counts_.begin())];
-  }
-
- private:
-  void reduce(const InnerProductSource& source, const ProbeBlock& block, std::int64_t first,
-              const std::vector<std::int64_t>& counts) {
-    const ReductionPlan plan{
-        .times = task_.times, .process = task_.process, .counts = counts, .law = {}, .single = task_.single_precision};
-    Reduction reduction(plan, source.dimension(), block);
-    source.visit(group_, block, counts.back(), reduction.consumer());
-    reduction.merge_over(group_);
-    record(reduction, counts, first, block.probes);
-  }
-
-  template <class AnyReduction>
-  void record(const AnyReduction& reduction, const std::vector<std::int64_t>& counts, std::int64_t first,
-              std::int64_t probes) {
-    if (!keeps_) return;
-    for (std::size_t c = 0; c < counts.size(); ++c) {
-      const auto place = std::find(counts_.begin(), counts_.end(), counts[c]) - counts_.begin();
-      curves_[static_cast<std::size_t>(place)].record(reduction, c, log_samples(counts[c]), first, probes,
-                                                      noise_count(task_));
-    }
-  }
-
-  const TaskParameters& task_;
-  const TaskGroup& group_;
-  std::vector<std::int64_t> counts_;
-  bool keeps_;
-  std::vector<CollapseCurves> curves_;
-};
 
 }  // namespace
 
@@ -511,14 +321,14 @@ Cost CollapseMeasure::cost(const TaskParameters& task, const TaskRequest& reques
 
 MeasureResult CollapseMeasure::run(const TaskParameters& task, const TaskRequest& request,
                                    const TaskGroup& group) const {
-  CollapseRun run(task, group, request.counts);
+  CollapsePasses passes(task, group, request.counts);
   const SplitCounts counts(task, request.counts);
   if (!counts.drawn.empty() && streams(task)) {
-    run.measure_streamed(counts.drawn);
+    passes.measure_streamed(counts.drawn);
   } else if (!counts.drawn.empty()) {
-    run.measure_stored(counts.drawn);
+    passes.measure_stored(counts.drawn);
   }
-  if (!counts.extreme.empty()) run.measure_extreme(counts.extreme);
+  if (!counts.extreme.empty()) passes.measure_extreme(counts.extreme);
 
   VariableCollector collector;
   group.run_guarded([&] {
@@ -530,7 +340,7 @@ MeasureResult CollapseMeasure::run(const TaskParameters& task, const TaskRequest
       collector.note(fmt::format("training set of n = {}: extreme: {}", samples_text(count), reason));
     }
     for (const std::int64_t count : request.counts) {
-      const CollapseCurves& c = run.curves_of(count);
+      const CollapseCurves& c = passes.curves_of(count);
       collector.append_curve("participation", c.participation);
       collector.append_curve("weight_entropy", c.entropy);
       collector.append_curve("parent_weight", c.parent_weight);

@@ -22,6 +22,21 @@ void all_reduce(std::span<T> values, MPI_Datatype type, MPI_Op op, MPI_Comm comm
   }
 }
 
+std::int64_t sum_of(std::span<const int> counts) {
+  return std::accumulate(counts.begin(), counts.end(), std::int64_t{0});
+}
+
+// Where the part of each rank starts.
+std::vector<int> offsets_of(std::span<const int> counts, int ranks) {
+  if (counts.size() != static_cast<std::size_t>(ranks)) {
+    throw std::logic_error("as many counts are needed as there are ranks");
+  }
+  if (sum_of(counts) > std::numeric_limits<int>::max()) throw std::length_error("more values than MPI counts");
+  std::vector<int> offsets(counts.size());
+  std::exclusive_scan(counts.begin(), counts.end(), offsets.begin(), 0);
+  return offsets;
+}
+
 }  // namespace
 
 void check_mpi(int code, const char* what) {
@@ -105,6 +120,36 @@ void Communicator::sum_scatter(std::span<const double> values, std::span<double>
   }
   check_mpi(MPI_Reduce_scatter(values.data(), out.data(), counts.data(), MPI_DOUBLE, MPI_SUM, comm_),
             "MPI_Reduce_scatter");
+}
+
+void Communicator::exchange(std::span<const double> values, std::span<double> out, std::span<const int> counts) const {
+  const std::vector<int> offsets = offsets_of(counts, size_);
+  const int own = counts[static_cast<std::size_t>(rank_)];
+  if (values.size() != static_cast<std::size_t>(sum_of(counts)) ||
+      out.size() != static_cast<std::size_t>(own) * counts.size()) {
+    throw std::logic_error("exchange: counts do not fit the values or the output");
+  }
+  // The same on every rank.
+  if (std::int64_t{*std::max_element(counts.begin(), counts.end())} * size_ > std::numeric_limits<int>::max()) {
+    throw std::length_error("exchange: more values than MPI counts");
+  }
+  const std::vector<int> of_each(counts.size(), own);
+  check_mpi(MPI_Alltoallv(values.data(), counts.data(), offsets.data(), MPI_DOUBLE, out.data(), of_each.data(),
+                          offsets_of(of_each, size_).data(), MPI_DOUBLE, comm_),
+            "MPI_Alltoallv");
+}
+
+void Communicator::gather_parts(std::span<const double> values, std::span<double> all, std::span<const int> counts,
+                                int root) const {
+  const std::vector<int> offsets = offsets_of(counts, size_);
+  const int own = counts[static_cast<std::size_t>(rank_)];
+  if (values.size() != static_cast<std::size_t>(own) ||
+      (rank_ == root && all.size() != static_cast<std::size_t>(sum_of(counts)))) {
+    throw std::logic_error("gather_parts: counts do not fit the values");
+  }
+  check_mpi(
+      MPI_Gatherv(values.data(), own, MPI_DOUBLE, all.data(), counts.data(), offsets.data(), MPI_DOUBLE, root, comm_),
+      "MPI_Gatherv");
 }
 
 void Communicator::broadcast_bytes(std::span<std::byte> bytes, int root) const {

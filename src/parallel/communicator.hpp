@@ -59,6 +59,13 @@ class Communicator {
   /// counts[r] elements. `out` has counts[rank()] elements.
   void sum_scatter(std::span<const double> values, std::span<double> out, std::span<const int> counts) const;
 
+  /// Rank r receives of every rank, in rank order, the block of values that starts at sum(counts[0..r)) and has
+  /// counts[r] elements. `out` has size() counts[rank()] elements.
+  void exchange(std::span<const double> values, std::span<double> out, std::span<const int> counts) const;
+  /// Root receives counts[r] values of every rank r, in rank order, in `all`, which the others leave empty.
+  void gather_parts(std::span<const double> values, std::span<double> all, std::span<const int> counts,
+                    int root = 0) const;
+
   /// Copies root's bytes to every rank. The sizes must already agree.
   void broadcast_bytes(std::span<std::byte> bytes, int root = 0) const;
   template <typename T>

@@ -6,15 +6,16 @@
 namespace diffphase {
 
 double rescaling(double from, double to) {
-  return from == -std::numeric_limits<double>::infinity() ? 0.0 : std::exp(from - to);
+  if (from == -std::numeric_limits<double>::infinity()) return 0.0;
+  return from == to ? 1.0 : std::exp(from - to);
 }
 
 PosteriorSums merge(const PosteriorSums& a, const PosteriorSums& b) {
   PosteriorSums both = a.sum == 0.0 ? b : a;
   if (a.sum != 0.0 && b.sum != 0.0) {
     both.reference = std::max(a.reference, b.reference);
-    const double fa = std::exp(a.reference - both.reference);
-    const double fb = std::exp(b.reference - both.reference);
+    const double fa = rescaling(a.reference, both.reference);
+    const double fb = rescaling(b.reference, both.reference);
     both.sum = fa * a.sum + fb * b.sum;
     both.weighted_logit = fa * (a.weighted_logit + (a.reference - both.reference) * a.sum) +
                           fb * (b.weighted_logit + (b.reference - both.reference) * b.sum);

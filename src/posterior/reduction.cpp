@@ -18,6 +18,12 @@ constexpr double negligible_in_single = 40.0;
 constexpr std::int64_t nowhere = -1;
 constexpr std::size_t numbers_per_sum = sizeof(PosteriorSums) / sizeof(double);
 
+// As they are sent to other ranks.
+std::span<double> flat(std::vector<PosteriorSums>& sums) {
+  static_assert(numbers_per_sum == 6);
+  return {sums.empty() ? nullptr : &sums.front().reference, numbers_per_sum * sums.size()};
+}
+
 }  // namespace
 
 Reduction::Reduction(const ReductionPlan& plan, std::int64_t dimension, const ProbeBlock& probes)
@@ -29,9 +35,9 @@ Reduction::Reduction(const ReductionPlan& plan, std::int64_t dimension, const Pr
     throw std::logic_error("reduction: single precision needs components of one law, and no labels");
   }
   for (const double time : plan.times) {
-    const auto c =
-        logit_coefficients(plan.process.signal(time), plan.process.noise(time), plan.law.sigma(0), 0.0, dimension);
-    factors_.push_back({c.distance, c.overlap});
+    const double noise = plan.process.noise(time);
+    factors_.push_back({logit_coefficients(plan.process.signal(time), noise, plan.law.sigma(0), 0.0, dimension),
+                        log_common_density(noise, dimension, 0.0)});
   }
   running_ = empty_state();
   at_count_.assign(plan.counts.size(), empty_state());
@@ -135,7 +141,8 @@ void Reduction::add_probe(const ProductTile& tile, std::int64_t components, std:
 // Of components with one law and no labels: what does not matter is not computed, and nothing is stored.
 void Reduction::add_fused(const Workspace& work, std::int64_t parent, std::size_t time, PosteriorSums& total) const {
   const CentredProducts& products = work.products;
-  const auto [distance, overlap] = factors_[time];
+  const double distance = factors_[time].shared.distance;
+  const double overlap = factors_[time].shared.overlap;
   if (parent >= 0 && parent < products.size()) {
     total.parent = overlap * products.noise_overlap()[parent] - distance * products.half_distance2()[parent];
   }
@@ -160,7 +167,7 @@ void Reduction::add_fused(const Workspace& work, std::int64_t parent, std::size_
 
 double Reduction::fill_logits(std::int64_t probe, std::size_t time, Workspace& work) const {
   const CentredProducts& products = work.products;
-  const TimeFactors& factors = factors_[time];
+  const LogitCoefficients& factors = factors_[time].shared;
   if (plan_.law.same_for_all_rows()) {
     return shared_logits(products.half_distance2(), products.noise_overlap(), products.size(), factors.distance,
                          factors.overlap, work.logits.data());
@@ -202,45 +209,54 @@ void Reduction::add(State& state, std::size_t at, const PosteriorSums& sums, con
   total = merge(total, sums);
 }
 
-void Reduction::merge_state(const TaskGroup& group, State& state) const {
-  // Flat doubles: sums first, then label sums.
-  static_assert(numbers_per_sum == 6);
-  const std::size_t entries = state.sums.size();
-  const auto labels = static_cast<std::size_t>(plan_.label_groups);
-  const std::span<const double> flat(&state.sums.data()->reference, numbers_per_sum * entries);
-  const auto all_sums = group.comm().gather(flat);
-  const auto all_labels = labels > 0 ? group.comm().gather(state.label_sums) : std::vector<double>{};
-  if (!group.comm().is_root()) return;
-  State total = empty_state();
-  for (std::size_t rank = 0; rank < static_cast<std::size_t>(group.comm().size()); ++rank) {
-    for (std::size_t e = 0; e < entries; ++e) {
-      const double* s = all_sums.data() + numbers_per_sum * (rank * entries + e);
-      add(total, e, {s[0], s[1], s[2], s[3], s[4], s[5]},
-          labels > 0 ? all_labels.data() + (rank * entries + e) * labels : nullptr);
-    }
-  }
-  state = std::move(total);
-}
-
 void Reduction::merge_over(const TaskGroup& group) {
   for (; next_count_ < plan_.counts.size(); ++next_count_) at_count_[next_count_] = running_;
-  if (group.comm().size() == 1) return;
-  for (State& state : at_count_) merge_state(group, state);
+  if (group.comm().size() > 1) merge_shares(group);
+}
+
+void Reduction::merge_shares(const TaskGroup& group) {
+  const Communicator& comm = group.comm();
+  const auto ranks = static_cast<std::size_t>(comm.size());
+  const auto labels = static_cast<std::size_t>(plan_.label_groups);
+  const std::size_t entries = running_.sums.size();
+  std::vector<int> sum_counts, label_counts;  // of the entries that each rank merges
+  std::size_t share = 0;
+  std::vector<PosteriorSums> sums;
+  std::vector<double> label_sums;
+  State merged;
+  group.run_guarded([&] {
+    for (std::size_t rank = 0; rank < ranks; ++rank) {
+      const std::size_t count = entries * (rank + 1) / ranks - entries * rank / ranks;
+      sum_counts.push_back(static_cast<int>(count * numbers_per_sum));
+      label_counts.push_back(static_cast<int>(count * labels));
+      if (rank == static_cast<std::size_t>(comm.rank())) share = count;
+    }
+    sums.resize(ranks * share);
+    label_sums.resize(ranks * share * labels);
+  });
+  for (State& state : at_count_) {
+    comm.exchange(flat(state.sums), flat(sums), sum_counts);
+    if (labels > 0) comm.exchange(state.label_sums, label_sums, label_counts);
+    group.run_guarded([&] {
+      merged = {std::vector<PosteriorSums>(share), std::vector<double>(share * labels)};
+      for (std::size_t i = 0; i < sums.size(); ++i) {
+        add(merged, i % share, sums[i], labels > 0 ? &label_sums[i * labels] : nullptr);
+      }
+    });
+    const bool keeps = comm.is_root();
+    comm.gather_parts(flat(merged.sums), keeps ? flat(state.sums) : std::span<double>(), sum_counts);
+    if (labels == 0) continue;
+    comm.gather_parts(merged.label_sums, keeps ? std::span(state.label_sums) : std::span<double>(), label_counts);
+  }
 }
 
 PosteriorSummary Reduction::summary(std::size_t count, std::int64_t probe, std::size_t time) const {
   PosteriorSummary result = summarise(at_count_[count].sums[entry(probe, time)]);
-  const double t = plan_.times[time];
-  const double noise_norm2 = probes_.noise_norm2[static_cast<std::size_t>(probe)];
-  result.log_evidence += log_common_density(plan_.process.noise(t), dimension_, noise_norm2);
-  if (plan_.law.same_for_all_rows()) {
-    const double log_weight = -std::log(static_cast<double>(plan_.counts[count]));
-    result.log_evidence +=
-        logit_coefficients(plan_.process.signal(t), plan_.process.noise(t), plan_.law.sigma(0), log_weight, dimension_)
-            .logit(0.0, 0.0, 0.5 * noise_norm2);
-  } else if (plan_.law.weights.empty()) {
-    result.log_evidence -= std::log(static_cast<double>(plan_.counts[count]));
-  }
+  const TimeFactors& factors = factors_[time];
+  const double half_noise_norm2 = 0.5 * probes_.noise_norm2[static_cast<std::size_t>(probe)];
+  result.log_evidence += factors.log_common_density - half_noise_norm2;
+  if (plan_.law.same_for_all_rows()) result.log_evidence += factors.shared.logit(0.0, 0.0, half_noise_norm2);
+  if (plan_.law.weights.empty()) result.log_evidence -= std::log(static_cast<double>(plan_.counts[count]));
   return result;
 }
 

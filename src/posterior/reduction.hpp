@@ -8,6 +8,7 @@
 #include "posterior/component_law.hpp"
 #include "posterior/fused_softmax.hpp"
 #include "posterior/inner_products.hpp"
+#include "posterior/logits.hpp"
 #include "posterior/posterior_sums.hpp"
 #include "posterior/single_softmax.hpp"
 #include "process/noising_process.hpp"
@@ -41,7 +42,8 @@ class Reduction {
   /// The reduction as what a source hands its tiles to; must not outlive it.
   [[nodiscard]] TileConsumer consumer();
 
-  /// Merges the sums of all ranks, in rank order, on rank 0. Call once, after the last tile. Collective.
+  /// Merges the sums of all ranks, in rank order, on rank 0; every rank merges a part of the (probe, time). Call once,
+  /// after the last tile. Collective. Memory: as much again for one count.
   void merge_over(const TaskGroup& group);
 
   /// The reduced responsibilities among components [0, counts[count]); on rank 0 after merge_over.
@@ -57,8 +59,8 @@ class Reduction {
     std::vector<double> label_sums;   // [probe][time][label], relative to the reference in sums
   };
   struct TimeFactors {
-    double distance = 0.0;  // of LogitCoefficients, where all components share one sigma
-    double overlap = 0.0;
+    LogitCoefficients shared;         // where all components share one sigma; without weights
+    double log_common_density = 0.0;  // at xi = 0
   };
 
   // Of one thread: for one probe and the components of a tile.
@@ -79,7 +81,7 @@ class Reduction {
   void add_stored(const ProductTile& tile, std::int64_t probe, std::int64_t parent, std::size_t time, State& state,
                   Workspace& work) const;
   void add(State& state, std::size_t entry, const PosteriorSums& sums, const double* label_sums) const;
-  void merge_state(const TaskGroup& group, State& state) const;
+  void merge_shares(const TaskGroup& group);
   [[nodiscard]] std::size_t entry(std::int64_t probe, std::size_t time) const;
   [[nodiscard]] State empty_state() const;
 

@@ -95,6 +95,37 @@ TEST_F(CommunicatorTest, SumScatterGivesEveryRankItsBlock) {
   }
 }
 
+TEST_F(CommunicatorTest, ExchangesBlocksAndGathersParts) {
+  for (const Communicator& comm : comms()) {
+    // Block r has r elements; element i of what rank q sends is 100 q + i.
+    std::vector<int> counts(static_cast<std::size_t>(comm.size()));
+    std::iota(counts.begin(), counts.end(), 0);
+    const int total = comm.size() * (comm.size() - 1) / 2;
+    std::vector<double> values(static_cast<std::size_t>(total));
+    std::iota(values.begin(), values.end(), 100.0 * comm.rank());
+    std::vector<double> out(static_cast<std::size_t>(comm.rank() * comm.size()), -1.0);
+    comm.exchange(values, out, counts);
+    const int first = comm.rank() * (comm.rank() - 1) / 2;
+    for (int i = 0; i < static_cast<int>(out.size()); ++i) {
+      const int sender = i / comm.rank();
+      EXPECT_EQ(out[static_cast<std::size_t>(i)], 100.0 * sender + first + i % comm.rank());
+    }
+    // The part of each rank is its block of what rank 1 would have sent.
+    std::vector<double> part(static_cast<std::size_t>(comm.rank()));
+    std::iota(part.begin(), part.end(), 100.0 + first);
+    const int root = comm.size() - 1;
+    std::vector<double> all(static_cast<std::size_t>(comm.rank() == root ? total : 0), -1.0);
+    comm.gather_parts(part, all, counts, root);
+    for (std::size_t i = 0; i < all.size(); ++i) EXPECT_EQ(all[i], 100.0 + static_cast<double>(i));
+
+    std::vector<double> too_long(out.size() + 1);
+    EXPECT_THROW(comm.exchange(values, too_long, counts), std::logic_error);
+    EXPECT_THROW(comm.gather_parts(too_long, all, counts, root), std::logic_error);
+    counts.push_back(0);
+    EXPECT_THROW(comm.exchange(values, out, counts), std::logic_error);
+  }
+}
+
 TEST_F(CommunicatorTest, BroadcastsFromAnyRoot) {
   for (const Communicator& comm : comms()) {
     for (int root = 0; root < comm.size(); ++root) {
