@@ -21,7 +21,7 @@ constexpr std::int64_t group_rows = 4;                                    // who
 constexpr std::int64_t most_groups = 8;                                   // of a pass
 constexpr std::int64_t strip = 1024;  // columns that stay in the first-level cache for all rows of a pass
 template <typename T>
-constexpr std::int64_t ahead = 4 * line<T>;  // numbers of a row between what is used and what is fetched
+constexpr std::int64_t ahead = 32 * line<T>;  // numbers between what is used of a row and what is fetched
 
 DIFFPHASE_INLINE void load(const double* from, Lanes& to) { to = *reinterpret_cast<const StoredLanes*>(from); }
 // One by one, which GCC makes one instruction of; __builtin_convertvector it splits into halves.
@@ -52,7 +52,7 @@ DIFFPHASE_INLINE void dot_strip(const Pass<T>& pass, std::int64_t row, std::int6
   }
   for (std::int64_t begin = first; begin < end; begin += line<T>) {
 #pragma GCC unroll 4
-    for (int r = 0; r < group_rows; ++r) __builtin_prefetch(y + r * n + begin + ahead<T>, 0, 3);
+    for (int r = 0; r < group_rows; ++r) __builtin_prefetch(y + r * n + begin + ahead<T>, 0, 2);
 #pragma GCC unroll 2
     for (std::int64_t j = begin; j < begin + line<T>; j += lanes) {
       Lanes rows[group_rows];
@@ -114,7 +114,7 @@ DIFFPHASE_INLINE void dot_and_add_strip(const Pass<T>& pass, std::int64_t row, s
   }
   for (std::int64_t begin = first; begin < end; begin += line<T>) {
 #pragma GCC unroll 4
-    for (int r = 0; r < group_rows; ++r) __builtin_prefetch(y + r * n + begin + ahead<T>, 0, 3);
+    for (int r = 0; r < group_rows; ++r) __builtin_prefetch(y + r * n + begin + ahead<T>, 0, 2);
 #pragma GCC unroll 2
     for (std::int64_t j = begin; j < begin + line<T>; j += lanes) {
       Lanes next[group_rows];
