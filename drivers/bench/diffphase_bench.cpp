@@ -3,7 +3,7 @@
 // Sample runs (a test executes each of them; measurements are of larger slabs, as 20000 rows and 4096 columns):
 //   $ diffphase_bench operator --rows 300 --columns 128 --data flat --runs 1
 //   $ mpirun -n 2 diffphase_bench spectrum --rows 300 --columns 200 --data power-law --count 8 --method block-krylov
-//   $ diffphase_bench posterior --rows 600 --columns 64 --probes 65 --times 8 --runs 1
+//   $ diffphase_bench posterior --rows 600 --columns 64 --probes 129 --times 8 --runs 1
 //   $ diffphase_bench normals --rows 32 --runs 2
 //   $ diffphase_bench streamed --points 10000 --probes 4
 //   $ mpirun -n 2 diffphase_bench queue --points 10 --realizations 20

@@ -505,6 +505,9 @@ Cost SpeciationMeasure::cost(const TaskParameters& task, const TaskRequest& requ
     if (task.file && has_classes(task)) {
       cost.flops += 4.0 * probes * total * dimension;
       cost.exponentials += probes * total * times;
+      // Sums by label of a block of probes: of the count, of what runs, and to merge those of all ranks.
+      const auto sums = 6.0 + static_cast<double>(task.file_summary.class_sizes.size());
+      cost.rank_bytes += 8.0 * 4.0 * 0.5 * points * times * sums;
     }
   }
   return cost;

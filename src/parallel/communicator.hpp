@@ -14,8 +14,8 @@ namespace diffphase {
 /// Local, not collective.
 void check_mpi(int code, const char* what);
 
-/// A communicator with the operations diffphase needs; every count is 64-bit and goes out in pieces that fit
-/// MPI's int. Owns what it made (duplicate, split) and frees it; move-only. Ranks and sizes are ints as in
+/// A communicator with the operations diffphase needs; counts are 64-bit and go out in pieces that fit MPI's int, where
+/// they are not ints themselves. Owns what it made (duplicate, split) and frees it; move-only. Ranks and sizes are ints as in
 /// MPI.
 ///
 /// All operations except rank(), size(), get(), send, receive and probe are collective over the communicator.
@@ -60,9 +60,11 @@ class Communicator {
   void sum_scatter(std::span<const double> values, std::span<double> out, std::span<const int> counts) const;
 
   /// Rank r receives of every rank, in rank order, the block of values that starts at sum(counts[0..r)) and has
-  /// counts[r] elements. `out` has size() counts[rank()] elements.
+  /// counts[r] elements. `out` has size() counts[rank()] elements. Throws std::length_error, on every rank, for more
+  /// values than MPI counts.
   void exchange(std::span<const double> values, std::span<double> out, std::span<const int> counts) const;
-  /// Root receives counts[r] values of every rank r, in rank order, in `all`, which the others leave empty.
+  /// Root receives counts[r] values of every rank r, in rank order, in `all`, which the others leave empty. Throws as
+  /// exchange does.
   void gather_parts(std::span<const double> values, std::span<double> all, std::span<const int> counts,
                     int root = 0) const;
 

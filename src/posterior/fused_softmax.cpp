@@ -84,8 +84,8 @@ DIFFPHASE_INLINE Number power_of_two(Number u) {
   q = q * r + 2.4022650695910097011e-01;
   q = q * r + 6.9314718055994531326e-01;
   q = q * r + 1.0;
-  // Multiplying by 2^k is adding k to the exponent bits.
-  return std::bit_cast<Number>(std::bit_cast<Bits>(q) + (std::bit_cast<Bits>(shifted) << 52U));
+  // Multiplying by 2^k is adding k to the exponent bits. (std::bit_cast need not be inlined.)
+  return __builtin_bit_cast(Number, __builtin_bit_cast(Bits, q) + (__builtin_bit_cast(Bits, shifted) << 52U));
 }
 
 // 2^(k/16), k = 0..15, less what the low bits of k add to the exponent field when k is shifted there.

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <stdexcept>
 
 #include "parallel/kernel_threads.hpp"
@@ -225,6 +226,9 @@ void Reduction::merge_shares(const TaskGroup& group) {
   std::vector<double> label_sums;
   State merged;
   group.run_guarded([&] {
+    if (entries * std::max(numbers_per_sum, labels) > static_cast<std::size_t>(std::numeric_limits<int>::max())) {
+      throw std::length_error("reduction: more sums than MPI counts");
+    }
     for (std::size_t rank = 0; rank < ranks; ++rank) {
       const std::size_t count = entries * (rank + 1) / ranks - entries * rank / ranks;
       sum_counts.push_back(static_cast<int>(count * numbers_per_sum));

@@ -81,8 +81,8 @@ DIFFPHASE_INLINE Number power_of_two(Number u) {
   q = q * r + 2.4022647914e-01F;
   q = q * r + 6.9314720286e-01F;
   q = q * r + 1.0F;
-  // Multiplying by 2^k is adding k to the exponent bits.
-  return std::bit_cast<Number>(std::bit_cast<Bits>(q) + (std::bit_cast<Bits>(shifted) << 23U));
+  // Multiplying by 2^k is adding k to the exponent bits. (std::bit_cast need not be inlined.)
+  return __builtin_bit_cast(Number, __builtin_bit_cast(Bits, q) + (__builtin_bit_cast(Bits, shifted) << 23U));
 }
 
 // 2^(k/16), k = 0..15, less what the low bits of k add to the exponent field when k is shifted there.

@@ -198,7 +198,8 @@ double WeightedRows::work() const {
 std::int64_t WeightedRows::tile_rows(std::int64_t vectors) const {
   const std::int64_t columns = std::max<std::int64_t>(layout_.most_local_columns(), 1);
   // Whole groups of the kernel: what is left over from them is read twice.
-  const std::int64_t in_cache = tile_numbers / columns / least_rows * least_rows;
+  const std::int64_t numbers = by_component() ? tile_numbers : 2 * tile_numbers;  // which are summed over the ranks
+  const std::int64_t in_cache = numbers / columns / least_rows * least_rows;
   std::int64_t least = least_rows;
   if (vectors > few_vectors) {
     least = view_.is_single() ? std::clamp(converted_numbers / columns, least_converted_rows, many_rows) : many_rows;

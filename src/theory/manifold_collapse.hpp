@@ -11,10 +11,10 @@ namespace diffphase {
 
 /// Collapse of Gaussian data on a linear manifold, in tau = b^2/a^2: of the exact spectrum where the factor is
 /// orthonormal (Achilli2024), in the limit of large size where it is Gaussian with a single block and no ambient noise
-/// (Achilli2025). NaN elsewhere, and for one sample of a Gaussian factor. Immutable, local.
+/// (Achilli2025). NaN elsewhere; for one sample tau() and effective_dimension() are NaN. Immutable, local.
 class ManifoldCollapse {
  public:
-  /// `log_samples` is log n, n >= 1.
+  /// `log_samples` is log n, n >= 1. Throws std::invalid_argument as Achilli2024 does.
   ManifoldCollapse(const ManifoldParameters& manifold, double log_samples);
 
   /// The `source` attribute of a prediction; a member function of Achilli2024.

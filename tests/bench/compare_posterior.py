@@ -25,6 +25,7 @@ import numpy as np  # noqa: E402
 
 PRECISIONS = {"double": np.float64, "single": np.float32}
 TURNS = 4
+PEER_RUNS = 3
 SIZE = {"rows": 20000, "columns": 1024, "probes": 1024, "times": 64, "counts": 4}
 
 
@@ -121,8 +122,8 @@ def compare_products(program: str, small: bool, folder: pathlib.Path) -> dict[st
     for precision in PRECISIONS:
         (folder / precision).mkdir()
         options = [*size_options(small), *(["--single"] if precision == "single" else [])]
-        cases = [[*options, "--partition", partition, "--threads", threads,
-                  *(["--save", folder / precision] if ranks * threads == 1 else [])] for partition, ranks, threads in ways]
+        machine.run_program(program, "posterior", *options, "--runs", 1, "--save", folder / precision)
+        cases = [[*options, "--partition", partition, "--threads", threads] for partition, ranks, threads in ways]
         lines = measure_in_turns(program, cases, [ranks for _, ranks, _ in ways])
         kept[precision] = lines[0]
         for (partition, ranks, threads), line in zip(ways, lines):
@@ -188,15 +189,17 @@ def compare_peers(lines: dict[str, dict], folder: pathlib.Path) -> None:
         for precision, dtype in PRECISIONS.items():
             line = lines[precision]
             problem = Problem(folder / precision, line, dtype)
-            start = time.perf_counter()
+            seconds = []
             try:
-                theirs = peer(problem)
+                for _ in range(PEER_RUNS):
+                    start = time.perf_counter()
+                    theirs = peer(problem)
+                    seconds.append(time.perf_counter() - start)
             except ImportError:
                 print(f"{name:<10}not installed")
                 break
-            seconds = time.perf_counter() - start
-            print(f"{name:<10}{np.dtype(dtype).name:<10}{seconds:>9.1f}"
-                  f"{machine.verdict(seconds / line['pass_seconds'], 15.0)}{np.abs(theirs - measured(line, folder / precision)).max():>20.1e}",
+            print(f"{name:<10}{np.dtype(dtype).name:<10}{min(seconds):>9.1f}"
+                  f"{machine.verdict(min(seconds) / line['pass_seconds'], 15.0)}{np.abs(theirs - measured(line, folder / precision)).max():>20.1e}",
                   flush=True)
 
 

@@ -104,7 +104,7 @@ separation = 0.01
 [dataset]
 samples = {samples}
 [measure]
-collapse = {{ probes = 100, partition = "{partition}" }}
+collapse = {{ probes = 200, partition = "{partition}" }}
 [resources]
 ranks_per_task = {ranks_per_task}
 """

@@ -11,14 +11,16 @@
 namespace diffphase {
 namespace {
 
-constexpr std::int64_t probe_count = 6;
+constexpr std::int64_t probe_count = 7;  // times 5 times: ranks merge different numbers of sums
 constexpr std::int64_t noises_of_start = 2;
 
 // The same data and probes, split over the ranks by component or by dimension. Two probes in a row have one start,
 // which the block holds once or twice.
 std::vector<PosteriorSummary> reduce(const Communicator& comm, Partition partition, std::int64_t n, std::int64_t d,
                                      std::vector<std::int64_t> counts, bool shared_starts = false,
-                                     const ComponentLaw& law = {}) {
+                                     const ComponentLaw& law = {},
+                                     std::vector<double> times = {0.05, 0.3, 0.6, 1.0, 2.0},
+                                     std::int64_t count = probe_count) {
   const TaskGroup group(comm);
   const MixtureParameters parameters{.dimension = d, .classes = 3, .centroids = CentroidKind::random};
   const GaussianMixture mixture(parameters, 5, hash_text("mpi"), 0);
@@ -26,8 +28,8 @@ std::vector<PosteriorSummary> reduce(const Communicator& comm, Partition partiti
   const DataSlab slab = draw_training_set(mixture, layout);
   const StoredSource source(group, slab);
   const RandomStream noise(5, hash_text("mpi"), 0, "noise");
-  ProbeBlock probes(probe_count, layout.local_columns(), shared_starts ? noises_of_start : 1);
-  for (std::int64_t p = 0; p < probe_count; ++p) {
+  ProbeBlock probes(count, layout.local_columns(), shared_starts ? noises_of_start : 1);
+  for (std::int64_t p = 0; p < count; ++p) {
     const std::int64_t parent = p / noises_of_start;
     mixture.sample(parent, layout.first_column(), probes.start(p));
     noise.normals(static_cast<std::uint64_t>(p), static_cast<std::uint64_t>(layout.first_column()), probes.noise(p));
@@ -36,15 +38,15 @@ std::vector<PosteriorSummary> reduce(const Communicator& comm, Partition partiti
   probes.starts_at_parent = law.same_for_all_rows();
   probes.measure(group, partition);
   const ReductionPlan plan{
-      .times = {0.05, 0.3, 1.0, 2.0}, .process = NoisingProcess(), .counts = counts, .law = law, .label_groups = 3};
+      .times = times, .process = NoisingProcess(), .counts = counts, .law = law, .label_groups = 3};
   Reduction reduction(plan, d, probes);
   source.visit(group, probes, counts.back(), reduction.consumer());
   reduction.merge_over(group);
   std::vector<PosteriorSummary> all;
   if (!comm.is_root()) return all;
   for (std::size_t c = 0; c < counts.size(); ++c) {
-    for (std::int64_t p = 0; p < probe_count; ++p) {
-      for (std::size_t t = 0; t < 4; ++t) {
+    for (std::int64_t p = 0; p < count; ++p) {
+      for (std::size_t t = 0; t < times.size(); ++t) {
         all.push_back(reduction.summary(c, p, t));
         all.push_back({.log_evidence = 0.0,
                        .participation = reduction.label_agreement(c, p, t),
@@ -111,6 +113,20 @@ TEST(ReductionOverRanks, ProbesOfOneStartNeedItsProductsOnce) {
     if (world.is_root()) expect_same(shared, reference);
   }
 }
+
+// More ranks than sums from two ranks on: some have nothing to merge.
+TEST(ReductionOverRanks, OneProbeAtOneTimeIsMerged) {
+  const Communicator world = Communicator::world();
+  const Communicator self = Communicator::self();
+  const auto reference = reduce(self, Partition::component, 1700, 37, {17, 1700}, false, {}, {0.3}, 1);
+  for (const Partition partition : {Partition::component, Partition::dimension}) {
+    const auto found = reduce(world, partition, 1700, 37, {17, 1700}, false, {}, {0.3}, 1);
+    if (world.is_root()) expect_same(found, reference);
+  }
+}
+
+static_assert(ProbeBlock::size_for_rows(131072) == 2 * ProbeBlock::size);
+static_assert(ProbeBlock::size_for_rows(131073) == ProbeBlock::size);
 
 // By dimension some ranks have no probes of their own where there are more ranks than starts.
 TEST(ReductionOverRanks, EveryPairOfAProbeAndAComponentIsHandedToOneRank) {

@@ -24,7 +24,7 @@ TEST(SinglePrecisionOverRanks, BothPartitionsGiveTheNumbersOfOneRankTo1e5) {
   const Communicator self = Communicator::self();
   TaskParameters task = test::mixture_task(collapse, {.dimension = 37, .classes = 3}, {0.3, 0.8, 1.2, 2.0}, "single");
   task.samples = {17, 600, 1700};
-  task.options["probes"] = 100;
+  task.options["probes"] = 200;
   task.representation = Representation::full;
   task.single_precision = true;
   const Measured alone = run_on(self, task, "component");

@@ -20,7 +20,7 @@ const CollapseMeasure collapse;
 
 constexpr std::int64_t noises = 8;
 constexpr std::int64_t starts = 19;
-constexpr std::int64_t probes = starts * noises;  // three blocks, the last one smaller
+constexpr std::int64_t probes = starts * noises;  // two blocks, the last one smaller
 
 TaskParameters task_of_noises() {
   MixtureParameters mixture;
