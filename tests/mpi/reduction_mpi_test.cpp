@@ -19,7 +19,7 @@ constexpr std::int64_t noises_of_start = 2;
 std::vector<PosteriorSummary> reduce(const Communicator& comm, Partition partition, std::int64_t n, std::int64_t d,
                                      std::vector<std::int64_t> counts, bool shared_starts = false,
                                      const ComponentLaw& law = {},
-                                     std::vector<double> times = {0.05, 0.3, 0.6, 1.0, 2.0},
+                                     const std::vector<double>& times = {0.05, 0.3, 0.6, 1.0, 2.0},
                                      std::int64_t count = probe_count) {
   const TaskGroup group(comm);
   const MixtureParameters parameters{.dimension = d, .classes = 3, .centroids = CentroidKind::random};
