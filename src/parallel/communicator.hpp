@@ -15,8 +15,8 @@ namespace diffphase {
 void check_mpi(int code, const char* what);
 
 /// A communicator with the operations diffphase needs; counts are 64-bit and go out in pieces that fit MPI's int, where
-/// they are not ints themselves. Owns what it made (duplicate, split) and frees it; move-only. Ranks and sizes are ints as in
-/// MPI.
+/// they are not ints themselves. Owns what it made (duplicate, split) and frees it; move-only. Ranks and sizes are
+/// ints as in MPI.
 ///
 /// All operations except rank(), size(), get(), send, receive and probe are collective over the communicator.
 /// MPI errors are returned by MPI (MPI_ERRORS_RETURN is set on what it makes) and thrown by check_mpi.

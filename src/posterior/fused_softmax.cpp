@@ -7,64 +7,24 @@
 #include <limits>
 
 #include "parallel/instruction_set.hpp"
+#include "parallel/vector_lanes.hpp"
 
 // Sums are reassociated over vector lanes, nothing else is.
-#if defined(__GNUC__) && !defined(__clang__)
-// Vectors are handed on only between functions that are always inlined.
-#pragma GCC diagnostic ignored "-Wpsabi"
-#endif
 
 namespace diffphase {
 
 namespace {
 
-// Sums have as many lanes on every instruction set, in one vector or several: a vector wider than those of the
-// instruction set would be compared number by number. Loads need no alignment.
+// Sums have as many lanes on every instruction set, in one vector or several.
 constexpr int lanes = 8;
 template <int Width>
-struct VectorOf;  // GCC drops a vector size that depends on a parameter
-template <>
-struct VectorOf<8> {
-  using Lanes = double __attribute__((vector_size(64)));
-  using Stored = double __attribute__((vector_size(64), aligned(8)));
-  using Words = std::uint64_t __attribute__((vector_size(64)));
-};
-template <>
-struct VectorOf<4> {
-  using Lanes = double __attribute__((vector_size(32)));
-  using Stored = double __attribute__((vector_size(32), aligned(8)));
-  using Words = std::uint64_t __attribute__((vector_size(32)));
-};
-template <>
-struct VectorOf<2> {
-  using Lanes = double __attribute__((vector_size(16)));
-  using Stored = double __attribute__((vector_size(16), aligned(8)));
-  using Words = std::uint64_t __attribute__((vector_size(16)));
-};
+using Lanes = typename VectorOf<double, Width>::Lanes;
 template <int Width>
-using Lanes = typename VectorOf<Width>::Lanes;
-template <int Width>
-using Words = typename VectorOf<Width>::Words;
-constexpr int width_avx512 = 8;
-constexpr int width_avx2 = 4;
-constexpr int width_baseline = 2;
+using Words = typename VectorOf<double, Width>::Words;
 
 constexpr double log2_e = 1.44269504088896338700e+00;
 constexpr double log_2 = 6.93147180559945286227e-01;
 constexpr double smallest_exponent = -996.0;  // of two: 2^u is a normal number, and e^-690
-
-template <int Width>
-DIFFPHASE_INLINE Lanes<Width> load(const double* from) {
-  return *reinterpret_cast<const typename VectorOf<Width>::Stored*>(from);
-}
-template <int Width>
-DIFFPHASE_INLINE void store(const Lanes<Width>& from, double* to) {
-  *reinterpret_cast<typename VectorOf<Width>::Stored*>(to) = from;
-}
-template <int Width>
-DIFFPHASE_INLINE Lanes<Width> all(double value) {
-  return value - Lanes<Width>{};
-}
 
 // 2^u for u from smallest_exponent to 1000: u = k + r, |r| <= 1/2, with 2^r = 1 + r q(r) by the polynomial q of degree
 // 10 that makes the largest relative error smallest, 6e-18.
@@ -169,12 +129,12 @@ DIFFPHASE_INLINE double total(const std::array<double, lanes>& x) {
 template <int Width>
 struct PartialSums {
   Lanes<Width> sum{}, weighted{}, squares{};
-  Lanes<Width> largest = all<Width>(-std::numeric_limits<double>::infinity());
+  Lanes<Width> largest = all_lanes<double, Width>(-std::numeric_limits<double>::infinity());
 
   template <bool Clamp>
   DIFFPHASE_INLINE void add(Lanes<Width> u, const RootTable<Width>& table) {
     largest = u > largest ? u : largest;
-    if constexpr (Clamp) u = u > smallest_exponent ? u : all<Width>(smallest_exponent);
+    if constexpr (Clamp) u = u > smallest_exponent ? u : all_lanes<double, Width>(smallest_exponent);
     const Lanes<Width> weight = table.power_of_two(u);
     sum += weight;
     weighted += u * weight;
@@ -193,17 +153,18 @@ DIFFPHASE_INLINE Sums sum_line(const Line& line) {
 #pragma GCC unroll 4
     for (int part = 0; part < parts; ++part) {
       const std::int64_t i = first + part * Width;
-      partial[part].template add<Clamp>(line.overlap * load<Width>(line.noise_overlap + i) -
-                                            (line.distance * load<Width>(line.half_distance2 + i) + line.reference),
-                                        table);
+      partial[part].template add<Clamp>(
+          line.overlap * load_lanes<double, Width>(line.noise_overlap + i) -
+              (line.distance * load_lanes<double, Width>(line.half_distance2 + i) + line.reference),
+          table);
     }
   }
   std::array<double, lanes> sum, weighted, squares, largest;
   for (int part = 0; part < parts; ++part) {
-    store<Width>(partial[part].sum, &sum[part * Width]);
-    store<Width>(partial[part].weighted, &weighted[part * Width]);
-    store<Width>(partial[part].squares, &squares[part * Width]);
-    store<Width>(partial[part].largest, &largest[part * Width]);
+    store_lanes<double, Width>(partial[part].sum, &sum[part * Width]);
+    store_lanes<double, Width>(partial[part].weighted, &weighted[part * Width]);
+    store_lanes<double, Width>(partial[part].squares, &squares[part * Width]);
+    store_lanes<double, Width>(partial[part].largest, &largest[part * Width]);
   }
   Sums sums;
   sums.sum = total(sum);

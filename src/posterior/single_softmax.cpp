@@ -7,66 +7,26 @@
 #include <limits>
 
 #include "parallel/instruction_set.hpp"
+#include "parallel/vector_lanes.hpp"
 
 // Sums are reassociated over vector lanes, nothing else is.
-#if defined(__GNUC__) && !defined(__clang__)
-// Vectors are handed on only between functions that are always inlined.
-#pragma GCC diagnostic ignored "-Wpsabi"
-#endif
 
 namespace diffphase {
 
 namespace {
 
-// Sums have as many lanes on every instruction set, in one vector or several: a vector wider than those of the
-// instruction set would be compared number by number. Loads need no alignment.
+// Sums have as many lanes on every instruction set, in one vector or several.
 constexpr int lanes = 16;
 constexpr std::int64_t group = 16;  // numbers of a lane whose sums are single
 template <int Width>
-struct VectorOf;  // GCC drops a vector size that depends on a parameter
-template <>
-struct VectorOf<16> {
-  using Lanes = float __attribute__((vector_size(64)));
-  using Stored = float __attribute__((vector_size(64), aligned(4)));
-  using Words = std::uint32_t __attribute__((vector_size(64)));
-};
-template <>
-struct VectorOf<8> {
-  using Lanes = float __attribute__((vector_size(32)));
-  using Stored = float __attribute__((vector_size(32), aligned(4)));
-  using Words = std::uint32_t __attribute__((vector_size(32)));
-};
-template <>
-struct VectorOf<4> {
-  using Lanes = float __attribute__((vector_size(16)));
-  using Stored = float __attribute__((vector_size(16), aligned(4)));
-  using Words = std::uint32_t __attribute__((vector_size(16)));
-};
+using Lanes = typename VectorOf<float, Width>::Lanes;
 template <int Width>
-using Lanes = typename VectorOf<Width>::Lanes;
-template <int Width>
-using Words = typename VectorOf<Width>::Words;
-constexpr int width_avx512 = 16;
-constexpr int width_avx2 = 8;
-constexpr int width_baseline = 4;
+using Words = typename VectorOf<float, Width>::Words;
 
 constexpr double log2_e = 1.44269504088896338700e+00;
 constexpr double log_2 = 6.93147180559945286227e-01;
 constexpr float smallest_exponent = -62.0F;  // of two: the square of 2^u is a normal number
 constexpr float nothing = -std::numeric_limits<float>::infinity();
-
-template <int Width>
-DIFFPHASE_INLINE Lanes<Width> load(const float* from) {
-  return *reinterpret_cast<const typename VectorOf<Width>::Stored*>(from);
-}
-template <int Width>
-DIFFPHASE_INLINE void store(const Lanes<Width>& from, float* to) {
-  *reinterpret_cast<typename VectorOf<Width>::Stored*>(to) = from;
-}
-template <int Width>
-DIFFPHASE_INLINE Lanes<Width> all(float value) {
-  return value - Lanes<Width>{};
-}
 
 // 2^u for u from smallest_exponent to 60: u = k + r, |r| <= 1/2, with 2^r = 1 + r q(r) by the polynomial q of degree 5
 // that makes the largest relative error smallest, 2e-9.
@@ -102,7 +62,7 @@ const SixteenthRoots sixteenth_roots;
 template <int Width>
 struct RootTable {
 #if defined(__x86_64__) && !defined(__clang__)
-  static constexpr bool fits = Width == width_avx512;
+  static constexpr bool fits = Width == 2 * width_avx512;
 #else
   static constexpr bool fits = false;
 #endif
@@ -135,7 +95,8 @@ struct Line {
 
   template <int Width>
   [[nodiscard]] DIFFPHASE_INLINE Lanes<Width> exponents(std::int64_t i) const {
-    return overlap * load<Width>(noise_overlap + i) - (distance * load<Width>(half_distance2 + i) + reference);
+    return overlap * load_lanes<float, Width>(noise_overlap + i) -
+           (distance * load_lanes<float, Width>(half_distance2 + i) + reference);
   }
   [[nodiscard]] DIFFPHASE_INLINE float exponent(std::int64_t i) const {
     return overlap * noise_overlap[i] - (distance * half_distance2[i] + reference);
@@ -162,7 +123,7 @@ class PairedSums {
   template <int Width, std::size_t Parts>
   DIFFPHASE_INLINE void add(const Lanes<Width> (&parts)[Parts]) {
     alignas(64) std::array<float, lanes> singles;
-    for (std::size_t part = 0; part < Parts; ++part) store<Width>(parts[part], &singles[part * Width]);
+    for (std::size_t part = 0; part < Parts; ++part) store_lanes<float, Width>(parts[part], &singles[part * Width]);
     for (std::size_t i = 0; i < sums_.size(); ++i) {
       sums_[i] += static_cast<double>(singles[i]) + static_cast<double>(singles[i + sums_.size()]);
     }
@@ -184,7 +145,7 @@ DIFFPHASE_INLINE Sums sum_line(const Line& line) {
   const RootTable<Width> table;
   PairedSums sum, weighted, squares;
   Lanes<Width> largest[parts];
-  for (Lanes<Width>& part : largest) part = all<Width>(nothing);
+  for (Lanes<Width>& part : largest) part = all_lanes<float, Width>(nothing);
   const std::int64_t whole = line.n / lanes * lanes;
   for (std::int64_t first = 0; first < whole; first += group * lanes) {
     Lanes<Width> group_sum[parts]{}, group_weighted[parts]{}, group_squares[parts]{};
@@ -194,7 +155,7 @@ DIFFPHASE_INLINE Sums sum_line(const Line& line) {
       for (int part = 0; part < parts; ++part) {
         Lanes<Width> u = line.exponents<Width>(i + part * Width);
         largest[part] = u > largest[part] ? u : largest[part];
-        if constexpr (Clamp) u = u > smallest_exponent ? u : all<Width>(smallest_exponent);
+        if constexpr (Clamp) u = u > smallest_exponent ? u : all_lanes<float, Width>(smallest_exponent);
         const Lanes<Width> weight = table.power_of_two(u);
         group_sum[part] += weight;
         group_weighted[part] += u * weight;
@@ -206,7 +167,7 @@ DIFFPHASE_INLINE Sums sum_line(const Line& line) {
     squares.add<Width>(group_squares);
   }
   std::array<float, lanes> of_lanes;
-  for (int part = 0; part < parts; ++part) store<Width>(largest[part], &of_lanes[part * Width]);
+  for (int part = 0; part < parts; ++part) store_lanes<float, Width>(largest[part], &of_lanes[part * Width]);
   Sums sums{.sum = sum.total(),
             .weighted = weighted.total(),
             .squares = squares.total(),
@@ -225,8 +186,8 @@ struct Kernels {
 };
 
 // NOLINTBEGIN(bugprone-macro-parentheses): an attribute and part of a name
-#define DIFFPHASE_KERNELS(suffix, attribute)                                                                  \
-  attribute Sums sum_##suffix(const Line& line, bool clamp) { return sum_line<width_##suffix>(line, clamp); } \
+#define DIFFPHASE_KERNELS(suffix, attribute)                                                                      \
+  attribute Sums sum_##suffix(const Line& line, bool clamp) { return sum_line<2 * width_##suffix>(line, clamp); } \
   constexpr Kernels kernels_##suffix{sum_##suffix};
 // NOLINTEND(bugprone-macro-parentheses)
 
