@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "parallel/instruction_set.hpp"
+#include "parallel/vector_lanes.hpp"
 
 // Sums are reassociated over vector lanes, nothing else is.
 
@@ -10,10 +11,9 @@ namespace diffphase {
 
 namespace {
 
-// Compilers split what is wider than the instruction set's vectors. Loads and stores need no alignment.
-constexpr std::int64_t lanes = 8;
-using Lanes = double __attribute__((vector_size(64)));
-using StoredLanes = double __attribute__((vector_size(64), aligned(8)));
+// Vectors of Width doubles: those of the instruction set, which compilers split wider ones badly into.
+template <int Width>
+using Lanes = typename VectorOf<double, Width>::Lanes;
 
 template <typename T>
 constexpr std::int64_t line = 64 / static_cast<std::int64_t>(sizeof(T));  // numbers that are fetched together
@@ -23,12 +23,17 @@ constexpr std::int64_t strip = 1024;  // columns that stay in the first-level ca
 template <typename T>
 constexpr std::int64_t ahead = 32 * line<T>;  // numbers between what is used of a row and what is fetched
 
-DIFFPHASE_INLINE void load(const double* from, Lanes& to) { to = *reinterpret_cast<const StoredLanes*>(from); }
-// One by one, which GCC makes one instruction of; __builtin_convertvector it splits into halves.
-DIFFPHASE_INLINE void load(const float* from, Lanes& to) {
-  for (int i = 0; i < lanes; ++i) to[i] = static_cast<double>(from[i]);
+template <int Width>
+DIFFPHASE_INLINE Lanes<Width> load(const double* from) {
+  return load_lanes<double, Width>(from);
 }
-DIFFPHASE_INLINE void store(const Lanes& from, double* to) { *reinterpret_cast<StoredLanes*>(to) = from; }
+// One by one, which GCC makes one instruction of; __builtin_convertvector it splits into halves.
+template <int Width>
+DIFFPHASE_INLINE Lanes<Width> load(const float* from) {
+  Lanes<Width> to;
+  for (int i = 0; i < Width; ++i) to[i] = static_cast<double>(from[i]);
+  return to;
+}
 
 // What the kernels of one call share: blocks of rows and vectors of n columns.
 template <typename T>
@@ -41,27 +46,26 @@ struct Pass {
 };
 
 // Adds four rows' products with V vectors over the columns [first, end) to sums[v][row].
-template <typename T, int V>
+template <typename T, int V, int Width>
 DIFFPHASE_INLINE void dot_strip(const Pass<T>& pass, std::int64_t row, std::int64_t first, std::int64_t end,
-                                Lanes (&kept)[V][group_rows]) {
+                                Lanes<Width> (&kept)[V][group_rows]) {
   const std::int64_t n = pass.n;
   const T* y = pass.next + row * n;
-  Lanes sums[V][group_rows];
+  Lanes<Width> sums[V][group_rows];
   for (int v = 0; v < V; ++v) {
     for (int r = 0; r < group_rows; ++r) sums[v][r] = kept[v][r];
   }
   for (std::int64_t begin = first; begin < end; begin += line<T>) {
 #pragma GCC unroll 4
     for (int r = 0; r < group_rows; ++r) __builtin_prefetch(y + r * n + begin + ahead<T>, 0, 2);
-#pragma GCC unroll 2
-    for (std::int64_t j = begin; j < begin + line<T>; j += lanes) {
-      Lanes rows[group_rows];
 #pragma GCC unroll 4
-      for (int r = 0; r < group_rows; ++r) load(y + r * n + j, rows[r]);
+    for (std::int64_t j = begin; j < begin + line<T>; j += Width) {
+      Lanes<Width> rows[group_rows];
+#pragma GCC unroll 4
+      for (int r = 0; r < group_rows; ++r) rows[r] = load<Width>(y + r * n + j);
 #pragma GCC unroll 4
       for (int v = 0; v < V; ++v) {
-        Lanes x;
-        load(pass.in + v * n + j, x);
+        const Lanes<Width> x = load<Width>(pass.in + v * n + j);
 #pragma GCC unroll 4
         for (int r = 0; r < group_rows; ++r) sums[v][r] += rows[r] * x;
       }
@@ -73,7 +77,7 @@ DIFFPHASE_INLINE void dot_strip(const Pass<T>& pass, std::int64_t row, std::int6
 }
 
 // Adds four rows, by factors[v][row] with `stride` numbers between vectors, to the columns [first, end) of V vectors.
-template <typename T, int V>
+template <typename T, int V, int Width>
 DIFFPHASE_INLINE void add_strip(const Pass<T>& pass, std::int64_t row, std::int64_t first, std::int64_t end,
                                 const double* factors, std::int64_t stride) {
   const std::int64_t n = pass.n;
@@ -82,29 +86,29 @@ DIFFPHASE_INLINE void add_strip(const Pass<T>& pass, std::int64_t row, std::int6
   for (int v = 0; v < V; ++v) {
     for (int r = 0; r < group_rows; ++r) f[v][r] = factors[v * stride + row + r];
   }
-  for (std::int64_t j = first; j < end; j += lanes) {
-    Lanes rows[group_rows];
+  for (std::int64_t j = first; j < end; j += Width) {
+    Lanes<Width> rows[group_rows];
 #pragma GCC unroll 4
-    for (int r = 0; r < group_rows; ++r) load(z + r * n + j, rows[r]);
+    for (int r = 0; r < group_rows; ++r) rows[r] = load<Width>(z + r * n + j);
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v) {
-      Lanes sum;
-      load(pass.out + v * n + j, sum);
+      Lanes<Width> sum = load<Width>(pass.out + v * n + j);
 #pragma GCC unroll 4
       for (int r = 0; r < group_rows; ++r) sum += f[v][r] * rows[r];
-      store(sum, pass.out + v * n + j);
+      store_lanes<double, Width>(sum, pass.out + v * n + j);
     }
   }
 }
 
 // Both in one loop: additions go on while the rows to come are on their way from memory.
-template <typename T, int V>
+template <typename T, int V, int Width>
 DIFFPHASE_INLINE void dot_and_add_strip(const Pass<T>& pass, std::int64_t row, std::int64_t first, std::int64_t end,
-                                        Lanes (&kept)[V][group_rows], const double* factors, std::int64_t stride) {
+                                        Lanes<Width> (&kept)[V][group_rows], const double* factors,
+                                        std::int64_t stride) {
   const std::int64_t n = pass.n;
   const T* y = pass.next + row * n;
   const T* z = pass.last + row * n;
-  Lanes sums[V][group_rows];
+  Lanes<Width> sums[V][group_rows];
   double f[V][group_rows];
   for (int v = 0; v < V; ++v) {
     for (int r = 0; r < group_rows; ++r) {
@@ -115,27 +119,25 @@ DIFFPHASE_INLINE void dot_and_add_strip(const Pass<T>& pass, std::int64_t row, s
   for (std::int64_t begin = first; begin < end; begin += line<T>) {
 #pragma GCC unroll 4
     for (int r = 0; r < group_rows; ++r) __builtin_prefetch(y + r * n + begin + ahead<T>, 0, 2);
-#pragma GCC unroll 2
-    for (std::int64_t j = begin; j < begin + line<T>; j += lanes) {
-      Lanes next[group_rows];
-      Lanes last[group_rows];
+#pragma GCC unroll 4
+    for (std::int64_t j = begin; j < begin + line<T>; j += Width) {
+      Lanes<Width> next[group_rows];
+      Lanes<Width> last[group_rows];
 #pragma GCC unroll 4
       for (int r = 0; r < group_rows; ++r) {
-        load(y + r * n + j, next[r]);
-        load(z + r * n + j, last[r]);
+        next[r] = load<Width>(y + r * n + j);
+        last[r] = load<Width>(z + r * n + j);
       }
 #pragma GCC unroll 4
       for (int v = 0; v < V; ++v) {
-        Lanes x;
-        Lanes out;
-        load(pass.in + v * n + j, x);
-        load(pass.out + v * n + j, out);
+        const Lanes<Width> x = load<Width>(pass.in + v * n + j);
+        Lanes<Width> out = load<Width>(pass.out + v * n + j);
 #pragma GCC unroll 4
         for (int r = 0; r < group_rows; ++r) {
           sums[v][r] += next[r] * x;
           out += f[v][r] * last[r];
         }
-        store(out, pass.out + v * n + j);
+        store_lanes<double, Width>(out, pass.out + v * n + j);
       }
     }
   }
@@ -159,30 +161,35 @@ DIFFPHASE_INLINE void add_row(const T* z, std::int64_t first, std::int64_t n, do
   for (std::int64_t j = first; j < n; ++j) out[j] += factor * static_cast<double>(z[j]);
 }
 
+template <int Width>
+DIFFPHASE_INLINE double sum_of(const Lanes<Width>& lanes) {
+  double sum = 0.0;
+  for (int i = 0; i < Width; ++i) sum += lanes[i];
+  return sum;
+}
+
 // Up to most_groups groups of rows of each block, from row `row` on: strip by strip, all rows.
-template <typename T, int V>
+template <typename T, int V, int Width>
 DIFFPHASE_INLINE void pass_groups(const Pass<T>& pass, std::int64_t row, std::int64_t dot_groups,
                                   std::int64_t add_groups, double* dots, std::int64_t dot_stride, const double* factors,
                                   std::int64_t factor_stride) {
-  Lanes sums[most_groups][V][group_rows] = {};
+  Lanes<Width> sums[most_groups][V][group_rows] = {};
   const std::int64_t whole = pass.n / line<T> * line<T>;
   for (std::int64_t first = 0; first < whole; first += strip) {
     const std::int64_t end = std::min(first + strip, whole);
     for (std::int64_t g = 0; g < std::max(dot_groups, add_groups); ++g) {
       if (g < dot_groups && g < add_groups) {
-        dot_and_add_strip<T, V>(pass, row + g * group_rows, first, end, sums[g], factors, factor_stride);
+        dot_and_add_strip<T, V, Width>(pass, row + g * group_rows, first, end, sums[g], factors, factor_stride);
         continue;
       }
-      if (g < dot_groups) dot_strip<T, V>(pass, row + g * group_rows, first, end, sums[g]);
-      if (g < add_groups) add_strip<T, V>(pass, row + g * group_rows, first, end, factors, factor_stride);
+      if (g < dot_groups) dot_strip<T, V, Width>(pass, row + g * group_rows, first, end, sums[g]);
+      if (g < add_groups) add_strip<T, V, Width>(pass, row + g * group_rows, first, end, factors, factor_stride);
     }
   }
   for (int v = 0; v < V; ++v) {
     for (std::int64_t r = 0; r < dot_groups * group_rows; ++r) {
-      const Lanes& s = sums[r / group_rows][v][r % group_rows];
-      const double sum = ((s[0] + s[1]) + (s[2] + s[3])) + ((s[4] + s[5]) + (s[6] + s[7]));
-      dots[v * dot_stride + row + r] =
-          sum + dot_row(pass.next + (row + r) * pass.n, whole, pass.n, pass.in + v * pass.n);
+      dots[v * dot_stride + row + r] = sum_of<Width>(sums[r / group_rows][v][r % group_rows]) +
+                                       dot_row(pass.next + (row + r) * pass.n, whole, pass.n, pass.in + v * pass.n);
     }
     for (std::int64_t r = row; r < row + add_groups * group_rows; ++r) {
       add_row(pass.last + r * pass.n, whole, pass.n, factors[v * factor_stride + r], pass.out + v * pass.n);
@@ -190,15 +197,16 @@ DIFFPHASE_INLINE void pass_groups(const Pass<T>& pass, std::int64_t row, std::in
   }
 }
 
-template <typename T, int V>
+template <typename T, int V, int Width>
 DIFFPHASE_INLINE void pass_rows(const RowBlock<T>& next, const double* in, double* dots, const RowBlock<T>& last,
                                 const double* factors, double* out) {
   const Pass<T> pass{next.rows > 0 ? next.columns : last.columns, next.first, in, last.first, out};
   const std::int64_t dot_groups = next.rows / group_rows;
   const std::int64_t add_groups = last.rows / group_rows;
   for (std::int64_t g = 0; g < std::max(dot_groups, add_groups); g += most_groups) {
-    pass_groups<T, V>(pass, g * group_rows, std::clamp<std::int64_t>(dot_groups - g, 0, most_groups),
-                      std::clamp<std::int64_t>(add_groups - g, 0, most_groups), dots, next.rows, factors, last.rows);
+    pass_groups<T, V, Width>(pass, g * group_rows, std::clamp<std::int64_t>(dot_groups - g, 0, most_groups),
+                             std::clamp<std::int64_t>(add_groups - g, 0, most_groups), dots, next.rows, factors,
+                             last.rows);
   }
   for (int v = 0; v < V; ++v) {
     for (std::int64_t r = dot_groups * group_rows; r < next.rows; ++r) {
@@ -211,16 +219,17 @@ DIFFPHASE_INLINE void pass_rows(const RowBlock<T>& next, const double* in, doubl
 }
 
 // Whole blocks of vectors, or one after the other: code for two and three would be compiled as long as all the rest.
-template <typename T>
+template <typename T, int Width>
 DIFFPHASE_INLINE void pass_vectors(std::int64_t vectors, const RowBlock<T>& next, const double* in, double* dots,
                                    const RowBlock<T>& last, const double* factors, double* out) {
   if (vectors == most_row_vectors) {
-    pass_rows<T, most_row_vectors>(next, in, dots, last, factors, out);
+    pass_rows<T, most_row_vectors, Width>(next, in, dots, last, factors, out);
     return;
   }
   const std::int64_t columns = next.rows > 0 ? next.columns : last.columns;
   for (std::int64_t v = 0; v < vectors; ++v) {
-    pass_rows<T, 1>(next, in + v * columns, dots + v * next.rows, last, factors + v * last.rows, out + v * columns);
+    pass_rows<T, 1, Width>(next, in + v * columns, dots + v * next.rows, last, factors + v * last.rows,
+                           out + v * columns);
   }
 }
 
@@ -238,7 +247,7 @@ struct Kernels {
   template <typename T>                                                                                      \
   attribute void kernel_##set(std::int64_t vectors, const RowBlock<T>& next, const double* in, double* dots, \
                               const RowBlock<T>& last, const double* factors, double* out) {                 \
-    pass_vectors(vectors, next, in, dots, last, factors, out);                                               \
+    pass_vectors<T, width_##set>(vectors, next, in, dots, last, factors, out);                               \
   }                                                                                                          \
   constexpr Kernels kernels_##set{kernel_##set<double>, kernel_##set<float>};
 // NOLINTEND(bugprone-macro-parentheses)
