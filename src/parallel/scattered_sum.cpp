@@ -84,37 +84,42 @@ void ScatteredSum<Number>::start_collective(std::span<const Number> values) {
 }
 
 template <typename Number>
-void ScatteredSum<Number>::finish(std::span<double> out) {
+TwoTerms ScatteredSum<Number>::finish() {
   if (!started_) throw std::logic_error("ScatteredSum: no sum was started");
-  if (out.size() != index(own().count)) throw std::logic_error("ScatteredSum: the output has another size");
   started_ = false;
-  if (!is_direct_) {
-    std::copy(sum_.begin(), sum_.end(), out.begin());
-    return;
-  }
+  if (!is_direct_) return {sum_.data()};
   check_mpi(MPI_Waitall(static_cast<int>(requests_.size()), requests_.data(), MPI_STATUSES_IGNORE), "MPI_Waitall");
   requests_.clear();
-  add_pieces(out);
+  if constexpr (std::is_same_v<Number, double>) {
+    if (comm_.size() == 1) return {own_values_};
+    if (comm_.size() == 2) return {values_of(0), values_of(1)};
+  }
+  add_pieces();
+  return {sum_.data()};
+}
+
+// The own piece of a rank's values.
+template <typename Number>
+const Number* ScatteredSum<Number>::values_of(int rank) const {
+  return rank == comm_.rank() ? own_values_ : received_.data() + index(rank) * index(own().count);
 }
 
 // The first two in one go: most groups are small.
 template <typename Number>
-void ScatteredSum<Number>::add_pieces(std::span<double> out) const {
-  const auto values_of = [&](int rank) {
-    return rank == comm_.rank() ? own_values_ : received_.data() + index(rank) * out.size();
-  };
+void ScatteredSum<Number>::add_pieces() {
+  sum_.resize(index(own().count));
   const Number* first = values_of(0);
   if (comm_.size() == 1) {
-    std::copy(first, first + out.size(), out.begin());
+    std::copy(first, first + sum_.size(), sum_.begin());
     return;
   }
   const Number* second = values_of(1);
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    out[i] = static_cast<double>(first[i]) + static_cast<double>(second[i]);
+  for (std::size_t i = 0; i < sum_.size(); ++i) {
+    sum_[i] = static_cast<double>(first[i]) + static_cast<double>(second[i]);
   }
   for (int rank = 2; rank < comm_.size(); ++rank) {
     const Number* values = values_of(rank);
-    for (std::size_t i = 0; i < out.size(); ++i) out[i] += static_cast<double>(values[i]);
+    for (std::size_t i = 0; i < sum_.size(); ++i) sum_[i] += static_cast<double>(values[i]);
   }
 }
 

@@ -16,6 +16,12 @@ struct ScatteredPiece {
   int count = 0;
 };
 
+/// A sum of two terms, of which the second may be missing (null): adding them where they are used saves a pass.
+struct TwoTerms {
+  const double* first = nullptr;
+  const double* second = nullptr;
+};
+
 /// A sum over the ranks of which every rank gets a piece, in two halves, so that ranks that are not quite in step need
 /// not wait for each other at every sum: what is started is sent while the next values are computed. Ranks add in rank
 /// order, so that a sum is the same every time. `Number` is double or float: what values are sent as; they are added in
@@ -24,7 +30,8 @@ struct ScatteredPiece {
 /// Several objects may have a sum under way on one communicator if all ranks start them in the same order; each has one
 /// at a time. Messages have a tag of their own. Groups of more than most_direct_ranks take the collective, all of it in
 /// start(), as messages between all pairs would be too many. Memory: in smaller groups the pieces that arrive, ranks
-/// times the own count; in larger ones the own count and all pieces once more, as doubles.
+/// times the own count; in larger ones all pieces once more, as doubles; and, but for doubles of two ranks, the own
+/// count as doubles.
 template <typename Number>
 class ScatteredSum {
  public:
@@ -42,13 +49,15 @@ class ScatteredSum {
   /// groups). Collective.
   void start(std::span<const Number> values);
   [[nodiscard]] bool started() const { return started_; }
-  /// Waits for the sum; `out` has as many elements as the rank's piece. Collective.
-  void finish(std::span<double> out);
+  /// Waits for the sum: as many elements as the rank's piece, there until the next start(). Two ranks' doubles are
+  /// left as the two terms, of which one is in the values that were started. Collective.
+  [[nodiscard]] TwoTerms finish();
 
  private:
   [[nodiscard]] const ScatteredPiece& own() const { return pieces_[static_cast<std::size_t>(comm_.rank())]; }
   void start_collective(std::span<const Number> values);
-  void add_pieces(std::span<double> out) const;
+  [[nodiscard]] const Number* values_of(int rank) const;
+  void add_pieces();
 
   const Communicator& comm_;
   std::vector<ScatteredPiece> pieces_;
@@ -56,7 +65,8 @@ class ScatteredSum {
   bool started_ = false;
   const Number* own_values_ = nullptr;  // this rank's piece of its own values
   std::vector<Number> received_;        // [rank][values of the own piece]
-  std::vector<double> packed_, sum_;    // of a large group
+  std::vector<double> packed_;          // of a large group
+  std::vector<double> sum_;
   std::vector<MPI_Request> requests_;
 };
 

@@ -118,7 +118,6 @@ class SharedProducts {
  public:
   SharedProducts(const Communicator& comm, const ProbeBlock& block)
       : share_(block, comm.rank(), comm.size()),
-        own_(numbers(share_.starts + share_.probes)),
         start_numbers_(numbers(block.starts())),
         start_sum_(comm, pieces(comm, block, &ProbeShare::first_start, &ProbeShare::starts)),
         noise_sum_(comm, pieces(comm, block, &ProbeShare::first_probe, &ProbeShare::probes)) {
@@ -139,8 +138,8 @@ class SharedProducts {
 
   // Waits for the sum. Collective.
   void finish() {
-    start_sum_.finish(std::span(own_).first(numbers(share_.starts)));
-    noise_sum_.finish(std::span(own_).subspan(numbers(share_.starts)));
+    starts_ = start_sum_.finish();
+    noises_ = noise_sum_.finish();
   }
 
   // The rank's probes and the sums that were finished last; components are for the caller to say.
@@ -148,8 +147,10 @@ class SharedProducts {
     return {.first_probe = share_.first_probe,
             .probes = share_.probes,
             .stride = block_size,
-            .start_products = own_.data(),
-            .noise_products = own_.data() + numbers(share_.starts)};
+            .start_products = starts_.first,
+            .noise_products = noises_.first,
+            .start_addends = starts_.second,
+            .noise_addends = noises_.second};
   }
 
  private:
@@ -168,12 +169,28 @@ class SharedProducts {
   ProbeShare share_;
   std::array<std::vector<Number>, 2> buffers_;  // outlive the sums that send them
   std::size_t next_ = 0;
-  std::vector<double> own_;  // starts and probes of the share
   std::size_t start_numbers_;
   ScatteredSum<Number> start_sum_, noise_sum_;
+  TwoTerms starts_, noises_;  // of the share
 };
 
+const double* row_with_addends(const double* products, const double* addends, std::int64_t n, std::span<double> sum) {
+  if (addends == nullptr) return products;
+  for (std::int64_t i = 0; i < n; ++i) sum[size_of(i)] = products[i] + addends[i];
+  return sum.data();
+}
+
 }  // namespace
+
+const double* ProductTile::start_row(std::int64_t row, std::int64_t n, std::span<double> sum) const {
+  const std::int64_t at = row * stride;
+  return row_with_addends(start_products + at, start_addends == nullptr ? nullptr : start_addends + at, n, sum);
+}
+
+const double* ProductTile::noise_row(std::int64_t row, std::int64_t n, std::span<double> sum) const {
+  const std::int64_t at = row * stride;
+  return row_with_addends(noise_products + at, noise_addends == nullptr ? nullptr : noise_addends + at, n, sum);
+}
 
 ProbeBlock::ProbeBlock(std::int64_t probe_count, std::int64_t column_count, std::int64_t noise_count)
     : probes(probe_count),

@@ -56,9 +56,16 @@ struct ProductTile {
   std::int64_t stride = 0;                 ///< of the two matrices
   const double* start_products = nullptr;  ///< y . x_0: [(start - first start) * stride + component]
   const double* noise_products = nullptr;  ///< y . xi: [(probe - first_probe) * stride + component]
+  const double* start_addends = nullptr;   ///< what is still to be added to start_products; null: nothing
+  const double* noise_addends = nullptr;   ///< the same of noise_products
   const double* half_norm2 = nullptr;      ///< |y|^2 / 2: [(probe - first_probe) * half_norm2_stride + component]
   std::int64_t half_norm2_stride = 0;      ///< 0: all probes have the same components
   const std::int32_t* labels = nullptr;    ///< [component]; null if unlabelled
+
+  /// Products of the first n components with the start, or the probe, of this row of the matrices: where they are, or
+  /// added up in `sum`, of n numbers or more.
+  [[nodiscard]] const double* start_row(std::int64_t row, std::int64_t n, std::span<double> sum) const;
+  [[nodiscard]] const double* noise_row(std::int64_t row, std::int64_t n, std::span<double> sum) const;
 };
 
 /// What is done with a tile, and what that costs: the distance of agreement points follows from it.
@@ -89,7 +96,8 @@ class InnerProductSource {
 /// every rank multiplies its columns, the products are summed and scattered by probes, so that each rank consumes all
 /// components for its share of the probes; of more ranks than probes the others only multiply. Memory: by
 /// component 2 probes x SlabLayout::block products, in single precision once more as floats; by dimension
-/// twice as many as they are sent, what arrives (ranks times the largest share of them), and the own share as doubles.
+/// twice as many as they are sent, what arrives (ranks times the largest share of them), and, but for doubles of two
+/// ranks, the own share as doubles.
 /// Also 8 bytes per local row and, in single precision, the rank's columns of the block of probes as floats.
 class StoredSource : public InnerProductSource {
  public:
