@@ -8,6 +8,7 @@
 
 #include "machine_rates.hpp"
 #include "parallel/clock.hpp"
+#include "spectrum/row_kernels.hpp"
 #include "spectrum/verified_krylov.hpp"
 
 namespace diffphase::bench {
@@ -49,7 +50,8 @@ void add_memory(const TaskGroup& group, const BenchCase& data, const SpectrumOpt
   const std::int64_t columns = rows.layout().columns;
   auto slab = static_cast<double>(rows.stored() * (rows.is_single() ? sizeof(float) : sizeof(double)));
   // As `diffphase plan` counts it, for a rank.
-  const auto vectors = static_cast<double>(verified_krylov_vectors(columns, std::min(options.count, columns)));
+  const auto vectors =
+      static_cast<double>(verified_krylov_vectors(columns, std::min(options.count, columns), most_row_vectors));
   const double basis = 8.0 * vectors * static_cast<double>(columns) / group.comm().size();
   std::vector<double> peaks{peak_memory(), slab, before};
   group.comm().maximum(peaks);

@@ -454,9 +454,9 @@ Cost eigenpairs_cost(const TaskParameters& task, const TaskRequest& request, dou
         break;
       default:
         flops = (60.0 + 6.0 * pairs) * (product_penalty(taken) * 4.0 * rows * columns + 4.0 * pairs * columns);
-        cost.divided_bytes =
-            std::max(cost.divided_bytes,
-                     8.0 * columns * static_cast<double>(verified_krylov_vectors(size, std::min(wanted, size))));
+        cost.divided_bytes = std::max(
+            cost.divided_bytes,
+            8.0 * columns * static_cast<double>(verified_krylov_vectors(size, std::min(wanted, size), op.block)));
     }
     cost.flops += probes * times * flops;
   }

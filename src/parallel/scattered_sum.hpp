@@ -45,12 +45,12 @@ class ScatteredSum {
   /// A sum that was started and not finished, because of an exception, is given up.
   ~ScatteredSum();
 
-  /// Starts the sum of `values`, which must stay as they are until finish(). Returns without waiting for anybody (small
-  /// groups). Collective.
+  /// Starts the sum of `values`, which must stay as they are as long as what finish() returns is used. Returns without
+  /// waiting for anybody (small groups). Collective.
   void start(std::span<const Number> values);
   [[nodiscard]] bool started() const { return started_; }
-  /// Waits for the sum: as many elements as the rank's piece, there until the next start(). Two ranks' doubles are
-  /// left as the two terms, of which one is in the values that were started. Collective.
+  /// Waits for the sum: as many elements as the rank's piece, there until the next start(). In small groups the doubles
+  /// of one rank are where they were, and those of two are left as the two terms. Collective.
   [[nodiscard]] TwoTerms finish();
 
  private:

@@ -41,8 +41,9 @@ inline constexpr double fused_headroom = 300.0;
 
 /// Sums over the logits l_i = overlap E_i - distance D_i relative to `reference`, none of which may be more than
 /// fused_headroom above it; `parent` is left empty. Logits and exponentials never leave the registers. Exponentials are
-/// within 4 ulp; logits more than 690 below the reference count as e^-690. Runs the widest of the compiled instruction
-/// sets (AVX-512, AVX2 with FMA, baseline) that the processor has. `products` must not be empty. Local.
+/// within 4 ulp, of logits to base 2, which are rounded once when they are formed: as the logits themselves, to
+/// |l_i| / 2 ulp of e^l_i. Logits more than 690 below the reference count as e^-690. Runs the widest of the compiled
+/// instruction sets (AVX-512, AVX2 with FMA, baseline) that the processor has. `products` must not be empty. Local.
 [[nodiscard]] PosteriorSums fused_softmax_sums(const CentredProducts& products, double distance, double overlap,
                                                double reference);
 

@@ -30,7 +30,8 @@ class BlockKrylovSchur {
         local_(index(op.local_size)),
         dimensions_(op.size - request.deflated_count),
         most_(std::min(basis_size(op.size, request), dimensions_)),
-        largest_(request.largest) {
+        largest_(request.largest),
+        next_check_(request.least) {
     group_.run_guarded([&] {
       basis_.resize(index(most_ + op_.block) * local_);
       image_.resize(index(op_.block) * local_);
@@ -215,6 +216,7 @@ class BlockKrylovSchur {
   std::int64_t dimensions_;  // there are outside the deflated space
   std::int64_t most_;        // vectors of the basis
   double largest_;
+  std::int64_t next_check_;        // vectors in use
   std::vector<double> basis_;      // [vector][local]: those in use, then the fresh ones
   std::vector<double> image_;      // of a block
   std::vector<double> projected_;  // V^T A V, most_ x most_
@@ -224,7 +226,6 @@ class BlockKrylovSchur {
   std::int64_t fresh_ = 0;  // orthonormal vectors after them
   std::int64_t last_ = 0;   // vectors that R belongs to, the last ones in use
   std::int64_t converged_ = 0;
-  std::int64_t next_check_ = 0;
   std::int64_t products_ = 0;
   std::int64_t randoms_ = 0;
   int iterations_ = 0;

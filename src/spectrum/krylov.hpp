@@ -27,6 +27,9 @@ struct KrylovRequest {
   /// If set, nothing is asked but whether there is an eigenvalue above this one: an eigenvalue that is surely below
   /// need not converge to `tolerance`.
   std::optional<double> above{};
+  /// Vectors that the basis must have had before an answer counts: the first random ones are nearly eigenvectors of a
+  /// spectrum that falls off fast, and have seen nothing. krylov_schur fills its whole basis in any case.
+  std::int64_t least = 0;
 };
 
 /// What a residual must not exceed for the request.

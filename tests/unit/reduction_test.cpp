@@ -130,6 +130,12 @@ struct Problem {
     }
   }
 
+  // Nothing is stored where there are no labels and one law.
+  Problem& without_labels() {
+    plan.label_groups = 0;
+    return *this;
+  }
+
   Reduction reduce(std::vector<std::int64_t> counts) {
     plan.counts = std::move(counts);
     Reduction reduction(plan, slab.layout.columns, probes);
@@ -189,6 +195,7 @@ struct Problem {
     EXPECT_NEAR(measured.entropy, expected.entropy, 1e-9);
     EXPECT_NEAR(measured.parent_weight, expected.parent_weight, 1e-10);
     EXPECT_NEAR(measured.largest_weight, expected.largest_weight, 1e-10);
+    if (plan.label_groups == 0) return;
     const dense::Vector& w = posterior.responsibilities;
     std::vector<long double> by_label(3, 0.0L);
     for (std::size_t i = 0; i < w.size(); ++i) by_label[i % 3] += w[i];
@@ -202,8 +209,28 @@ TEST(Reduction, TrainingSetEqualsTheDensePosterior) {
   Problem(1100, 24, true, false, false, 1).expect_dense({3, 100, 512, 513, 1024, 1100});
 }
 
+TEST(Reduction, TrainingSetWithoutLabelsEqualsTheDensePosterior) {
+  Problem(1100, 24, true, false, false, 1).without_labels().expect_dense({3, 100, 512, 513, 1024, 1100});
+  // Only the parent matters at early times: blocks without it are skipped.
+  Problem(1300, 700, true, false, false, 8).without_labels().expect_dense({600, 1300});
+}
+
 TEST(Reduction, MixtureWithOneSigmaEqualsTheDensePosterior) {
   Problem(17, 40, false, false, false, 2).expect_dense({17});
+  Problem(17, 40, false, false, false, 2).without_labels().expect_dense({17});
+  Problem(1100, 40, false, false, false, 9).without_labels().expect_dense({400, 513, 1100});
+}
+
+// A logit of a later block that is far above those before it, and would overflow relative to them.
+TEST(Reduction, OneComponentMayOutweighAllBeforeItByAnyFactor) {
+  for (const std::int64_t row : {511, 800}) {
+    Problem problem(1100, 500, false, false, false, 10);
+    problem.without_labels();
+    const auto start = problem.probes.start(0);
+    std::copy(start.begin(), start.end(), problem.slab.values.begin() + row * 500);
+    problem.dense_mixture.centres[static_cast<std::size_t>(row)].assign(start.begin(), start.end());
+    problem.expect_dense({511, 512, 1100});
+  }
 }
 
 TEST(Reduction, MixtureWithWeightsEqualsTheDensePosterior) {
@@ -216,17 +243,20 @@ TEST(Reduction, MixtureWithOwnSigmasAndWeightsEqualsTheDensePosterior) {
 }
 
 TEST(Reduction, ACountDoesNotDependOnTheOtherCountsToTheLastBit) {
-  Problem problem(1500, 33, true, false, false, 6);
-  const std::vector<std::int64_t> all{7, 300, 512, 700, 1024, 1499, 1500};
-  const Reduction together = problem.reduce(all);
-  std::vector<PosteriorSummary> expected;
-  for (std::size_t c = 0; c < all.size(); ++c) expected.push_back(together.summary(c, 1, 2));
-  for (std::size_t c = 0; c < all.size(); ++c) {
-    const Reduction alone = problem.reduce({all[c]});
-    const PosteriorSummary summary = alone.summary(0, 1, 2);
-    EXPECT_EQ(summary.log_evidence, expected[c].log_evidence);
-    EXPECT_EQ(summary.participation, expected[c].participation);
-    EXPECT_EQ(summary.entropy, expected[c].entropy);
+  for (const int label_groups : {0, 3}) {
+    Problem problem(1500, 33, true, false, false, 6);
+    problem.plan.label_groups = label_groups;
+    const std::vector<std::int64_t> all{7, 300, 512, 700, 1024, 1499, 1500};
+    const Reduction together = problem.reduce(all);
+    std::vector<PosteriorSummary> expected;
+    for (std::size_t c = 0; c < all.size(); ++c) expected.push_back(together.summary(c, 1, 2));
+    for (std::size_t c = 0; c < all.size(); ++c) {
+      const Reduction alone = problem.reduce({all[c]});
+      const PosteriorSummary summary = alone.summary(0, 1, 2);
+      EXPECT_EQ(summary.log_evidence, expected[c].log_evidence);
+      EXPECT_EQ(summary.participation, expected[c].participation);
+      EXPECT_EQ(summary.entropy, expected[c].entropy);
+    }
   }
 }
 
