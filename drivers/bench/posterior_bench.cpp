@@ -101,6 +101,10 @@ class PosteriorCase {
     return options_.single ? bare_products(singles_.values, cblas_sgemm) : bare_products(doubles_.values, cblas_dgemm);
   }
 
+  [[nodiscard]] double slab_bytes() const {
+    return static_cast<double>(rows().stored() * (options_.single ? sizeof(float) : sizeof(double)));
+  }
+
   // One rank only.
   void save(const Participation& found) const {
     const std::int64_t stored = options_.rows;
@@ -186,6 +190,7 @@ void measure_posterior(const TaskGroup& group, const PosteriorOptions& options, 
   const PosteriorCase data(group, options);
   Participation found = data.pass();
   const double pass = shortest_time(group.comm(), options.runs, [&] { found = data.pass(); });
+  const double peak = peak_memory();
   const double products = data.bare_products();
   if (!options.save.empty() && group.comm().is_root()) data.save(found);
   line.add("rows", options.rows);
@@ -201,7 +206,8 @@ void measure_posterior(const TaskGroup& group, const PosteriorOptions& options, 
   line.add("gemm_seconds", products);
   line.add("pass_over_gemm", pass / products);
   line.add("standard_error", found.standard_error());
-  line.add("peak_memory", peak_memory());
+  line.add("slab_bytes", data.slab_bytes());
+  line.add("peak_memory", peak);
 }
 
 }  // namespace diffphase::bench

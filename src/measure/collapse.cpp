@@ -133,14 +133,26 @@ bool is_extreme(const TaskParameters& task, std::int64_t count) {
 // What is drawn. By the work of a further training point, which does not depend on their number: all counts of a task
 // have the same representation, and nested sets stay nested.
 RepresentationChoice choose(const TaskParameters& task) {
-  if (!can_stream(task))
-    return {.representation = Representation::full, .reason = "explicit: nothing else is possible"};
+  if (!can_stream(task)) {
+    return {.representation = Representation::full,
+            .reason = RepresentationReason::not_eligible,
+            .explanation = "explicit: nothing else is possible"};
+  }
   const auto operations_per_point = [&](const auto& cost) {
     constexpr std::array<std::int64_t, 2> counts{1, 2};
     return cost(task, std::span(counts).last(1)).operations() - cost(task, std::span(counts).first(1)).operations();
   };
   return choose_representation(task.representation, operations_per_point(explicit_cost), Representation::streaming,
                                operations_per_point(streamed_cost));
+}
+
+// What is taken for so many samples.
+RepresentationChoice choose(const TaskParameters& task, std::int64_t count) {
+  if (!is_extreme(task, count)) return choose(task);
+  const bool asked = task.representation == Representation::extreme;
+  return {.representation = Representation::extreme,
+          .reason = asked ? RepresentationReason::asked_for : RepresentationReason::beyond_counting,
+          .explanation = asked ? "extreme: asked for" : "extreme: too many samples to be drawn"};
 }
 
 // The probes of a start are in one block, and all starts have as many.
@@ -211,6 +223,13 @@ VariableSpec representation_spec() {
   VariableSpec spec = per_sample_spec("collapse_representation", "1", "how the training set was represented", "", {});
   spec.kind = VariableSpec::Kind::flags;
   spec.flag_meanings = {"explicit", "streaming", "extreme"};
+  return spec;
+}
+
+VariableSpec representation_reason_spec() {
+  VariableSpec spec = per_sample_spec("collapse_representation_reason", "1", "why it was represented so", "", {});
+  spec.kind = VariableSpec::Kind::flags;
+  spec.flag_meanings = representation_reasons();
   return spec;
 }
 
@@ -297,7 +316,7 @@ std::vector<VariableSpec> CollapseMeasure::variables(const TaskParameters& task)
   for (const auto& curve : {participation_spec, entropy_spec, parent_spec, largest_spec}) add(curve_specs(curve));
   add(critical_time_specs(time_spec));
   if (task.mixture) {
-    add({representation_spec()});
+    add({representation_spec(), representation_reason_spec()});
     const Biroli2024 theory(*task.mixture);
     add({prediction_spec(participation_spec, theory.source("participation")),
          prediction_spec(entropy_spec, theory.source("weight_entropy")),
@@ -333,11 +352,9 @@ MeasureResult CollapseMeasure::run(const TaskParameters& task, const TaskRequest
   VariableCollector collector;
   group.run_guarded([&] {
     if (!group.comm().is_root()) return;
-    if (task.mixture && !counts.drawn.empty()) collector.note("training set: " + choose(task).reason);
+    if (task.mixture && !counts.drawn.empty()) collector.note("training set: " + choose(task).explanation);
     for (const std::int64_t count : counts.extreme) {
-      const char* const reason =
-          task.representation == Representation::extreme ? "asked for" : "too many samples to be drawn";
-      collector.note(fmt::format("training set of n = {}: extreme: {}", samples_text(count), reason));
+      collector.note(fmt::format("training set of n = {}: {}", samples_text(count), choose(task, count).explanation));
     }
     for (const std::int64_t count : request.counts) {
       const CollapseCurves& c = passes.curves_of(count);
@@ -346,8 +363,9 @@ MeasureResult CollapseMeasure::run(const TaskParameters& task, const TaskRequest
       collector.append_curve("parent_weight", c.parent_weight);
       collector.append_curve("largest_weight", c.largest_weight);
       if (task.mixture) {
-        const Representation drawn = choose(task).representation;
-        collector.append("collapse_representation", flag_of(is_extreme(task, count) ? Representation::extreme : drawn));
+        const RepresentationChoice choice = choose(task, count);
+        collector.append("collapse_representation", flag_of(choice.representation));
+        collector.append("collapse_representation_reason", static_cast<double>(choice.reason));
       }
       if (count < fewest_to_collapse) {
         collector.append_no_time(

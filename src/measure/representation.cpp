@@ -30,19 +30,28 @@ Representation representation_of(std::string_view name) {
   return found->first;
 }
 
+std::vector<std::string> representation_reasons() {
+  return {"asked_for", "less_work", "little_gain", "not_eligible", "beyond_counting"};
+}
+
 RepresentationChoice choose_representation(Representation asked, double full_operations, Representation reduced,
                                            double reduced_operations) {
   const std::string_view name = representation_name(reduced);
   if (asked != Representation::automatic) {
-    return {.representation = asked, .reason = fmt::format("{}: asked for", representation_name(asked))};
+    return {.representation = asked,
+            .reason = RepresentationReason::asked_for,
+            .explanation = fmt::format("{}: asked for", representation_name(asked))};
   }
   const double gain = full_operations / reduced_operations;
   if (gain >= least_gain_of_reduction) {
-    return {.representation = reduced, .reason = fmt::format("{}: {:.1f} times less work than explicit", name, gain)};
+    return {.representation = reduced,
+            .reason = RepresentationReason::less_work,
+            .explanation = fmt::format("{}: {:.1f} times less work than explicit", name, gain)};
   }
   return {.representation = Representation::full,
-          .reason = fmt::format("explicit: {} would be {:.2f} times less work, and is taken from {:.0f} times on", name,
-                                gain, least_gain_of_reduction)};
+          .reason = RepresentationReason::little_gain,
+          .explanation = fmt::format("explicit: {} would be {:.2f} times less work, and is taken from {:.0f} times on",
+                                     name, gain, least_gain_of_reduction)};
 }
 
 }  // namespace diffphase

@@ -2,6 +2,7 @@
 
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace diffphase {
 
@@ -19,10 +20,22 @@ enum class Representation { automatic, full, projected, streaming, extreme };
 /// Throws std::invalid_argument for another name.
 [[nodiscard]] Representation representation_of(std::string_view name);
 
-/// What a measure takes, and why, for the log.
+/// Why a representation was taken, as results record it.
+///  - asked_for: by the sweep file
+///  - less_work: `automatic` expects it to take little enough of explicit's work
+///  - little_gain: explicit, as the reduced one would not
+///  - not_eligible: explicit, as `automatic` takes no other one for such an ensemble or such measures
+///  - beyond_counting: extreme, for a number of samples that nothing can draw
+enum class RepresentationReason { asked_for, less_work, little_gain, not_eligible, beyond_counting };
+
+/// Names of the reasons in their order, for flags.
+[[nodiscard]] std::vector<std::string> representation_reasons();
+
+/// What a measure takes, and why: for the results, and in words for the log.
 struct RepresentationChoice {
   Representation representation = Representation::full;
-  std::string reason;
+  RepresentationReason reason = RepresentationReason::asked_for;
+  std::string explanation;
 };
 
 /// How many times less work a reduced representation must be for `automatic` to take it: it has other random numbers

@@ -178,6 +178,13 @@ VariableSpec representation_spec() {
   return spec;
 }
 
+VariableSpec representation_reason_spec() {
+  VariableSpec spec = number_spec("speciation_representation_reason", "1", "why they were represented so", "", false);
+  spec.kind = VariableSpec::Kind::flags;
+  spec.flag_meanings = representation_reasons();
+  return spec;
+}
+
 // Of the class agreement.
 Cost explicit_cost(const TaskParameters& task) {
   const auto probes = static_cast<double>(probe_count(task));
@@ -204,7 +211,9 @@ Cost projected_cost(const TaskParameters& task) {
 // measures know: taken only where asked for.
 RepresentationChoice choose(const TaskParameters& task) {
   if (task.representation == Representation::automatic && approximates_centroids(task)) {
-    return {.representation = Representation::full, .reason = "explicit: random centroids are those of all measures"};
+    return {.representation = Representation::full,
+            .reason = RepresentationReason::not_eligible,
+            .explanation = "explicit: random centroids are those of all measures"};
   }
   const Representation asked = is_reduced(task) ? Representation::projected : task.representation;
   return choose_representation(asked, explicit_cost(task).operations(), Representation::projected,
@@ -268,7 +277,8 @@ class MixtureSpeciation {
       }
     }
     collector.append("speciation_representation", projected() ? 1.0 : 0.0);
-    collector.note("class agreement: " + choice_.reason);
+    collector.append("speciation_representation_reason", static_cast<double>(choice_.reason));
+    collector.note("class agreement: " + choice_.explanation);
     if (has_samples(task_) && is_reduced(task_)) {
       collector.note(fmt::format("{}: no covariance of a training set", representation_name(task_.representation)));
     }
@@ -467,7 +477,7 @@ std::vector<VariableSpec> SpeciationMeasure::variables(const TaskParameters& tas
     add(critical_time_specs(superclass_speciation_spec()));
   }
   if (task.mixture) {
-    add({representation_spec()});
+    add({representation_spec(), representation_reason_spec()});
     add(root_specs(drift_spec()));
     add(root_specs(curvature_spec()));
     add(prediction_specs(task));

@@ -801,7 +801,7 @@ class Comparison:
         # Critical times of averaged curves have tests of their own; the others say how, not what.
         allowed = {"covariance_residual", "jacobian_eigenvalue_residual", "spectrum_method", "spectrum_products",
                    "spectrum_iterations", "retained_fraction_effective_sets", "collapse_representation",
-                   "speciation_representation"}
+                   "collapse_representation_reason", "speciation_representation", "speciation_representation_reason"}
         if self.averaged_times:
             allowed |= {name for name in self.variables if "_time" in name or name.startswith("gap_maximum")}
         bad = [f"{name} deviates by {worst:.2e}" for name, worst in self.worst.items() if not worst <= 1e-9]

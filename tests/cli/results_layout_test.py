@@ -59,6 +59,7 @@ class Case:
     by_count: frozenset[str] = frozenset(BY_COUNT)  # what has the axis `samples`, where there is one
     arguments: tuple[str, ...] = ()
     reduced: tuple[str, ...] = ()  # representations that are taken beside the explicit one
+    reasons: tuple[str, ...] = ()  # why
 
 
 def sweep(name: str, body: str, kind: str = "ornstein-uhlenbeck", time: tuple[float, float] = (0.02, 5.0),
@@ -200,7 +201,7 @@ dimension = [40, 60]
 [dataset]
 samples = [100, "exp(0.3*d)"]
 """, measures=("collapse",), realizations=2), {"dimension": [40, 60], "samples": ["100", "exp(0.3*d)"]}, COLLAPSE,
-                   realizations=2, reduced=("extreme",)),
+                   realizations=2, reduced=("extreme",), reasons=("beyond_counting",)),
     "unlabelled": Case(sweep("unlabelled", """
 [ensemble]
 kind = "file"
@@ -300,7 +301,7 @@ class LayoutCase(unittest.TestCase):
             expected.add("covariance_residual")
         if self.data.attrs["ensemble_kind"] == "gaussian-mixture":
             measures = set(self.data["measure"].values.tolist())
-            expected |= {f"{name}_representation" for name in REPRESENTED & measures}
+            expected |= {f"{name}_representation{reason}" for name in REPRESENTED & measures for reason in ("", "_reason")}
         self.assertEqual(set(self.data.data_vars), expected)
 
     def check_variable(self, name: str) -> None:
@@ -312,13 +313,16 @@ class LayoutCase(unittest.TestCase):
             self.assertEqual(variable.dims, (*axes, "realization", "measure"))
             self.assertEqual(variable.attrs["units"], TASK_TABLES[name])
             return
-        if name.endswith("_representation"):
+        if name.endswith(("_representation", "_representation_reason")):
             axes = [axis for axis in self.case.axes if axis != "samples" or name.startswith("collapse")]
             self.assertEqual(variable.dims, (*axes, "realization"))
             self.assertEqual(variable.dtype, np.int8)
             meanings = variable.attrs["flag_meanings"].split()
-            taken = {meanings[value] for value in np.unique(variable.values)}
-            self.assertLessEqual(taken - {"missing"}, {"explicit", *self.case.reduced})
+            taken = {meanings[value] for value in np.unique(variable.values)} - {"missing"}
+            if name.endswith("_reason"):
+                self.assertLessEqual(taken, {"little_gain", "not_eligible", *self.case.reasons})
+            else:
+                self.assertLessEqual(taken, {"explicit", *self.case.reduced})
             return
         prediction = "_theory" in name or name in ("collapse_time_shift", "collapse_window", "speciation_time_tolerance")
         by_count = base in self.case.by_count and name != "speciation_time_spectral_theory_asymptotic"
@@ -420,6 +424,7 @@ class Layout(LayoutCase):
         expected = [[np.log(100), 0.3 * dimension] for dimension in (40, 60)]
         np.testing.assert_allclose(data["log_samples"], expected, rtol=1e-15)
         np.testing.assert_array_equal(data["collapse_representation"], np.broadcast_to([[0], [2]], (2, 2, 2)))
+        np.testing.assert_array_equal(data["collapse_representation_reason"], np.broadcast_to([[2], [4]], (2, 2, 2)))
         self.assertTrue((data["collapse_time_status"].sel(samples="exp(0.3*d)") == 0).all())
 
     def test_incomplete(self) -> None:

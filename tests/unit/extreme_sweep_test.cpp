@@ -165,6 +165,7 @@ TEST(ExtremeCollapse, AgreesWithStreamedTrainingSets) {
 TEST(FullExtremeCollapse, AgreesWithLargeStreamedTrainingSets) {
   expect_streaming_law({.dimension = 60}, 100'000, test::log_spaced(0.3, 2.0, 8), 2000);
   expect_streaming_law({.dimension = 60}, 10'000'000, test::log_spaced(0.3, 1.5, 6), 48);
+  expect_streaming_law({.dimension = 60}, 100'000'000, test::log_spaced(0.3, 1.2, 4), 16);
   expect_streaming_law({.dimension = 100'000, .classes = 4, .centroids = CentroidKind::orthogonal, .separation = 0.01},
                        1'000'000, test::log_spaced(3.5, 6.0, 6), 256);
 }

@@ -315,14 +315,15 @@ MixtureParameters two_uneven_classes(std::int64_t dimension) {
   return mixture;
 }
 
-// The same probes on both paths, averaged over each of several realizations; and the pooled distributions of other
-// probes.
+// Means and mean squares of the same probes on both paths, averaged over each of several realizations; and the pooled
+// distributions of other probes.
 void expect_explicit_law(ExtremeTask task, std::int64_t samples, std::int64_t realizations) {
   constexpr std::int64_t probes = 32;
   const double log_count = std::log(static_cast<double>(samples));
   task.log_counts = {log_count};
   const std::size_t times = task.times.size();
   std::vector<std::vector<Quantities>> differences(times);
+  std::vector<std::vector<Quantities>> of_squares(times);
   std::vector<std::vector<double>> evidences(times);
   std::vector<std::vector<Quantities>> drawn(times);
   for (task.realization = 0; task.realization < realizations; ++task.realization) {
@@ -330,15 +331,20 @@ void expect_explicit_law(ExtremeTask task, std::int64_t samples, std::int64_t re
     const auto full = explicit_run(task, samples, probes);
     for (std::size_t t = 0; t < times; ++t) {
       Quantities mean{};
+      Quantities squares{};
       double evidence = 0.0;
       for (std::size_t p = 0; p < static_cast<std::size_t>(probes); ++p) {
         const Quantities a = quantities_of(extreme.summaries[0][t][p], log_count);
         const Quantities b = quantities_of(full[t][p], log_count);
         drawn[t].push_back(b);
-        for (std::size_t q = 0; q < a.size(); ++q) mean[q] += (a[q] - b[q]) / static_cast<double>(probes);
+        for (std::size_t q = 0; q < a.size(); ++q) {
+          mean[q] += (a[q] - b[q]) / static_cast<double>(probes);
+          squares[q] += (a[q] * a[q] - b[q] * b[q]) / static_cast<double>(probes);
+        }
         evidence += (extreme.summaries[0][t][p].log_evidence - full[t][p].log_evidence) / static_cast<double>(probes);
       }
       differences[t].push_back(mean);
+      of_squares[t].push_back(squares);
       evidences[t].push_back(evidence);
     }
   }
@@ -349,6 +355,7 @@ void expect_explicit_law(ExtremeTask task, std::int64_t samples, std::int64_t re
     const Tail tail{1.0, 100.0 * static_cast<double>(probes * realizations)};
     for (std::size_t q = 0; q < quantity_names.size(); ++q) {
       EXPECT_TRUE(agrees(estimate(column(differences[t], q)), {0.0, 0.0}, tail)) << quantity_names[q];
+      EXPECT_TRUE(agrees(estimate(column(of_squares[t], q)), {0.0, 0.0}, tail)) << "square of " << quantity_names[q];
     }
     EXPECT_TRUE(agrees(estimate(evidences[t]), {0.0, 0.0}, tail)) << "log evidence";
     std::vector<Quantities> pooled;

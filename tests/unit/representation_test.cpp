@@ -39,11 +39,11 @@ TEST(Representation, AutomaticIsReducedWhereThatIsFourTimesLessWork) {
   };
   EXPECT_EQ(chosen(4.01, 1.0).representation, Representation::streaming);
   EXPECT_EQ(chosen(3.99, 1.0).representation, Representation::full);
-  EXPECT_THAT(chosen(80.0, 10.0).reason, HasSubstr("8.0 times less work than explicit"));
-  EXPECT_THAT(chosen(20.0, 10.0).reason, HasSubstr("2.00 times"));
+  EXPECT_THAT(chosen(80.0, 10.0).explanation, HasSubstr("8.0 times less work than explicit"));
+  EXPECT_THAT(chosen(20.0, 10.0).explanation, HasSubstr("2.00 times"));
   const auto asked = choose_representation(Representation::full, 1e9, Representation::streaming, 1.0);
   EXPECT_EQ(asked.representation, Representation::full);
-  EXPECT_EQ(asked.reason, "explicit: asked for");
+  EXPECT_EQ(asked.explanation, "explicit: asked for");
   for (const char* name : {"auto", "explicit", "projected", "streaming", "extreme"}) {
     EXPECT_EQ(representation_name(representation_of(name)), name);
   }
