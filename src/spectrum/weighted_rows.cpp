@@ -16,12 +16,11 @@ namespace diffphase {
 
 namespace {
 
-constexpr std::int64_t few_vectors = most_row_vectors;        // up to which memory, not arithmetic, is the limit
-constexpr std::int64_t tile_numbers = std::int64_t{1} << 15;  // few: 256 KiB of rows, which both products find
-constexpr std::int64_t least_rows = 4;                        // in the processor's own cache
-constexpr std::int64_t many_rows = 384;                       // more vectors: enough rows for matrix products
-constexpr std::int64_t least_converted_rows = 16;
-constexpr std::int64_t converted_numbers = std::int64_t{1} << 22;     // 32 MiB of singles made doubles
+constexpr std::int64_t few_vectors = most_row_vectors;             // up to which memory, not arithmetic, is the limit
+constexpr std::int64_t tile_numbers = std::int64_t{1} << 15;       // few: 256 KiB of rows, which both products find
+constexpr std::int64_t least_rows = 4;                             // in the processor's own cache
+constexpr std::int64_t many_rows = 384;                            // more vectors: enough rows for matrix products
+constexpr std::int64_t converted_numbers = std::int64_t{1} << 19;  // 4 MiB of singles made doubles
 constexpr std::int64_t product_tile_numbers = std::int64_t{1} << 19;  // 4 MiB
 constexpr std::int64_t packet_numbers = std::int64_t{1} << 21;        // 16 MiB of rows on their way to other ranks
 constexpr double operations_per_agreement = 4e9;
@@ -200,10 +199,7 @@ std::int64_t WeightedRows::tile_rows(std::int64_t vectors) const {
   // Whole groups of the kernel: what is left over from them is read twice.
   const std::int64_t numbers = by_component() ? tile_numbers : 2 * tile_numbers;  // which are summed over the ranks
   const std::int64_t in_cache = numbers / columns / least_rows * least_rows;
-  std::int64_t least = least_rows;
-  if (vectors > few_vectors) {
-    least = view_.is_single() ? std::clamp(converted_numbers / columns, least_converted_rows, many_rows) : many_rows;
-  }
+  const std::int64_t least = vectors > few_vectors ? many_rows : least_rows;
   const std::int64_t bounded = product_tile_numbers / std::max<std::int64_t>(vectors, 1);
   return std::clamp<std::int64_t>(std::min(std::max(in_cache, least), bounded), 1,
                                   std::max<std::int64_t>(most_rows_, 1));
@@ -229,36 +225,60 @@ void WeightedRows::for_tiles(std::int64_t vectors, std::int64_t tile, const UseT
   }
 }
 
-// Some consecutive rows: as they are stored for few vectors, as doubles for matrix products.
+// Some consecutive rows as they are stored.
 struct WeightedRows::Tile {
   std::int64_t rows = 0;
   RowBlock<double> doubles;
   RowBlock<float> singles;
 };
 
-// `converted` is empty where the rows are to be used as they are stored.
-WeightedRows::Tile WeightedRows::tile_of(std::int64_t first, std::int64_t rows, std::vector<double>& converted) const {
+// Consecutive columns of a tile.
+struct WeightedRows::Panel {
+  std::int64_t first, columns;
+  const double* numbers;
+  std::int64_t stride;  // between rows
+};
+
+WeightedRows::Tile WeightedRows::tile_of(std::int64_t first, std::int64_t rows) const {
   Tile tile;
   tile.rows = rows;
-  if (view_.is_single() && converted.empty()) {
+  if (view_.is_single()) {
     tile.singles = {view_.single_row(first), rows, columns_};
   } else {
-    tile.doubles = {view_.rows(first, rows, converted), rows, columns_};
+    tile.doubles = {view_.double_row(first), rows, columns_};
   }
   return tile;
 }
 
-// products[v][r] = y_r . in_v over the slab's local columns, many vectors.
-void WeightedRows::project(std::int64_t vectors, std::span<const double> in, const Tile& tile,
-                           std::span<double> products) const {
-  if (columns_ == 0) {
-    std::fill(products.begin(), products.end(), 0.0);
+// The columns of a tile as doubles, for matrix products: all at once where they are stored so, else as many as are
+// converted into `converted`, which then are still in cache.
+template <typename UsePanel>
+void WeightedRows::for_panels(const Tile& tile, std::span<double> converted, const UsePanel& use) const {
+  if (!view_.is_single()) {
+    if (columns_ > 0) use(Panel{.first = 0, .columns = columns_, .numbers = tile.doubles.first, .stride = columns_});
     return;
   }
-  const int columns = static_cast<int>(columns_);
+  const std::int64_t width = static_cast<std::int64_t>(converted.size()) / std::max<std::int64_t>(tile.rows, 1);
+  for (std::int64_t first = 0; first < columns_; first += width) {
+    const std::int64_t columns = std::min(width, columns_ - first);
+    for (std::int64_t row = 0; row < tile.rows; ++row) {
+      const float* const from = tile.singles.first + row * columns_ + first;
+      std::copy(from, from + columns, converted.begin() + row * columns);
+    }
+    use(Panel{.first = first, .columns = columns, .numbers = converted.data(), .stride = columns});
+  }
+}
+
+// products[v][r] = y_r . in_v over the slab's local columns, many vectors.
+void WeightedRows::project(std::int64_t vectors, std::span<const double> in, const Tile& tile,
+                           std::span<double> converted, std::span<double> products) const {
+  if (columns_ == 0) std::fill(products.begin(), products.end(), 0.0);
   const int rows = static_cast<int>(tile.rows);
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<int>(vectors), rows, columns, 1.0, in.data(),
-              columns, tile.doubles.first, columns, 0.0, products.data(), rows);
+  for_panels(tile, converted, [&](const Panel& panel) {
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<int>(vectors), rows,
+                static_cast<int>(panel.columns), 1.0, in.data() + panel.first, static_cast<int>(columns_),
+                panel.numbers, static_cast<int>(panel.stride), panel.first == 0 ? 0.0 : 1.0, products.data(), rows);
+  });
 }
 
 // products[v][r] = y_r . v becomes the weight with which y_r enters A v.
@@ -279,12 +299,13 @@ void WeightedRows::weigh(std::int64_t first, std::int64_t rows, std::span<double
 
 // out_v += sum_r products[v][r] y_r, many vectors.
 void WeightedRows::accumulate(std::int64_t vectors, std::span<const double> products, const Tile& tile,
-                              std::span<double> out) const {
-  if (columns_ == 0) return;
-  const int columns = static_cast<int>(columns_);
+                              std::span<double> converted, std::span<double> out) const {
   const int rows = static_cast<int>(tile.rows);
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, static_cast<int>(vectors), columns, rows, 1.0, products.data(),
-              rows, tile.doubles.first, columns, 1.0, out.data(), columns);
+  for_panels(tile, converted, [&](const Panel& panel) {
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, static_cast<int>(vectors), static_cast<int>(panel.columns),
+                rows, 1.0, products.data(), rows, panel.numbers, static_cast<int>(panel.stride), 1.0,
+                out.data() + panel.first, static_cast<int>(columns_));
+  });
 }
 
 // project of `next` and accumulate of `last`, few vectors, in one pass over both tiles.
@@ -309,10 +330,9 @@ void WeightedRows::multiply_few(std::int64_t vectors, std::span<const double> in
   std::span<double> last_products;
   std::span<double> free = buffer.first(buffer.size() / 2);
   std::span<double> used = buffer.last(buffer.size() / 2);
-  std::vector<double> unused;
   for_tiles(vectors, tile_rows(vectors), [&](std::int64_t first, std::int64_t rows) {
     const std::span<double> products = free.first(index(vectors * rows));
-    const Tile next = tile_of(first, rows, unused);
+    const Tile next = tile_of(first, rows);
     project_and_accumulate(vectors, in, next, products, last, last_products, out);
     if (!by_component()) group_.comm().sum(products);
     weigh(first, rows, products, sums);
@@ -324,14 +344,14 @@ void WeightedRows::multiply_few(std::int64_t vectors, std::span<const double> in
 }
 
 void WeightedRows::multiply_many(std::int64_t vectors, std::span<const double> in, std::span<double> out,
-                                 std::span<double> buffer, std::vector<double>& converted, Sums& sums) const {
+                                 std::span<double> buffer, std::span<double> converted, Sums& sums) const {
   for_tiles(vectors, tile_rows(vectors), [&](std::int64_t first, std::int64_t rows) {
     const std::span<double> products = buffer.first(index(vectors * rows));
-    const Tile stored = tile_of(first, rows, converted);
-    project(vectors, in, stored, products);
+    const Tile stored = tile_of(first, rows);
+    project(vectors, in, stored, converted, products);
     if (!by_component()) group_.comm().sum(products);
     weigh(first, rows, products, sums);
-    accumulate(vectors, products, stored, out);
+    accumulate(vectors, products, stored, converted, out);
   });
 }
 
@@ -343,7 +363,9 @@ void WeightedRows::multiply(std::int64_t vectors, std::span<const double> in, st
   group_.run_guarded([&] {
     static_cast<void>(blas_count(vectors));
     buffer.resize(index((vectors > few_vectors ? 1 : 2) * vectors * tile));
-    if (view_.is_single() && vectors > few_vectors) converted.resize(index(tile * columns_));
+    if (view_.is_single() && vectors > few_vectors) {
+      converted.resize(index(std::max(tile, std::min(tile * columns_, converted_numbers))));
+    }
     for (auto* values : {&sums.along_reference, &sums.along_shift, &sums.onto_reference, &sums.onto_shift}) {
       values->resize(index(vectors));
     }

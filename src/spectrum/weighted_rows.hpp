@@ -30,9 +30,9 @@ struct RowTerms {
 /// scattered. Rows that together make less than 1e-16 of the trace, and those of which only rounding is left after the
 /// subtractions, are dropped at the start; tiles without others are not read.
 ///
-/// Memory per rank: the slab; 24 bytes per local row; 2 blocks of whole vectors (component partition) and a tile of
-/// some MiB. Collective over the group, with agreement points at most some 10^10 operations apart. The
-/// group and the viewed slab must outlive the object.
+/// Memory per rank: the slab; 24 bytes per local row; 2 blocks of whole vectors (component partition), the products of
+/// a tile and, of rows stored as floats, 4 MiB of them as doubles. Collective over the group, with agreement points at
+/// most some 10^10 operations apart. The group and the viewed slab must outlive the object.
 class WeightedRows {
  public:
   /// One pass over the slab. Throws GroupError on every rank if the sizes do not fit.
@@ -74,10 +74,14 @@ class WeightedRows {
   void for_tiles(std::int64_t vectors, std::int64_t tile, const UseTile& use) const;
   void multiply(std::int64_t vectors, std::span<const double> in, std::span<double> out) const;
   struct Tile;
-  [[nodiscard]] Tile tile_of(std::int64_t first, std::int64_t rows, std::vector<double>& converted) const;
-  void project(std::int64_t vectors, std::span<const double> in, const Tile& tile, std::span<double> products) const;
+  struct Panel;
+  [[nodiscard]] Tile tile_of(std::int64_t first, std::int64_t rows) const;
+  template <typename UsePanel>
+  void for_panels(const Tile& tile, std::span<double> converted, const UsePanel& use) const;
+  void project(std::int64_t vectors, std::span<const double> in, const Tile& tile, std::span<double> converted,
+               std::span<double> products) const;
   void weigh(std::int64_t first, std::int64_t rows, std::span<double> products, Sums& sums) const;
-  void accumulate(std::int64_t vectors, std::span<const double> products, const Tile& tile,
+  void accumulate(std::int64_t vectors, std::span<const double> products, const Tile& tile, std::span<double> converted,
                   std::span<double> out) const;
 
   void project_and_accumulate(std::int64_t vectors, std::span<const double> in, const Tile& next,
@@ -86,7 +90,7 @@ class WeightedRows {
   void multiply_few(std::int64_t vectors, std::span<const double> in, std::span<double> out, std::span<double> buffer,
                     Sums& sums) const;
   void multiply_many(std::int64_t vectors, std::span<const double> in, std::span<double> out, std::span<double> buffer,
-                     std::vector<double>& converted, Sums& sums) const;
+                     std::span<double> converted, Sums& sums) const;
 
   [[nodiscard]] std::vector<std::int64_t> own_support() const;
   [[nodiscard]] std::vector<PanelRange> panels_of_ranks(std::int64_t panel, std::int64_t panels) const;

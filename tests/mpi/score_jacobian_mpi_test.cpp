@@ -1,5 +1,8 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <span>
 #include <vector>
 
 #include "spectrum_cases.hpp"
@@ -121,6 +124,37 @@ TEST(ScoreJacobianMpi, SinglePrecisionIsThatOfTheRoundedRows) {
         expect_near(test::matrix_of(group, rounded.covariance(), block), expected,
                     1e-13 * test::largest_entry(expected));
       }
+    }
+  });
+}
+
+// Rows so long that they are made doubles a part of the columns at a time.
+TEST(ScoreJacobianMpi, LongRowsInSinglePrecisionAreThoseOfTheRoundedRows) {
+  SpectrumCase c = test::noised("long rows", dense::random_points(400, 3001, 0.05, "long"), NoiseLevel::at_tau(40.0));
+  for (auto& row : c.mixture.centres) {
+    for (double& value : row) value = static_cast<float>(value);
+  }
+  on_groups([&](const TaskGroup& group) {
+    for (const Partition partition : partitions) {
+      const Stage stage(group, c, partition);
+      const SinglePrecisionSlab singles = single_precision(stage.slab);
+      const PointPosterior posterior(group, singles, c.law());
+      const ScoreJacobian rounded = ScoreJacobian::at(group, posterior, c.level, stage.local_columns(c.x));
+      const SymmetricOperator expected_op = stage.jacobian.covariance();
+      const SymmetricOperator found_op = rounded.covariance();
+      const auto local = static_cast<std::size_t>(found_op.local_size);
+      const VectorBlocks blocks(group, found_op);
+      std::vector<double> in(9 * local), expected(in.size()), found(in.size());
+      for (std::size_t v = 0; v < 9; ++v) {
+        blocks.random("long rows", static_cast<std::int64_t>(v), std::span(in).subspan(v * local, local));
+      }
+      expected_op.apply(9, in, expected);
+      found_op.apply(9, in, found);
+      double largest = 0.0;
+      for (const double value : expected) largest = std::max(largest, std::abs(value));
+      group.comm().maximum(std::span(&largest, 1));
+      EXPECT_GT(largest, 0.0);
+      expect_near(found, expected, 1e-12 * largest);
     }
   });
 }
