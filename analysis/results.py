@@ -210,7 +210,7 @@ class Results:
         numbers = {key: v for key, v in beside.items() if key == f"log_{name}"}
         labels = beside.pop(f"{name}_label", None)
         beside = {key: _plain(v) for key, v in beside.items() if key not in numbers}
-        if beside:
+        if beside and set(beside) != {"log_samples"}:  # which may depend on an axis that has values of its own
             varying = {key: v for key, v in beside.items() if len(set(v.tolist())) > 1}
             return Axis(name, size, varying or beside, numbers)
         values = labels if labels is not None else self.data[name].values if name in self.data else np.arange(size)
@@ -321,7 +321,7 @@ class Results:
         """The blocks of the manifold at this point as the dimension `block` counts them: those of one sigma are one, the
         largest sigma first. Empty where the file does not say."""
         text = format_value(self.parameters(point).get("blocks", self.data.attrs.get("blocks", "")))
-        found = [VarianceBlock(int(size), float(sigma)) for size, sigma in re.findall(FORMATTED_BLOCK, text)]
+        found = [VarianceBlock(int(float(size)), float(sigma)) for size, sigma in re.findall(FORMATTED_BLOCK, text)]
         sigmas = sorted({block.sigma for block in found}, reverse=True)
         return [VarianceBlock(sum(block.size for block in found if block.sigma == sigma), sigma) for sigma in sigmas]
 

@@ -57,19 +57,42 @@ has_option() {
   return 1
 }
 
+# option_value NAME option...: the value of NAME; 1 if it is not among them.
+option_value() {
+  local name=$1
+  shift
+  while [ $# -gt 0 ]; do
+    case $1 in
+      "$name") printf '%s\n' "${2:-}"; return ;;
+      "$name"=*) printf '%s\n' "${1#*=}"; return ;;
+    esac
+    shift
+  done
+  return 1
+}
+
+given_shard='' # I/M, where the options name it
+
 # The part of the files of a run that this job writes, I of M.
-own_files() { printf '%sof%s\n' "${SLURM_ARRAY_TASK_ID:-1}" "${shards:-1}"; }
+own_files() {
+  if [ -n "$given_shard" ]; then
+    printf '%s\n' "${given_shard/\//of}"
+  else
+    printf '%sof%s\n' "${SLURM_ARRAY_TASK_ID:-1}" "${shards:-1}"
+  fi
+}
 
 # Attempts at tasks of this job that have ended, by its own log: those of other elements of an array do not count.
 ended_attempts() {
   cat "$1"/log/*-"$(own_files)"-*.jsonl 2>/dev/null | grep -c '"outcome": "\(done\|failed\)"' || true
 }
 
-# Whether exit code 1 is the program's: nothing is left but failed tasks. Launchers that fail return 1, too. Of an
-# element of an array, whether this start has begun: what is left is that of all.
+# has_failed_tasks_only FOLDER JOURNALS option...: whether exit code 1 is the program's: nothing is left but failed
+# tasks. Launchers that fail return 1, too. Of a part of the sweep, whether this start has begun: what is left is that of
+# all.
 has_failed_tasks_only() {
   local folder=$1 journals=$2
-  if [ -n "${SLURM_ARRAY_TASK_ID:-}" ]; then
+  if [ -n "${SLURM_ARRAY_TASK_ID:-}" ] || has_option --points "$@" || has_option --shard "$@"; then
     [ "$(count_journals "$folder")" -gt "$journals" ]
   else
     [ "$("$program" status "$folder" 2>/dev/null | awk '$1 == "left" { print $2 }')" = 0 ]
@@ -111,7 +134,7 @@ job_name() {
 }
 
 # count_idle_starts FOLDER BEFORE: prints how many starts of this job in a row, this one included, have ended no task.
-# A file in the run's folder remembers it.
+# A file in the run's folder remembers it; 1 if it cannot be written.
 count_idle_starts() {
   local folder=$1 before=$2 file job='' idle=0 now
   file=$folder/starts-$(job_name)
@@ -119,7 +142,7 @@ count_idle_starts() {
   if [ "$job" != "$(job_name)" ]; then idle=0; fi
   now=$(ended_attempts "$folder")
   if [ "$now" -gt "$before" ]; then idle=0; else idle=$((idle + 1)); fi
-  printf '%s %s\n' "$(job_name)" "$idle" >"$file"
+  mkdir -p "$folder" && printf '%s %s\n' "$(job_name)" "$idle" >"$file" || return 1
   printf '%s\n' "$idle"
 }
 
@@ -129,7 +152,10 @@ stop_time() { stat -c %Y.%y "$1/stop" 2>/dev/null || true; }
 # requeue_unless_idle FOLDER BEFORE: lets SLURM start this job again, as long as starts get somewhere.
 requeue_unless_idle() {
   local idle
-  idle=$(count_idle_starts "$1" "$2")
+  if ! idle=$(count_idle_starts "$1" "$2"); then
+    say "not requeued: nothing can be written to $1"
+    return 1
+  fi
   if [ "$idle" -ge "$idle_starts" ]; then
     say "not requeued: $idle starts in a row have finished no task (exit code $code). The log above says why; more time" \
       "or more nodes may help"
@@ -150,13 +176,14 @@ run_job() {
   folder=$(run_folder "$@") || exit 2
   if ! given_folder "$@" >/dev/null; then options+=(-o "$folder"); fi
   if ! has_option --stop-after "$@"; then options+=(--stop-after auto); fi
+  given_shard=$(option_value --shard "$@") || true
   before=$(ended_attempts "$folder")
   journals=$(count_journals "$folder")
   stopped=$(stop_time "$folder")
   say "$(date +%FT%T) job $(job_name), start $((${SLURM_RESTART_COUNT:-0} + 1)), ${SLURM_NTASKS:-1} ranks on" \
     "${SLURM_JOB_NODELIST:-this node}"
   run_on_ranks "$program" run "${options[@]}"
-  if [ "$code" -eq 0 ] || [ "$code" -eq 2 ] || { [ "$code" -eq 1 ] && has_failed_tasks_only "$folder" "$journals"; }; then
+  if [ "$code" -eq 0 ] || [ "$code" -eq 2 ] || { [ "$code" -eq 1 ] && has_failed_tasks_only "$folder" "$journals" "$@"; }; then
     exit "$code" # complete, but for failed tasks, or nothing that a requeue would mend
   fi
   if $told_to_end; then

@@ -30,8 +30,8 @@ class BlockKrylovSchur {
         local_(index(op.local_size)),
         dimensions_(op.size - request.deflated_count),
         most_(std::min(basis_size(op.size, request), dimensions_)),
-        largest_(request.largest),
-        next_check_(request.least) {
+        search_{.dimensions = dimensions_, .block = op.block},
+        largest_(request.largest) {
     group_.run_guarded([&] {
       basis_.resize(index(most_ + op_.block) * local_);
       image_.resize(index(op_.block) * local_);
@@ -138,8 +138,9 @@ class BlockKrylovSchur {
     ritz_ = dense_largest_eigenpairs(group_, std::move(matrix), size_);
     largest_ = std::max({largest_, std::abs(ritz_.values.front()), std::abs(ritz_.values.back())});
     converged_ = 0;
+    if (iterations_ == 0) search_.steps = size_ / op_.block;
     while (converged_ < size_ &&
-           residual(converged_) <= allowed_residual(request_, ritz_.values[index(converged_)], largest_)) {
+           residual(converged_) <= allowed_residual(request_, search_, ritz_.values[index(converged_)], largest_)) {
       ++converged_;
     }
   }
@@ -215,8 +216,9 @@ class BlockKrylovSchur {
   std::size_t local_;
   std::int64_t dimensions_;  // there are outside the deflated space
   std::int64_t most_;        // vectors of the basis
+  KrylovSearch search_;
   double largest_;
-  std::int64_t next_check_;        // vectors in use
+  std::int64_t next_check_ = 0;    // vectors in use
   std::vector<double> basis_;      // [vector][local]: those in use, then the fresh ones
   std::vector<double> image_;      // of a block
   std::vector<double> projected_;  // V^T A V, most_ x most_

@@ -96,6 +96,16 @@ double CentreStability::centroid_eigenvalue() const {
   return largest_eigenvalue_of(weights_, std::vector<double>(weights_.size(), 1.0));
 }
 
+double CentreStability::stable_from() const {
+  double square = 0.0;
+  double variance = 0.0;
+  for (std::size_t c = 0; c < sigmas_.size(); ++c) {
+    square = std::max(square, gram_[c * (sigmas_.size() + 1)]);
+    variance = std::max(variance, sigmas_[c] * sigmas_[c]);
+  }
+  return 4.0 * (square + variance) + 16.0;
+}
+
 std::vector<double> CentreStability::posterior(double tau) const {
   const std::size_t k = weights_.size();
   const double signal = 1.0 / std::sqrt(1.0 + tau);

@@ -32,6 +32,11 @@ class CentreStability {
   /// Largest eigenvalue of the covariance of the mixture's centroids about m, with the weights. Local.
   [[nodiscard]] double centroid_eigenvalue() const;
 
+  /// A tau from which on the largest eigenvalue of J is below -1/2, whatever the posterior: 4 (R^2 + sigma^2) + 16,
+  /// with R the largest distance of a centroid from m and the largest sigma, as J <= (1 + tau) (-1/(tau + sigma_max^2)
+  /// + R^2/(tau + sigma_min^2)^2). Local.
+  [[nodiscard]] double stable_from() const;
+
   /// Largest eigenvalue of J on the Ornstein-Uhlenbeck clock where b^2/a^2 = tau. Local.
   [[nodiscard]] double largest_jacobian_eigenvalue(double tau) const;
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <exception>
+#include <limits>
 
 #include "parallel/petsc_error.hpp"
 #include "spectrum/shell_matrix.hpp"
@@ -16,7 +17,7 @@ namespace diffphase {
 namespace {
 
 constexpr double smallest_relative = 1e-4;  // of the largest eigenvalue: below, accuracy is absolute
-constexpr double share_of_gap = 0.1;        // residual over distance from a bound, for an eigenvalue surely below it
+constexpr double log_improbable = 13.8;     // minus the logarithm of 1e-6
 constexpr PetscInt most_restarts = 10000;
 
 // What the callbacks of PETSc and SLEPc see. Exceptions must not cross C frames: they are kept here and
@@ -25,6 +26,7 @@ struct Solve {
   const TaskGroup* group = nullptr;
   const SymmetricOperator* op = nullptr;
   const KrylovRequest* request = nullptr;
+  KrylovSearch search;  // SLEPc looks at nothing before its basis is full
   double largest = 0.0;
   std::exception_ptr failure;
 };
@@ -48,8 +50,8 @@ PetscErrorCode relative_residual(EPS /*eps*/, PetscScalar eigenvalue, PetscScala
   auto& solve = *static_cast<Solve*>(context);
   const KrylovRequest& request = *solve.request;
   solve.largest = std::max(solve.largest, std::abs(eigenvalue));
-  const double allowed = allowed_residual(request, eigenvalue, solve.largest);
-  *error = residual == 0.0 ? 0.0 : request.tolerance * residual / allowed;
+  const double allowed = allowed_residual(request, solve.search, eigenvalue, solve.largest);
+  *error = residual == 0.0 || std::isinf(allowed) ? 0.0 : request.tolerance * residual / allowed;
   return 0;
 }
 
@@ -145,15 +147,30 @@ KrylovResult read_result(const TaskGroup& group, const SymmetricOperator& op, EP
   return result;
 }
 
+// (2k - 1) sqrt(e) of k steps that are improbably off by a share of e.
+double log_of_chance(std::int64_t dimensions, std::int64_t block) {
+  return std::log(1.648 * std::sqrt(static_cast<double>(dimensions))) + log_improbable / static_cast<double>(block);
+}
+
 }  // namespace
 
 double residual_bound(double tolerance, double eigenvalue, double largest) {
   return tolerance * std::max(std::abs(eigenvalue), smallest_relative * largest);
 }
 
-double allowed_residual(const KrylovRequest& request, double eigenvalue, double largest) {
+double allowed_residual(const KrylovRequest& request, const KrylovSearch& search, double eigenvalue, double largest) {
   const double allowed = residual_bound(request.tolerance, eigenvalue, largest);
-  return request.above ? std::max(allowed, share_of_gap * (*request.above - eigenvalue)) : allowed;
+  if (!request.above) return allowed;
+  const double below = *request.above - eigenvalue;
+  const double share = log_of_chance(search.dimensions, search.block) / static_cast<double>(2 * search.steps - 1);
+  if (search.steps > 0 && below >= share * share * *request.above) return std::numeric_limits<double>::infinity();
+  const double weight =
+      std::exp(-log_improbable / static_cast<double>(search.block)) / std::sqrt(static_cast<double>(search.dimensions));
+  return std::max(allowed, weight * below);
+}
+
+std::int64_t steps_to_see(std::int64_t dimensions, std::int64_t block) {
+  return static_cast<std::int64_t>(std::ceil(log_of_chance(dimensions, block) + 0.5));
 }
 
 std::int64_t basis_size(std::int64_t size, const KrylovRequest& request) {
@@ -175,7 +192,11 @@ std::int64_t krylov_vectors(std::int64_t size, const KrylovRequest& request) {
 }
 
 KrylovResult krylov_schur(const TaskGroup& group, const SymmetricOperator& op, const KrylovRequest& request) {
-  Solve solve{.group = &group, .op = &op, .request = &request, .largest = request.largest};
+  Solve solve{.group = &group,
+              .op = &op,
+              .request = &request,
+              .search = {.dimensions = op.size - request.deflated_count, .steps = basis_size(op.size, request)},
+              .largest = request.largest};
   const VectorBlocks blocks(group, op);
   const ShellMatrix matrix(group, op);
   EpsHandle eps;

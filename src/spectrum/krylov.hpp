@@ -24,16 +24,32 @@ struct KrylovRequest {
   double largest = 0.0;    ///< largest |eigenvalue| already known
   std::int64_t basis = 0;  ///< vectors of the Krylov basis; 0: max(2 count, count + 15)
   std::int64_t start = 0;  ///< number of the random vector to start with
-  /// If set, nothing is asked but whether there is an eigenvalue above this one: an eigenvalue that is surely below
-  /// need not converge to `tolerance`.
+  /// If set, nothing is asked but whether there is an eigenvalue above this one: where that is improbable
+  /// (allowed_residual), what was found need not converge to `tolerance`. For positive semidefinite operators.
   std::optional<double> above{};
-  /// Vectors that the basis must have had before an answer counts: the first random ones are nearly eigenvectors of a
-  /// spectrum that falls off fast, and have seen nothing. krylov_schur fills its whole basis in any case.
-  std::int64_t least = 0;
 };
 
-/// What a residual must not exceed for the request.
-[[nodiscard]] double allowed_residual(const KrylovRequest& request, double eigenvalue, double largest);
+/// How far a search has come: unrestarted steps from a block of random vectors in so many dimensions.
+struct KrylovSearch {
+  std::int64_t dimensions = 0;
+  std::int64_t block = 1;
+  std::int64_t steps = 0;
+};
+
+/// What the residual of a Ritz value must not exceed for the request. If that asks for what is above a value u, a Ritz
+/// value theta below may also count because nothing is above, but for a probability of 1e-6, for either reason:
+///  - any residual: the largest Ritz value of k steps in n dimensions is within a share e of the largest eigenvalue,
+///  but
+///    for a probability of 1.648 sqrt(n) exp(-(2k - 1) sqrt(e)) for each vector of the block (Kuczynski and
+///    Wozniakowski 1992), and theta <= (1 - e) u;
+///  - the residual is below 1e-6^(1/block) (u - theta)/sqrt(n): an eigenvector of an eigenvalue above u is a share of
+///    about 1/sqrt(n) of what was started from, and no less of the Ritz vector, whose residual it makes u - theta times
+///    that share or more, unless it is smaller by that factor in all vectors of the block.
+[[nodiscard]] double allowed_residual(const KrylovRequest& request, const KrylovSearch& search, double eigenvalue,
+                                      double largest);
+
+/// Steps after which the first of these is so for e = 1/4.
+[[nodiscard]] std::int64_t steps_to_see(std::int64_t dimensions, std::int64_t block);
 
 /// Vectors of the basis for the request.
 [[nodiscard]] std::int64_t basis_size(std::int64_t size, const KrylovRequest& request);

@@ -19,19 +19,9 @@ std::int64_t basis_for(std::int64_t count) {
   return std::max(2 * more, more + 15);
 }
 
-// Vectors after which a search that starts from `block` random ones has seen an eigenvalue that was missed: the largest
-// Ritz value of k steps from one is within 1/4 of the largest eigenvalue, but for a probability of
-// 1.648 sqrt(n) exp(-(2 k - 1) / 2) (Kuczynski and Wozniakowski 1992), here 1e-6 for all of them. What is
-// nearly that large is followed until it has converged.
-std::int64_t least_verification(std::int64_t size, std::int64_t block) {
-  constexpr double log_improbable = 13.8;
-  const double steps =
-      std::log(1.648 * std::sqrt(static_cast<double>(size))) + log_improbable / static_cast<double>(block) + 0.5;
-  return block * static_cast<std::int64_t>(std::ceil(steps));
-}
-
+// At least what shows that nothing is left but what is smaller by a quarter.
 std::int64_t verification_basis(std::int64_t size, std::int64_t count, std::int64_t block) {
-  return std::max(16 + count / 2, least_verification(size, block));
+  return std::max(16 + count / 2, block * steps_to_see(size, block));
 }
 
 // Vectors that a solver of this kind starts from.
@@ -75,8 +65,7 @@ bool add_missed(const TaskGroup& group, const SymmetricOperator& op, std::int64_
                                       .largest = largest_size(pairs),
                                       .basis = verification_basis(op.size, count, block),
                                       .start = verification.copies_added + 1,
-                                      .above = smallest,
-                                      .least = least_verification(op.size, block)},
+                                      .above = smallest},
                                      kind);
   verification.performed = true;
   verification.products += outside.products;

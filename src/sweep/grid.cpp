@@ -88,13 +88,20 @@ std::vector<ProductAxis> product_axes(const SweepFile& file) {
 }
 
 /// A zip may not be called like anything that the results file already names.
-void check_zip_names(const SweepFile& file) {
-  std::set<std::string, std::less<>> taken{"time", "realization", "measure", "point"};
+void check_zip_names(const Sweep& sweep) {
+  if (sweep.file.zips.empty()) return;
+  std::set<std::string, std::less<>> taken{"time", "realization", "measure", "point", "log_samples", "provenance"};
   for (const KeySpec& spec : sweep_keys()) {
     if (spec.axis) taken.insert(axis_name(spec.key));
   }
-  for (const SweepZip& zip : file.zips) {
-    if (!taken.contains(zip.name)) continue;
+  for (const SweepTask& task : sweep.tasks) {
+    if (task.realization != 0) continue;
+    const TaskParameters parameters = sweep.parameters(task);
+    for (const VariableSpec& variable : task.measure().variables(parameters)) taken.insert(variable.name);
+    for (const DimensionSpec& dimension : task.measure().dimensions(parameters)) taken.insert(dimension.name);
+  }
+  for (const SweepZip& zip : sweep.file.zips) {
+    if (!taken.contains(zip.name) && !zip.name.starts_with("task_")) continue;
     throw BadInput(fmt::format("{}: zip.name = \"{}\": the results have a dimension or variable of that name",
                                zip.where, zip.name));
   }
@@ -260,7 +267,6 @@ class GridBuilder {
 
   void build() {
     const std::vector<ProductAxis> axes = product_axes(sweep_.file);
-    check_zip_names(sweep_.file);
     check_size(axes, sweep_.file);
     keys_ = varied_keys(axes, sweep_.file);
     std::vector<RawPoint> points;
@@ -276,6 +282,7 @@ class GridBuilder {
     if (sweep_.file.kind != "file") check_samples_everywhere(points);
     for (const RawPoint& point : points) add_point(point);
     add_tasks();
+    check_zip_names(sweep_);
   }
 
  private:

@@ -286,10 +286,18 @@ std::string RunBook::save_all(std::string error) {
   try {
     if (whole()) write_results_file();
     journal_->close();
-  } catch (const FileError& e) {
+  } catch (const std::exception& e) {
     if (error.empty()) error = e.what();
   }
   return error;
+}
+
+// Tasks of the whole sweep that no start has finished, for all of their counts.
+std::size_t RunBook::unfinished() {
+  journals_->refresh();
+  return static_cast<std::size_t>(std::ranges::count_if(plan_.whole->tasks, [&](const SweepTask& task) {
+    return !journals_->task(task.identity).complete(task.counts);
+  }));
 }
 
 int RunBook::conclude(const RunSummary& summary, const std::string& stop_reason) {
@@ -306,7 +314,7 @@ int RunBook::conclude(const RunSummary& summary, const std::string& stop_reason)
   if (!failed_.empty()) return conclude_failed();
   if (!whole()) {
     fmt::print("diffphase: shard {} is complete; when all are, run `diffphase collect {}`.\n", shard_.name(), folder);
-  } else if (const std::size_t left = plan_.whole->tasks.size() - plan_.selected->tasks.size(); left > 0) {
+  } else if (const std::size_t left = options_.points.empty() ? 0 : unfinished(); left > 0) {
     fmt::print(
         "diffphase: points {} are complete, in {}/results.h5; the sweep has {} more task{}: run without --points.\n",
         options_.points, folder, left, left == 1 ? "" : "s");

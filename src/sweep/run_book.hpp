@@ -70,6 +70,7 @@ class RunBook {
   void record_done(std::size_t i, TaskResult result, const TaskReport& report);
   void write_results_file();
   [[nodiscard]] std::string save_all(std::string error);
+  [[nodiscard]] std::size_t unfinished();
   [[nodiscard]] std::string failure_text(std::size_t index);
   [[nodiscard]] std::string deadline_reason(const RunSummary& summary) const;
   int conclude_stopped(const RunSummary& summary, const std::string& stop_reason) const;

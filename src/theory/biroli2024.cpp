@@ -233,6 +233,7 @@ double Biroli2024::random_centroid_eigenvalue(bool asymptotic) const {
     return entry * edge * edge;
   }
   if (mixture_.classes == 2) return square_distance_ * largest_simplex_eigenvalue(groups_);
+  if (mixture_.dimension == 1) return entry * (classes - 1.0);
   // Johnstone (2001): centring and scaling of the largest eigenvalue of a Wishart matrix.
   const double rows = std::sqrt(dimension - 1.0);
   const double columns = std::sqrt(classes - 1.0);

@@ -55,9 +55,7 @@ double drift_instability(const CentroidVariance& lambda, double bound, double si
 
 double centre_instability(const CentreStability& centre, double offset) {
   const auto excess = [&](double tau) { return centre.largest_jacobian_eigenvalue(tau) + offset; };
-  // Above this noise the centroid term is below a quarter of the isotropic one.
-  const double upper = std::exp(2.0) * (4.0 * centre.centroid_eigenvalue() + 16.0);
-  return last_root(excess, 1e-13, upper, 1.28);
+  return last_root(excess, 1e-13, centre.stable_from(), 1.28);
 }
 
 }  // namespace diffphase

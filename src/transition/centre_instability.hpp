@@ -30,7 +30,9 @@ using CentroidVariance = std::function<double(double tau)>;
 [[nodiscard]] double drift_instability(const CentroidVariance& lambda, double bound, double sigma);
 
 /// The same for actual centroids: largest tau at which the largest eigenvalue of J is -offset, offset = 1/2 for
-/// the drift, 0 for J itself; the first instability as noise is removed. NaN if there is none. Local.
+/// the drift, 0 for J itself; the first instability as noise is removed. NaN if there is none. Where classes of unequal
+/// sigma let the posterior at the centre switch within a factor of 1.28 in tau, an instability of those times alone may
+/// be missed. Local.
 [[nodiscard]] double centre_instability(const CentreStability& centre, double offset);
 
 }  // namespace diffphase

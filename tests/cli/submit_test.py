@@ -184,6 +184,18 @@ class Batch(unittest.TestCase):
         ended = self.start("sweep.sbatch", "exit 1")
         self.assertEqual((ended.returncode, self.requeues()), (1, ["requeue 7"]), ended.stderr)
 
+    def test_a_launcher_that_always_fails_is_given_up(self) -> None:
+        for start in (1, 2, 3):
+            ended = self.start("sweep.sbatch", "exit 1")
+            self.assertEqual("not requeued: 3 starts in a row" in ended.stderr, start == 3, ended.stderr)
+        self.assertEqual(self.requeues(), ["requeue 7", "requeue 7"])
+
+    def test_a_part_of_the_sweep_that_ends_with_failed_tasks_is_one(self) -> None:
+        begin = "mkdir -p runs/submitted/journal; touch runs/submitted/journal/now-%s-host-1.journal; exit 1"
+        for options, part in ((["--points", "0"], "1of1"), (["--shard", "2/3"], "2of3"), (["--shard=3/3"], "3of3")):
+            ended = self.start("sweep.sbatch", begin % part, *options)
+            self.assertEqual((ended.returncode, self.requeues()), (1, []), ended.stderr)
+
     def test_a_program_that_ends_with_failed_tasks_is_one(self) -> None:
         ended = self.start("sweep.sbatch", '"$@"; exit 1', "--stop-after", "1h")
         self.assertEqual((ended.returncode, self.requeues()), (1, []), ended.stderr)

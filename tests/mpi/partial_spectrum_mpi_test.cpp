@@ -4,8 +4,11 @@
 #include <cmath>
 #include <cstdio>
 #include <string>
+#include <tuple>
 #include <vector>
 
+#include "spectrum/block_krylov.hpp"
+#include "spectrum/krylov.hpp"
 #include "spectrum/partial_spectrum.hpp"
 #include "spectrum_cases.hpp"
 
@@ -175,6 +178,31 @@ TEST(PartialSpectrumMpi, MissedCopiesAreFoundWhereTheRestOfTheSpectrumIsSmall) {
   expect_trap_and_rescue(group, op, SpectrumMethod::krylov, 1e-4);
   for (const double tolerance : {1e-4, 1e-8}) {
     expect_trap_and_rescue(group, op, SpectrumMethod::block_krylov, tolerance);
+  }
+}
+
+// A search for what is above 1, among many eigenvalues just below: a Ritz value between them is close to those that are
+// many, and may hide the one that counts.
+TEST(PartialSpectrumMpi, OneEigenvalueAboveManyIsSeen) {
+  const Communicator world = Communicator::world();
+  const TaskGroup group(world);
+  for (const auto& [above, many, bulk] : {std::tuple{1.0001, 0.999, 0.7}, {1.00001, 0.9999, 0.7}, {1.001, 0.9, 0.5}}) {
+    std::vector<double> values(1000, many);
+    values[0] = above;
+    for (std::size_t i = 601; i < values.size(); ++i) values[i] = bulk * static_cast<double>(i - 600) / 400.0;
+    const SymmetricOperator op = diagonal(group, values);
+    for (std::int64_t start = 0; start < 20; ++start) {
+      KrylovRequest request{.count = 1, .basis = 36, .start = start, .above = 1.0};
+      const double by_blocks = block_krylov_schur(group, op, request).eigenvalues.at(0);
+      EXPECT_NEAR(by_blocks, above, 1e-12) << many << ", start " << start;
+      if (start > 2) continue;
+      EXPECT_NEAR(krylov_schur(group, op, request).eigenvalues.at(0), above, 1e-12) << many << ", start " << start;
+    }
+    // Where it is not, the answer is as sure.
+    values[0] = many;
+    const SymmetricOperator without = diagonal(group, values);
+    EXPECT_LE(block_krylov_schur(group, without, {.count = 1, .basis = 36, .above = 1.0}).eigenvalues.at(0),
+              many + 1e-12);
   }
 }
 

@@ -62,6 +62,48 @@ TEST_F(CentreStabilityTest, NoneWhereTheClassesOverlap) {
   EXPECT_TRUE(std::isnan(centre_instability(centre, 0.5)));
 }
 
+// Wide classes, and narrow rare ones whose posterior at the centre has little to do with their weights.
+TEST_F(CentreStabilityTest, TheLastInstabilityOfUnequalClassesIsTheLast) {
+  struct Case {
+    std::int64_t dimension;
+    double separation;
+    Vector weights, sigmas;
+    double offset;
+  };
+  const Case cases[] = {{4096, 1.0, {0.9963, 0.0037}, {3.0, 1.5}, 0.5},
+                        {1024, 1.0, {0.9995, 0.0005}, {3.0, 2.0}, 0.5},
+                        {1024, 0.5, {0.998, 0.001, 0.001}, {2.0, 1.0, 1.0}, 0.5},
+                        {4096, 1.0, {0.999, 0.0002, 0.0008}, {2.0, 2.0, 1.0}, 0.0},
+                        {64, 1.0, {0.5, 0.3, 0.2}, {1.0, 0.6, 0.8}, 0.5}};
+  for (const Case& c : cases) {
+    MixtureParameters parameters{.dimension = c.dimension,
+                                 .classes = static_cast<std::int64_t>(c.weights.size()),
+                                 .centroids = CentroidKind::orthogonal,
+                                 .separation = c.separation};
+    parameters.weights = c.weights;
+    parameters.class_sigma = c.sigmas;
+    const CentreStability centre = stability(parameters);
+    double last = 0.0;  // by steps of 1 %, far beyond all distances
+    for (double tau = 1e-3; tau < 1e3 * static_cast<double>(c.dimension); tau *= 1.01) {
+      if (centre.largest_jacobian_eigenvalue(tau) + c.offset > 0.0) last = tau;
+    }
+    ASSERT_GT(last, 0.0);
+    const double found = centre_instability(centre, c.offset);
+    EXPECT_GE(found, last);
+    EXPECT_LE(found, 1.01 * last);
+  }
+}
+
+TEST_F(CentreStabilityTest, WideClassesHaveTheClosedForm) {
+  for (const std::int64_t dimension : {1, 16, 1024}) {
+    const double square = static_cast<double>(dimension);
+    const CentreStability centre = stability(two_classes(dimension, 1.0, 20.0));
+    const double kappa = 1.0 - 400.0;
+    EXPECT_NEAR(centre_instability(centre, 0.5), square - kappa + std::hypot(square, kappa) - 400.0, 1e-8 * square);
+    EXPECT_EQ(std::isnan(centre_instability(centre, 0.0)), square < 400.0);
+  }
+}
+
 /// Score of the noised mixture on the Ornstein-Uhlenbeck clock, from its definition.
 Vector score(const GaussianMixture& mixture, double tau, const Vector& x) {
   const double signal = 1.0 / std::sqrt(1.0 + tau);
