@@ -7,10 +7,12 @@
 #include <limits>
 #include <optional>
 #include <set>
+#include <stdexcept>
 
 #include "measure/probe_curves.hpp"
 #include "measure/probed_score.hpp"
 #include "spectrum/factor_variances.hpp"
+#include "spectrum/largest_eigenvalue.hpp"
 #include "spectrum/partial_spectrum.hpp"
 #include "theory/ventura2025.hpp"
 #include "transition/humped_curve.hpp"
@@ -234,9 +236,16 @@ MeasureResult exact_gaps(const TaskGroup& group, const TaskParameters& task) {
   return collector.take();
 }
 
-// Reads gaps and edges off the largest eigenvalues of C at one probe and time.
-void record(GapCurves& curves, const std::vector<VarianceBand>& bands, std::span<const double> eigenvalues,
+// The largest eigenvalues of C down to the first normal direction, and the lowest of all.
+struct ScoreEigenvalues {
+  std::vector<double> leading;
+  double lowest = 0.0;
+};
+
+// Reads gaps and edges off the eigenvalues of C at one probe and time.
+void record(GapCurves& curves, const std::vector<VarianceBand>& bands, const ScoreEigenvalues& score,
             std::int64_t probe, std::size_t time) {
+  const std::vector<double>& eigenvalues = score.leading;
   std::size_t end = 0;
   for (std::size_t b = 0; b < bands.size(); ++b) {
     const std::size_t begin = end;
@@ -247,20 +256,40 @@ void record(GapCurves& curves, const std::vector<VarianceBand>& bands, std::span
   }
   const bool normal = end < eigenvalues.size();
   curves.final_gap.at(probe, time) = normal ? eigenvalues[end - 1] - eigenvalues[end] : nan;
-  curves.spread.at(probe, time) = eigenvalues[0] - eigenvalues.back();
+  curves.spread.at(probe, time) = eigenvalues[0] - score.lowest;
 }
 
-// The largest eigenvalues of C down to the first normal direction.
-std::vector<double> leading(const TaskGroup& group, const TaskParameters& task, const ProbedScore& score,
-                            std::int64_t wanted, double tau, std::int64_t probe, std::set<std::string>& notes) {
+// The lowest eigenvalue of C in all dimensions, of which `largest` are known. Training points on a manifold, or no more
+// of them than dimensions, leave directions where it is 0.
+double lowest(const TaskGroup& group, const TaskParameters& task, const ProbedJacobian& jacobian,
+              const std::vector<double>& largest) {
+  const SymmetricOperator& c = jacobian.covariance;
+  if (static_cast<std::int64_t>(largest.size()) == task.dimension()) return largest.back();
+  if (ambient_variance(task) == 0.0 || c.size < task.dimension()) return 0.0;
+  if (c.factor && c.factor->shift == 0.0 && c.factor->rows <= c.size) return 0.0;
+  SymmetricOperator from_above{.size = c.size, .local_size = c.local_size, .apply = {}};
+  from_above.apply = [&](std::int64_t vectors, std::span<const double> in, std::span<double> out) {
+    c.apply(vectors, in, out);
+    for (std::size_t i = 0; i < out.size(); ++i) out[i] = largest.front() * in[i] - out[i];
+  };
+  const LargestEigenvalue found = largest_eigenvalue(group, from_above, 1e-8);
+  if (!found.converged) {
+    throw std::runtime_error("measure.gap: the lowest eigenvalue is above the tolerance: " + found.stop_reason);
+  }
+  return largest.front() - found.value;
+}
+
+ScoreEigenvalues eigenvalues_of(const TaskGroup& group, const TaskParameters& task, const ProbedScore& score,
+                                std::int64_t wanted, double tau, std::int64_t probe, std::set<std::string>& notes) {
   const ProbedJacobian jacobian = score.jacobian(tau, probe);
   SpectrumOptions options;
   options.count = std::min(wanted, jacobian.covariance.size);
   const PartialSpectrum partial = largest_eigenpairs(group, jacobian.covariance, options);
   require_spectrum(partial, "gap", notes);
-  std::vector<double> values = partial.eigenvalues;
-  values.resize(static_cast<std::size_t>(std::min(wanted, task.dimension())), 0.0);
-  return values;
+  ScoreEigenvalues found{.leading = partial.eigenvalues};
+  found.leading.resize(static_cast<std::size_t>(std::min(wanted, task.dimension())), 0.0);
+  found.lowest = lowest(group, task, jacobian, found.leading);
+  return found;
 }
 
 void append_curves(VariableCollector& collector, const std::string& name, const std::vector<ProbeCurves>& curves) {
@@ -377,7 +406,7 @@ MeasureResult training_set_gaps(const TaskGroup& group, const TaskParameters& ta
     for (std::int64_t probe = 0; probe < probe_count(task); ++probe) {
       for (std::size_t t = 0; t < task.times.size(); ++t) {
         const double tau = task.process.noise_to_signal(task.times[t]);
-        record(curves, bands, leading(group, task, score, wanted, tau, probe, notes), probe, t);
+        record(curves, bands, eigenvalues_of(group, task, score, wanted, tau, probe, notes), probe, t);
       }
     }
     VariableCollector collector;
@@ -444,6 +473,9 @@ Cost GapMeasure::cost(const TaskParameters& task, const TaskRequest& request) co
   Cost cost = score_cost(task, request, probes, times);
   if (exact) return cost;
   cost += eigenpairs_cost(task, request, probes, times, band_columns(bands_of(task)) + 1);
+  if (ambient_variance(task) > 0.0) {
+    cost += eigenpairs_cost(task, request, probes, times, 1, SpectrumMethod::krylov);  // the lowest
+  }
   cost.rank_bytes += 8.0 * (6.0 + 2.0 * static_cast<double>(bands_of(task).size())) * probes * times;
   return cost;
 }

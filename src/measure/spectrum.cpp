@@ -85,7 +85,8 @@ std::vector<double> density_grid(const TaskParameters& task) {
 
 DensitySettings density_settings(const TaskParameters& task) {
   DensitySettings settings;
-  settings.probes = static_cast<int>(std::max<std::int64_t>(2, integer(task, "density_probes")));
+  // Eigenvalues are counted with as many as there usually are where no density is asked for.
+  if (has_density(task)) settings.probes = static_cast<int>(integer(task, "density_probes"));
   settings.steps = static_cast<int>(integer(task, "density_steps"));
   return settings;
 }

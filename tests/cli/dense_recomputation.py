@@ -529,7 +529,7 @@ def gap_curves(score, process, times, probes, point):
     return {"block_eigenvalue_lower": padded(1.0 - c[:, :, begins], 2, 2),
             "block_eigenvalue_upper": padded(1.0 - c[:, :, ends - 1], 2, 2),
             "gap": padded(c[:, :, ends[:-1] - 1] - c[:, :, ends[:-1]], 2, 1),
-            "final_gap": c[:, :, ends[-1] - 1] - c[:, :, ends[-1]], "spread": c[:, :, 0] - c[:, :, ends[-1]]}
+            "final_gap": c[:, :, ends[-1] - 1] - c[:, :, ends[-1]], "spread": c[:, :, 0] - c[:, :, -1]}
 
 
 def phases(curves):

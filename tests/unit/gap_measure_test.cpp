@@ -411,6 +411,35 @@ TEST(GapMeasure, OfATrainingSetIsReadOffItsDenseSpectra) {
   }
 }
 
+// Ambient noise gives the normal directions eigenvalues of their own, which count in the spread of all.
+TEST(GapMeasure, CoverageEndsWithTheSpreadOfAllEigenvalues) {
+  TaskParameters task = manifold_task(40, {{.size = 4, .sigma = 1.0}}, FactorKind::orthonormal,
+                                      log_spaced(3.0, 80.0, 24), "spread of all");
+  task.manifold->ambient_noise = 0.5;
+  task.samples = {30, 160};
+  task.options["probes"] = 3.0;
+  const Measured found(measure, task);
+  for (std::size_t k = 0; k < 2; ++k) {
+    const test::DenseComponents points = test::training_points(task, task.samples[k]);
+    std::int64_t between = 0;  // times at which the largest normal eigenvalue alone would say something else
+    for (std::size_t t = 0; t < task.times.size(); ++t) {
+      std::vector<double> spread, to_normal, lead;
+      for (std::int64_t probe = 0; probe < 3; ++probe) {
+        const std::vector<double> x = noised_point(task, points, probe, task.times[t]);
+        const std::vector<double> c = descending_eigenvalues(dense_covariance(points, x, task.times[t]));
+        spread.push_back(c.front() - c.back());
+        to_normal.push_back(c[0] - c[4]);
+        lead.push_back(c[3] - c[4] - 0.1);
+      }
+      const bool open = test::estimate(spread).mean >= 0.1;
+      const double phase = test::estimate(lead).mean >= 0.0 ? 2.0 : open ? 1.0 : 0.0;
+      EXPECT_EQ(found.value("geometric_phase", k * task.times.size() + t), phase) << task.times[t];
+      between += open && test::estimate(to_normal).mean < 0.1 ? 1 : 0;
+    }
+    EXPECT_GE(between, 1);
+  }
+}
+
 // Far above the collapse the empirical score is the law's: 3600 points share the weight at the closing, which leaves
 // corrections of order 1/3600 and those of the grid.
 TEST(GapMeasure, OfManyPointsHasTheTimesOfTheLaw) {
