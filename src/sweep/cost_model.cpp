@@ -5,8 +5,11 @@
 
 namespace diffphase {
 
-TaskLoad task_load(const Cost& cost) {
-  return {.divided_bytes = cost.divided_bytes, .rank_bytes = cost.rank_bytes, .operations = cost.operations()};
+TaskLoad task_load(const Cost& cost, double result_bytes) {
+  return {.divided_bytes = cost.divided_bytes,
+          .rank_bytes = cost.rank_bytes,
+          .operations = cost.operations(),
+          .result_bytes = result_bytes};
 }
 
 PlacementRules placement_rules(const Resources& resources) {

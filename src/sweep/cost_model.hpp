@@ -7,7 +7,7 @@
 namespace diffphase {
 
 /// What a measure predicts of a task, in the terms that decide the size of its group: a function of the task alone.
-[[nodiscard]] TaskLoad task_load(const Cost& cost);
+[[nodiscard]] TaskLoad task_load(const Cost& cost, double result_bytes);
 
 /// How tasks of this sweep are placed: [resources] ranks_per_task and memory_per_rank.
 [[nodiscard]] PlacementRules placement_rules(const Resources& resources);

@@ -6,13 +6,15 @@
 #include <cmath>
 #include <stdexcept>
 
+#include "files/checksummed_record.hpp"
+
 namespace diffphase {
 
 namespace {
 
 void check(const TaskLoad& load, const PlacementRules& rules) {
   // Negated, so that NaN fails too.
-  if (!(load.divided_bytes >= 0.0 && load.rank_bytes >= 0.0 && load.operations >= 0.0)) {
+  if (!(load.divided_bytes >= 0.0 && load.rank_bytes >= 0.0 && load.operations >= 0.0 && load.result_bytes >= 0.0)) {
     throw std::invalid_argument("place: the predicted load of a task is negative or not a number");
   }
   if (!(rules.memory_per_rank > 0.0 && rules.operations_per_rank > 0.0 && rules.ranks_per_task >= 0)) {
@@ -45,10 +47,20 @@ std::string memory_problem(int ranks, const TaskLoad& load, const PlacementRules
   return text + fmt::format("raise it, or use at least {:.0f} ranks", std::ceil(load.divided_bytes / spare));
 }
 
+std::string result_problem(const TaskLoad& load) {
+  constexpr double mebibyte = 1024.0 * 1024.0;
+  return fmt::format(
+      "its result of {:.0f} MiB is too long for the journal, which takes {:.0f} MiB: fewer times, probes, eigenvalues "
+      "or "
+      "sample counts",
+      load.result_bytes / mebibyte, static_cast<double>(max_record_bytes) / mebibyte);
+}
+
 }  // namespace
 
 Placement place(const TaskLoad& load, const TreeShape& shape, const PlacementRules& rules) {
   check(load, rules);
+  if (load.result_bytes > static_cast<double>(max_record_bytes)) return {0, result_problem(load)};
   for (int level = shape.levels() - 1; level >= 0; --level) {
     const int ranks = shape.smallest_group(level);
     if (has_memory(ranks, load, rules) && is_large_enough(ranks, load, rules)) return {level, {}};

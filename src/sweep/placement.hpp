@@ -11,6 +11,7 @@ struct TaskLoad {
   double divided_bytes = 0.0;  ///< memory that is split over the ranks of a group
   double rank_bytes = 0.0;     ///< memory that every rank needs
   double operations = 0.0;     ///< floating-point operations, other work expressed in them
+  double result_bytes = 0.0;   ///< of its result, which is one record of the journal
 };
 
 struct PlacementRules {
@@ -28,7 +29,8 @@ struct Placement {
 
 /// The level of the tree at which a task is computed: the deepest one whose smallest group has the memory,
 /// and either ranks_per_task ranks or no more than operations_per_rank operations on each rank. Too many
-/// operations for the whole world, or ranks_per_task beyond it, are no problem: level 0. Too much memory is.
+/// operations for the whole world, or ranks_per_task beyond it, are no problem: level 0. Too much memory is, and a
+/// result that is longer than a record (max_record_bytes).
 ///
 /// Monotone: more memory, operations or ranks_per_task never means a smaller group. Pure; depends on nothing
 /// measured. Throws std::invalid_argument for a negative or NaN load, memory_per_rank or operations_per_rank

@@ -111,6 +111,8 @@ int run_sweep(const Communicator& world, const RunOptions& options, const std::v
     text = read_sweep_text(options.sweep_file);
     plan = make_plan(options, text, summaries, measures);
     summary_bytes = encode_summaries(summaries);
+    // Before what takes long: what is touched from now on is meant for this start.
+    stop.watch(RunBook::folder_of(options, *plan.whole) / "stop");
     if (options.stop_with_job) stop_with_job(stop);
   });
   if (code != exit_complete) return code;
@@ -126,10 +128,7 @@ int run_sweep(const Communicator& world, const RunOptions& options, const std::v
   const ProcessIdentity self = this_process();
   std::vector<std::string> processes = world.gather(fmt::format("process {} on {}", self.pid, self.host));
   std::unique_ptr<RunBook> book;
-  const int book_code = on_root(world, [&] {
-    book = std::make_unique<RunBook>(options, plan, std::move(processes));
-    stop.watch(book->folder() / "stop");
-  });
+  const int book_code = on_root(world, [&] { book = std::make_unique<RunBook>(options, plan, std::move(processes)); });
   if (book_code != exit_complete) return book_code;
   const GroupTree tree(world);
   std::vector<PendingTask> pending;

@@ -13,6 +13,7 @@
 #include "sweep/cost_model.hpp"
 #include "sweep/placement.hpp"
 #include "sweep/plan_report.hpp"
+#include "sweep/result_size.hpp"
 
 namespace diffphase {
 
@@ -49,12 +50,16 @@ double now_seconds() { return unix_seconds(std::chrono::system_clock::now()); }
 
 }  // namespace
 
+std::filesystem::path RunBook::folder_of(const RunOptions& options, const Sweep& whole) {
+  return options.folder.empty() ? std::filesystem::path("runs") / whole.file.name : options.folder;
+}
+
 RunBook::RunBook(const RunOptions& options, RunPlan plan, std::vector<std::string> processes)
     : options_(options),
       plan_(std::move(plan)),
       processes_(std::move(processes)),
       ranks_(static_cast<std::int64_t>(processes_.size())),
-      folder_(options.folder.empty() ? std::filesystem::path("runs") / plan_.whole->file.name : options.folder),
+      folder_(folder_of(options, *plan_.whole)),
       shard_(shard_of(options)),
       start_(std::chrono::system_clock::now()),
       next_results_(std::chrono::steady_clock::now() + results_interval) {
@@ -93,8 +98,9 @@ void RunBook::look_at(std::size_t index, const TreeShape& shape) {
                    .request = history.missing(task.counts),
                    .attempt = history.attempt_count() + 1,
                    .suspect = history.suspect()};
-  const Cost cost = task.measure().cost(plan_.selected->parameters(task), next.request);
-  const TaskLoad load = task_load(cost);
+  const TaskParameters parameters = plan_.selected->parameters(task);
+  const Cost cost = task.measure().cost(parameters, next.request);
+  const TaskLoad load = task_load(cost, result_bytes(task.measure(), parameters, next.request.counts.size()));
   const Placement placement = place(load, shape,
                                     {.memory_per_rank = static_cast<double>(resources.memory_per_rank),
                                      .ranks_per_task = static_cast<int>(resources.ranks_per_task)});

@@ -34,7 +34,8 @@ class RunBook {
   /// `options` must outlive the book. Throws BadInput or FileError.
   RunBook(const RunOptions& options, RunPlan plan, std::vector<std::string> processes);
 
-  [[nodiscard]] const std::filesystem::path& folder() const { return folder_; }
+  /// Where a run keeps its files.
+  [[nodiscard]] static std::filesystem::path folder_of(const RunOptions& options, const Sweep& whole);
 
   /// Decides what is left to do and where. A task that fits nowhere is recorded as failed: never handed out, so
   /// that it is looked at again in every start.

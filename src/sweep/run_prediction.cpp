@@ -7,30 +7,14 @@
 #include <tuple>
 #include <utility>
 
+#include "sweep/result_size.hpp"
+
 namespace diffphase {
 
 namespace {
 
 constexpr double scaling_efficiency = 0.5;
 constexpr int scaling_precision = 100;  // an interval of ranks is narrow enough at one part in as many
-
-// Bytes of a result, as it travels and is recorded.
-double result_bytes(const Measure& measure, const TaskParameters& task) {
-  constexpr double record_bytes = 128.0;
-  constexpr double variable_bytes = 32.0;
-  const std::vector<DimensionSpec> dimensions = measure.dimensions(task);
-  double bytes = record_bytes;
-  for (const VariableSpec& spec : measure.variables(task)) {
-    if (spec.prediction) continue;
-    auto values = static_cast<double>(spec.per_sample ? task.samples.size() : 1);
-    for (const std::string& dim : spec.dims) {
-      const auto own = std::ranges::find(dimensions, dim, &DimensionSpec::name);
-      values *= static_cast<double>(own == dimensions.end() ? task.times.size() : own->size());
-    }
-    bytes += variable_bytes + static_cast<double>(sizeof(double)) * values;
-  }
-  return bytes;
-}
 
 auto everything(const Cost& cost) {
   return std::tie(cost.flops, cost.exponentials, cost.normals, cost.divided_bytes, cost.rank_bytes);
@@ -51,7 +35,8 @@ RunPredictor::RunPredictor(const Sweep& sweep, const MachineRates& rates, const 
     if (is_new) {
       const TaskParameters parameters = sweep.parameters(task);
       const Cost cost = task.measure().cost(parameters, {.counts = task.counts, .count_free = true});
-      found.push_back({cost, result_bytes(task.measure(), parameters), 0, task_seconds(cost, rates_)});
+      found.push_back(
+          {cost, result_bytes(task.measure(), parameters, task.counts.size()), 0, task_seconds(cost, rates_)});
     }
     ++found[entry->second].count;
     alike_of_task_.push_back(entry->second);
@@ -82,7 +67,7 @@ RunPredictor::RunPredictor(const Sweep& sweep, const MachineRates& rates, const 
 RunPredictor::Placed RunPredictor::place_all(const TreeShape& shape) const {
   Placed placed;
   for (const Alike& tasks : alike_) {
-    const Placement placement = place(task_load(tasks.cost), shape, rules_);
+    const Placement placement = place(task_load(tasks.cost, tasks.result_bytes), shape, rules_);
     placed.levels.push_back(placement.problem.empty() ? placement.level : no_level);
     if (!placement.problem.empty()) continue;
     placed.useful_seconds += static_cast<double>(tasks.count) * tasks.seconds;
@@ -110,7 +95,7 @@ void RunPredictor::add_misfits(const TreeShape& shape, const Placed& placed, Run
     const std::uint32_t kind = alike_of_task_[i];
     if (placed.levels[kind] != no_level) continue;
     run.misfits.push_back(sweep_.label(sweep_.tasks[i]) + ": " +
-                          place(task_load(alike_[kind].cost), shape, rules_).problem);
+                          place(task_load(alike_[kind].cost, alike_[kind].result_bytes), shape, rules_).problem);
   }
 }
 

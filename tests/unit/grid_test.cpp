@@ -235,7 +235,7 @@ TEST(Zip, BadOnesAreNamed) {
   EXPECT_THAT(problem_of(with(zipped(), "[100, 200, 300]", "[100, 100, 300]")), HasSubstr("are the same"));
   EXPECT_THAT(problem_of(zipped(), {"ensemble.dimension=4"}), HasSubstr("and also at"));
   EXPECT_THAT(problem_of(with(zipped(), "\"pair\"", "\"time\"")), HasSubstr("zip.name = \"time\""));
-  for (const std::string name : {"class_agreement", "speciation_time", "log_samples", "task_seconds"}) {
+  for (const std::string name : {"speciation_time", "speciation_part", "log_samples", "task_seconds"}) {
     EXPECT_THAT(problem_of(with(zipped(), "pair", name)), HasSubstr("zip.name = \"" + name + "\"")) << name;
   }
   EXPECT_THAT(problem_of(with(zipped(), "ensemble.dimension", "process.time")), HasSubstr("only keys of ensemble"));

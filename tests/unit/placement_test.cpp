@@ -7,6 +7,8 @@
 #include <limits>
 #include <stdexcept>
 
+#include "files/checksummed_record.hpp"
+
 namespace diffphase {
 namespace {
 
@@ -49,6 +51,12 @@ TEST(Placement, RanksPerTaskReplacesTheWorkRuleButNotMemory) {
   EXPECT_EQ(ranks_for({}, 8, {.ranks_per_task = 8}), 8);
   EXPECT_EQ(ranks_for({}, 8, {.ranks_per_task = 100}), 8);
   EXPECT_EQ(ranks_for({.divided_bytes = 8 * gib}, 8, {.ranks_per_task = 1}), 2);
+}
+
+TEST(Placement, AResultBeyondARecordFitsNowhere) {
+  const double most = static_cast<double>(max_record_bytes);
+  EXPECT_EQ(place({.result_bytes = most}, TreeShape(4)).problem, "");
+  EXPECT_THAT(place({.result_bytes = 2.0 * most}, TreeShape(4)).problem, HasSubstr("128 MiB"));
 }
 
 TEST(Placement, SaysWhatWouldHelpWhereNothingFits) {

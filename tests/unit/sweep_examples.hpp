@@ -14,7 +14,7 @@
 
 namespace diffphase {
 
-/// A measure for tests of sweep files: options and nothing else.
+/// A measure for tests of sweep files: options and the names of a variable and its dimension.
 class FakeMeasure : public Measure {
  public:
   FakeMeasure(std::string name, std::vector<MeasureOption> options, bool needs_samples)
@@ -25,7 +25,15 @@ class FakeMeasure : public Measure {
   [[nodiscard]] std::string problem(const TaskParameters& task) const override {
     return needs_samples_ && task.samples.empty() ? "measure." + name_ + " needs [dataset] samples" : "";
   }
-  [[nodiscard]] std::vector<VariableSpec> variables(const TaskParameters&) const override { return {}; }
+  [[nodiscard]] std::vector<VariableSpec> variables(const TaskParameters&) const override {
+    VariableSpec time;
+    time.name = name_ + "_time";
+    time.dims = {name_ + "_part"};
+    return {time};
+  }
+  [[nodiscard]] std::vector<DimensionSpec> dimensions(const TaskParameters&) const override {
+    return {{.name = name_ + "_part", .coordinate = std::vector<double>{1.0}, .units = "1", .long_name = "part"}};
+  }
   [[nodiscard]] Cost cost(const TaskParameters&, const TaskRequest&) const override { return {}; }
   [[nodiscard]] MeasureResult run(const TaskParameters&, const TaskRequest&, const TaskGroup&) const override {
     return {};
