@@ -135,7 +135,8 @@ bool is_extreme(const TaskParameters& task, std::int64_t count) {
 RepresentationChoice choose(const TaskParameters& task) {
   if (!can_stream(task)) {
     return {.representation = Representation::full,
-            .reason = RepresentationReason::not_eligible,
+            .reason = task.representation == Representation::automatic ? RepresentationReason::not_eligible
+                                                                       : RepresentationReason::asked_for,
             .explanation = "explicit: nothing else is possible"};
   }
   const auto operations_per_point = [&](const auto& cost) {

@@ -29,6 +29,7 @@ ScatteredSum<Number>::ScatteredSum(const Communicator& comm, std::vector<Scatter
   }
   if (is_direct_) {
     received_.resize(index(own().count) * pieces_.size());
+    if (!leaves_terms()) sum_.resize(index(own().count));
     requests_.reserve(2 * pieces_.size());
     return;
   }
@@ -91,8 +92,7 @@ TwoTerms ScatteredSum<Number>::finish() {
   check_mpi(MPI_Waitall(static_cast<int>(requests_.size()), requests_.data(), MPI_STATUSES_IGNORE), "MPI_Waitall");
   requests_.clear();
   if constexpr (std::is_same_v<Number, double>) {
-    if (comm_.size() == 1) return {own_values_};
-    if (comm_.size() == 2) return {values_of(0), values_of(1)};
+    if (leaves_terms()) return {values_of(0), comm_.size() == 1 ? nullptr : values_of(1)};
   }
   add_pieces();
   return {sum_.data()};
@@ -107,7 +107,6 @@ const Number* ScatteredSum<Number>::values_of(int rank) const {
 // The first two in one go: most groups are small.
 template <typename Number>
 void ScatteredSum<Number>::add_pieces() {
-  sum_.resize(index(own().count));
   const Number* first = values_of(0);
   if (comm_.size() == 1) {
     std::copy(first, first + sum_.size(), sum_.begin());

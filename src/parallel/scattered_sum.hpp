@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <span>
+#include <type_traits>
 #include <vector>
 
 #include "parallel/communicator.hpp"
@@ -30,8 +31,8 @@ struct TwoTerms {
 /// Several objects may have a sum under way on one communicator if all ranks start them in the same order; each has one
 /// at a time. Messages have a tag of their own. Groups of more than most_direct_ranks take the collective, all of it in
 /// start(), as messages between all pairs would be too many. Memory: in smaller groups the pieces that arrive, ranks
-/// times the own count; in larger ones all pieces once more, as doubles; and, but for doubles of two ranks, the own
-/// count as doubles.
+/// times the own count; in larger ones all pieces once more, as doubles; and, but for doubles of one or two ranks, the
+/// own count as doubles.
 template <typename Number>
 class ScatteredSum {
  public:
@@ -56,6 +57,7 @@ class ScatteredSum {
  private:
   [[nodiscard]] const ScatteredPiece& own() const { return pieces_[static_cast<std::size_t>(comm_.rank())]; }
   void start_collective(std::span<const Number> values);
+  [[nodiscard]] bool leaves_terms() const { return std::is_same_v<Number, double> && comm_.size() <= 2; }
   [[nodiscard]] const Number* values_of(int rank) const;
   void add_pieces();
 

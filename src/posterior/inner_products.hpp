@@ -96,8 +96,8 @@ class InnerProductSource {
 /// every rank multiplies its columns, the products are summed and scattered by probes, so that each rank consumes all
 /// components for its share of the probes; of more ranks than probes the others only multiply. Memory: by
 /// component 2 probes x SlabLayout::block products, in single precision once more as floats; by dimension
-/// twice as many as they are sent, what arrives (ranks times the largest share of them), and, but for doubles of two
-/// ranks, the own share as doubles.
+/// twice as many as they are sent, what arrives (ranks times the largest share of them), and, but for doubles of one
+/// or two ranks, the own share as doubles.
 /// Also 8 bytes per local row and, in single precision, the rank's columns of the block of probes as floats.
 class StoredSource : public InnerProductSource {
  public:

@@ -160,7 +160,7 @@ double residual_bound(double tolerance, double eigenvalue, double largest) {
 
 double allowed_residual(const KrylovRequest& request, const KrylovSearch& search, double eigenvalue, double largest) {
   const double allowed = residual_bound(request.tolerance, eigenvalue, largest);
-  if (!request.above) return allowed;
+  if (!request.above || *request.above < 0.0) return allowed;
   const double below = *request.above - eigenvalue;
   const double share = log_of_chance(search.dimensions, search.block) / static_cast<double>(2 * search.steps - 1);
   if (search.steps > 0 && below >= share * share * *request.above) return std::numeric_limits<double>::infinity();

@@ -37,11 +37,11 @@ struct KrylovSearch {
 };
 
 /// What the residual of a Ritz value must not exceed for the request. If that asks for what is above a value u, a Ritz
-/// value theta below may also count because nothing is above, but for a probability of 1e-6, for either reason:
-///  - any residual: the largest Ritz value of k steps in n dimensions is within a share e of the largest eigenvalue,
-///  but
-///    for a probability of 1.648 sqrt(n) exp(-(2k - 1) sqrt(e)) for each vector of the block (Kuczynski and
-///    Wozniakowski 1992), and theta <= (1 - e) u;
+/// value theta below may also count because nothing is above, but for a probability of about 1e-6, for either reason
+/// (of a positive semidefinite operator; for u < 0 neither is taken):
+///  - any residual: the largest Ritz value of k steps in n dimensions is within a share e of the largest eigenvalue but
+///    for a probability of 1.648 sqrt(n) exp(-(2k - 1) sqrt(e)) of each vector of the block (Kuczynski and Wozniakowski
+///    1992), and theta <= (1 - e) u;
 ///  - the residual is below 1e-6^(1/block) (u - theta)/sqrt(n): an eigenvector of an eigenvalue above u is a share of
 ///    about 1/sqrt(n) of what was started from, and no less of the Ritz vector, whose residual it makes u - theta times
 ///    that share or more, unless it is smaller by that factor in all vectors of the block.

@@ -36,11 +36,11 @@ enum class KrylovKind { single, block };
 [[nodiscard]] std::int64_t verified_krylov_vectors(std::int64_t size, std::int64_t count, std::int64_t block);
 
 /// The `count` largest eigenpairs in a basis with room for more; then, if `verify`, fresh random starts orthogonal to
-/// all that was found, until one finds nothing above the smallest wanted eigenvalue: what it finds is added. It
-/// overlooks a missed eigenvalue with a probability of 1e-6 (allowed_residual). Of an
-/// eigenvalue of multiplicity 31 a solution from one vector loses copies at 1e-8 too. Blocks are for operators that
-/// have a size of them (op.block) and 16 times as many dimensions; otherwise it is one vector. Collective. Memory:
-/// verified_krylov_vectors and two blocks.
+/// all that was found, until one finds nothing above the smallest wanted eigenvalue: what it finds is added. Of a
+/// positive semidefinite operator it is improbable that one is overlooked (allowed_residual) that is larger by more
+/// than the tolerance tells apart. Of an eigenvalue of multiplicity 31 a solution from one vector loses copies at 1e-8
+/// too. Blocks are for operators that have a size of them (op.block) and 16 times as many dimensions; otherwise it is
+/// one vector. Collective. Memory: verified_krylov_vectors and two blocks.
 [[nodiscard]] VerifiedPairs verified_krylov(const TaskGroup& group, const SymmetricOperator& op, std::int64_t count,
                                             double tolerance, bool verify, KrylovKind kind = KrylovKind::single);
 

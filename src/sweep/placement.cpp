@@ -51,8 +51,7 @@ std::string result_problem(const TaskLoad& load) {
   constexpr double mebibyte = 1024.0 * 1024.0;
   return fmt::format(
       "its result of {:.0f} MiB is too long for the journal, which takes {:.0f} MiB: fewer times, probes, eigenvalues "
-      "or "
-      "sample counts",
+      "or sample counts",
       load.result_bytes / mebibyte, static_cast<double>(max_record_bytes) / mebibyte);
 }
 
