@@ -72,8 +72,10 @@ void expect_same(const std::vector<PosteriorSummary>& a, const std::vector<Poste
 TEST(ReductionOverRanks, BothPartitionsGiveTheNumbersOfOneRank) {
   const Communicator world = Communicator::world();
   const Communicator self = Communicator::self();
-  for (const auto& [n, d] :
+  for (const std::pair<std::int64_t, std::int64_t>& size :
        std::vector<std::pair<std::int64_t, std::int64_t>>{{1700, 37}, {40, 3}, {513, 1}, {2049, 16}}) {
+    const std::int64_t n = size.first;
+    const std::int64_t d = size.second;
     const std::vector<std::int64_t> counts{5, 17, n};
     // Without labels nothing is stored on the way.
     for (const std::int64_t labels : {0, 3}) {
