@@ -21,7 +21,7 @@ std::int64_t basis_for(std::int64_t count) {
 
 // Of a search for what was missed, however loosely the others were to be found: an eigenvalue that is larger by less
 // than about 1e-8 sqrt(n) may look like its neighbours.
-constexpr double tightest_needed = 1e-8;
+constexpr double loosest_tolerance = 1e-8;
 
 // At least what shows that nothing is left but what is smaller by a quarter.
 std::int64_t verification_basis(std::int64_t size, std::int64_t count, std::int64_t block) {
@@ -63,7 +63,7 @@ bool add_missed(const TaskGroup& group, const SymmetricOperator& op, std::int64_
   const std::int64_t block = start_block(op, size_of(pairs), kind);
   const KrylovResult outside = solve(group, op,
                                      {.count = 1,
-                                      .tolerance = std::min(tolerance, tightest_needed),
+                                      .tolerance = std::min(tolerance, loosest_tolerance),
                                       .deflated = pairs.vectors,
                                       .deflated_count = size_of(pairs),
                                       .largest = largest_size(pairs),

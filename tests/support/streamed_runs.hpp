@@ -183,9 +183,7 @@ inline Comparisons compare_laws(const StreamedCase& c, const ProbeValues& stored
     for (std::size_t p = 0; p < all.size(); ++p) {
       of_set[p / probes_per_set] += (all[p] - centre) * (all[p] - centre) / static_cast<double>(probes_per_set);
     }
-    const double stream_centre = estimate(of_stream).mean;
-    for (double& value : of_stream) value = (value - stream_centre) * (value - stream_centre);
-    comparisons.add_means(estimate(of_set), estimate(of_stream), "variance " + what);
+    comparisons.add_means(estimate(of_set), estimate(squared_deviations(of_stream)), "variance " + what);
   };
   for (std::size_t q = 0; q < stored.quantities; ++q) {
     compare([q](const ProbeValues& v, std::size_t p) { return v.at(p, q); }, std::to_string(q) + " of " + c.name);

@@ -58,6 +58,13 @@ double one_sample_p_value(std::vector<double> a, const Function& below) {
   return kolmogorov_p_value(distance, n);
 }
 
+/// (value - mean)^2 of each: their mean is the variance, with an error of its own.
+inline std::vector<double> squared_deviations(std::vector<double> values) {
+  const double centre = estimate(values).mean;
+  for (double& value : values) value = (value - centre) * (value - centre);
+  return values;
+}
+
 /// p-values of many comparisons: rejected if the least is below 1e-4 over their number.
 class Comparisons {
  public:

@@ -166,12 +166,6 @@ TEST(ProjectedSpeciation, IsTheExplicitOneInTheFirstCoordinates) {
   }
 }
 
-std::vector<double> squared_deviations(std::vector<double> values) {
-  const double centre = test::estimate(values).mean;
-  for (double& value : values) value = (value - centre) * (value - centre);
-  return values;
-}
-
 // Per-probe agreement at several times, a new ensemble for each probe of the explicit path where centroids are random.
 void expect_same_law(const MixtureParameters& parameters, const std::vector<double>& times, std::int64_t sets,
                      std::int64_t probes_per_set) {
@@ -214,7 +208,8 @@ void expect_same_law(const MixtureParameters& parameters, const std::vector<doub
   for (std::size_t t = 0; t < times.size(); ++t) {
     comparisons.add(two_sample_p_value(full[t], projected[t]), "law at " + std::to_string(times[t]));
     comparisons.add_means(test::estimate(full[t]), test::estimate(projected[t]), "mean at " + std::to_string(times[t]));
-    comparisons.add_means(test::estimate(squared_deviations(full[t])), test::estimate(squared_deviations(projected[t])),
+    comparisons.add_means(test::estimate(test::squared_deviations(full[t])),
+                          test::estimate(test::squared_deviations(projected[t])),
                           "variance at " + std::to_string(times[t]));
   }
   EXPECT_FALSE(comparisons.rejected()) << comparisons.worst();
