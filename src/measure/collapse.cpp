@@ -220,18 +220,11 @@ const VariableSpec largest_spec =
 const VariableSpec time_spec = per_sample_spec("collapse_time", "time", "collapse time, participation = 1/2",
                                                "Biroli et al. 2024, section 2.3", {});
 
-VariableSpec representation_spec() {
-  VariableSpec spec = per_sample_spec("collapse_representation", "1", "how the training set was represented", "", {});
-  spec.kind = VariableSpec::Kind::flags;
-  spec.flag_meanings = {"explicit", "streaming", "extreme"};
-  return spec;
-}
-
-VariableSpec representation_reason_spec() {
-  VariableSpec spec = per_sample_spec("collapse_representation_reason", "1", "why it was represented so", "", {});
-  spec.kind = VariableSpec::Kind::flags;
-  spec.flag_meanings = representation_reasons();
-  return spec;
+std::vector<VariableSpec> representation_specs() {
+  return {flags_spec(per_sample_spec("collapse_representation", "1", "how the training set was represented", "", {}),
+                     {"explicit", "streaming", "extreme"}),
+          flags_spec(per_sample_spec("collapse_representation_reason", "1", "why it was represented so", "", {}),
+                     representation_reasons())};
 }
 
 double flag_of(Representation representation) {
@@ -317,7 +310,7 @@ std::vector<VariableSpec> CollapseMeasure::variables(const TaskParameters& task)
   for (const auto& curve : {participation_spec, entropy_spec, parent_spec, largest_spec}) add(curve_specs(curve));
   add(critical_time_specs(time_spec));
   if (task.mixture) {
-    add({representation_spec(), representation_reason_spec()});
+    add(representation_specs());
     const Biroli2024 theory(*task.mixture);
     add({prediction_spec(participation_spec, theory.source("participation")),
          prediction_spec(entropy_spec, theory.source("weight_entropy")),

@@ -458,10 +458,8 @@ std::vector<VariableSpec> GapMeasure::variables(const TaskParameters& task) cons
     specs.push_back(prediction);
   }
   VariableSpec phase = spec_of(task, "geometric_phase", "1", "phase of generation", {"time"});
-  phase.kind = VariableSpec::Kind::flags;
-  phase.flag_meanings = {"trivial", "coverage", "consolidation"};
-  specs.push_back(phase);
-  VariableSpec expected = prediction_spec(phase, Ventura2025::source("phase"), suffix(task));
+  specs.push_back(flags_spec(phase, {"trivial", "coverage", "consolidation"}));
+  VariableSpec expected = prediction_spec(specs.back(), Ventura2025::source("phase"), suffix(task));
   specs.push_back(expected);
   return specs;
 }

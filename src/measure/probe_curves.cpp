@@ -101,6 +101,13 @@ std::vector<VariableSpec> curve_specs(const VariableSpec& curve) {
   return {curve, error};
 }
 
+VariableSpec flags_spec(VariableSpec spec, std::vector<std::string> meanings) {
+  spec.kind = VariableSpec::Kind::flags;
+  spec.source.clear();
+  spec.flag_meanings = std::move(meanings);
+  return spec;
+}
+
 VariableSpec prediction_spec(const VariableSpec& measured, const std::string& source, const std::string& suffix) {
   VariableSpec prediction = measured;
   prediction.name += suffix;

@@ -54,6 +54,8 @@ class VariableCollector {
 /// A measured variable that depends on the sample count.
 [[nodiscard]] VariableSpec per_sample_spec(std::string name, std::string units, std::string long_name,
                                            std::string source, std::vector<std::string> dims);
+/// A variable whose numbers stand for words: 0 for the first. It has no source.
+[[nodiscard]] VariableSpec flags_spec(VariableSpec spec, std::vector<std::string> meanings);
 /// The three variables that append_time fills.
 [[nodiscard]] std::vector<VariableSpec> critical_time_specs(const VariableSpec& time);
 /// The two variables that append_root fills.

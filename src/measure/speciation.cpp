@@ -170,19 +170,12 @@ double spectral_time(const NoisingProcess& process, double eigenvalue) {
 // The rescaled agreement of two equal classes at c = 1 between its limits `at_infinity` and 1.
 double level_above(double at_infinity) { return at_infinity + speciation_level * (1.0 - at_infinity); }
 
-VariableSpec representation_spec() {
-  VariableSpec spec =
-      number_spec("speciation_representation", "1", "how probes and classes were represented", "", false);
-  spec.kind = VariableSpec::Kind::flags;
-  spec.flag_meanings = {"explicit", "projected"};
-  return spec;
-}
-
-VariableSpec representation_reason_spec() {
-  VariableSpec spec = number_spec("speciation_representation_reason", "1", "why they were represented so", "", false);
-  spec.kind = VariableSpec::Kind::flags;
-  spec.flag_meanings = representation_reasons();
-  return spec;
+std::vector<VariableSpec> representation_specs() {
+  return {
+      flags_spec(number_spec("speciation_representation", "1", "how probes and classes were represented", "", false),
+                 {"explicit", "projected"}),
+      flags_spec(number_spec("speciation_representation_reason", "1", "why they were represented so", "", false),
+                 representation_reasons())};
 }
 
 // Of the class agreement.
@@ -477,7 +470,7 @@ std::vector<VariableSpec> SpeciationMeasure::variables(const TaskParameters& tas
     add(critical_time_specs(superclass_speciation_spec()));
   }
   if (task.mixture) {
-    add({representation_spec(), representation_reason_spec()});
+    add(representation_specs());
     add(root_specs(drift_spec()));
     add(root_specs(curvature_spec()));
     add(prediction_specs(task));

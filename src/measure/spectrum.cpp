@@ -277,13 +277,6 @@ VariableSpec variable(const TaskParameters& task, std::string name, std::string 
           .dims = std::move(dims)};
 }
 
-VariableSpec flags(VariableSpec spec, std::vector<std::string> meanings) {
-  spec.kind = VariableSpec::Kind::flags;
-  spec.source.clear();
-  spec.flag_meanings = std::move(meanings);
-  return spec;
-}
-
 const std::vector<std::string> each_probe{"spectrum_time", "probe"};
 
 std::vector<std::string> each_probe_and(const char* dim) { return {"spectrum_time", "probe", dim}; }
@@ -317,8 +310,9 @@ std::vector<VariableSpec> optional_variables(const TaskParameters& task) {
     specs.push_back(
         variable(task, "eigenvalue_count_bias", "eigenvalue_count minus the same from half the steps", each_probe, ""));
     specs.push_back(variable(task, "eigenvalue_count_bound", "what steps or rounding leave open", each_probe, ""));
-    specs.push_back(flags(variable(task, "eigenvalue_count_method", "how the eigenvalues were counted", each_probe),
-                          {"inertia", "density", "closed_form"}));
+    specs.push_back(
+        flags_spec(variable(task, "eigenvalue_count_method", "how the eigenvalues were counted", each_probe),
+                   {"inertia", "density", "closed_form"}));
   }
   if (has_traces(task)) {
     add_with_error(specs, variable(task, "jacobian_trace_estimate", "tr N from random vectors", each_probe,
@@ -437,10 +431,10 @@ std::vector<VariableSpec> SpectrumMeasure::variables(const TaskParameters& task)
       variable(task, "jacobian_eigenvalue_residual", "residual norm |C v - lambda v| of a unit vector v",
                each_probe_and("eigenvalue_index"), ""),
       variable(task, "jacobian_trace", "trace of N", each_probe),
-      flags(variable(task, "spectrum_method", "how the eigenvalues were computed", each_probe),
-            {"krylov", "block_krylov", "gram", "dense", "closed_form"}),
-      flags(variable(task, "spectrum_status", "what the solver says of the eigenvalues", each_probe),
-            {"verified", "unverified", "copies_missing", "not_converged"}),
+      flags_spec(variable(task, "spectrum_method", "how the eigenvalues were computed", each_probe),
+                 {"krylov", "block_krylov", "gram", "dense", "closed_form"}),
+      flags_spec(variable(task, "spectrum_status", "what the solver says of the eigenvalues", each_probe),
+                 {"verified", "unverified", "copies_missing", "not_converged"}),
       variable(task, "spectrum_iterations", "restarts of the solver", each_probe, ""),
       variable(task, "spectrum_products", "products of C with a vector", each_probe, "")};
   const std::vector<VariableSpec> more = optional_variables(task);
