@@ -97,6 +97,7 @@ class Witness:
     def look(self):
         """Takes in what is new; returns what is wrong with it."""
         wrong = []
+        lines_before = log_lines(self.folder)  # a program that runs writes the record first
         for record in records(self.folder):
             if record.kind != DONE or record.place in self.seen:
                 continue
@@ -107,7 +108,7 @@ class Witness:
                     wrong.append(f"{unit} was finished and ran again: {record.place}")
                 self.finished.add(unit)
         done_lines = {}
-        for line in log_lines(self.folder):
+        for line in lines_before:
             if line["outcome"] == "done":
                 done_lines[line["identity"]] = done_lines.get(line["identity"], 0) + 1
         for identity, lines in done_lines.items():
