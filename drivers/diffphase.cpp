@@ -50,7 +50,7 @@ int plan(int argc, char** argv, const PlanOptions& options) {
   }
   const Sweep sweep = load_sweep(options);
   const MpiEnvironment environment(argc, argv);
-  fmt::print("{}", plan_text(sweep, options.ranks, calibrated_rates()));
+  fmt::print("{}", plan_text(sweep, options.ranks, kept_calibration()));
   return exit_complete;
 }
 

@@ -17,13 +17,14 @@
 #include "machine_rates.hpp"
 #include "measure/measure.hpp"
 #include "parallel/clock.hpp"
+#include "parallel/mailbox.hpp"
 #include "parallel/task_group.hpp"
-#include "queue_costs.hpp"
 #include "results/results_file.hpp"
 #include "sweep/aggregate.hpp"
 #include "sweep/group_tree.hpp"
 #include "sweep/journal.hpp"
 #include "sweep/queue_simulation.hpp"
+#include "sweep/record_costs.hpp"
 #include "sweep/run.hpp"
 #include "sweep/run_files.hpp"
 #include "sweep/run_plan.hpp"
@@ -125,6 +126,51 @@ class ScratchFolder {
   fs::path path_;
 };
 
+double processor_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
+
+// Processor seconds of rank 0 for one letter: half of them came from the last rank, half go there.
+double measure_messages(const Communicator& world) {
+  Mailbox mailbox(world.duplicate());
+  const std::string letter(100, 'x');
+  const int last = world.size() - 1;
+  double seconds = 0.0;
+  constexpr int rounds = 100;
+  constexpr int at_once = 200;
+  for (int round = 0; round < rounds; ++round) {
+    if (world.rank() == last) {
+      for (int i = 0; i < at_once; ++i) mailbox.post(0, letter);
+      if (last > 0) mailbox.flush();
+    }
+    world.barrier();
+    int left = world.is_root() ? at_once : 0;
+    const double start = processor_seconds();
+    while (left > 0) left -= mailbox.collect() ? 1 : 0;
+    for (int i = 0; world.is_root() && i < at_once; ++i) mailbox.post(last, letter);
+    if (world.is_root()) seconds += processor_seconds() - start;
+    left = world.rank() == last ? at_once : 0;
+    while (left > 0) left -= mailbox.collect() ? 1 : 0;
+    mailbox.flush();
+  }
+  return seconds / (2.0 * rounds * at_once);
+}
+
+// Only rank 0's return value counts.
+QueueCosts measure_queue_costs(const Communicator& world, const fs::path& folder, ReportLine& line) {
+  QueueCosts costs;
+  const double message_seconds = measure_messages(world);
+  constexpr int batches = 100;
+  TaskGroup(world).run_guarded([&] {
+    if (world.is_root()) costs = measure_record_costs(folder, batches);
+  });
+  costs.message_seconds = message_seconds;
+  line.add("message_seconds", costs.message_seconds);
+  line.add("begin_seconds", costs.begin_seconds);
+  line.add("result_seconds", costs.result_seconds);
+  line.add("result_byte_seconds", costs.result_byte_seconds);
+  line.add("write_seconds", costs.write_seconds);
+  return costs;
+}
+
 double file_bytes(const fs::path& folder) {
   double bytes = 0.0;
   for (const auto& entry : fs::directory_iterator(folder)) bytes += static_cast<double>(entry.file_size());
@@ -144,8 +190,6 @@ class Stopwatch {
   }
 
  private:
-  static double processor_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
-
   Spent start_{steady_seconds(), processor_seconds()};
 };
 

@@ -1,10 +1,12 @@
 #include "sweep/calibration.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
 #include <fstream>
 #include <map>
 #include <sstream>
@@ -16,13 +18,15 @@
 #include "posterior/reduction.hpp"
 #include "random/random_stream.hpp"
 #include "results/provenance.hpp"
+#include "sweep/record_costs.hpp"
 
 namespace diffphase {
 namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view file_heading = "# Speed of one rank, measured by diffphase; safe to delete.";
+constexpr std::string_view file_heading =
+    "# Speed of one rank and of its records, measured by diffphase; safe to delete.";
 
 // Of a representative shape: 8 MiB of training points, so that they come from memory as in large tasks.
 constexpr std::int64_t dimension = 512;
@@ -30,6 +34,7 @@ constexpr std::int64_t rows = 4 * SlabLayout::block;
 constexpr std::int64_t times = 64;
 constexpr double seconds_of_passes = 0.5;
 constexpr double seconds_of_normals = 0.1;
+constexpr int batches_of_records = 10;
 
 TaskParameters small_task() {
   TaskParameters task;
@@ -115,6 +120,20 @@ void measure_passes(const TaskGroup& group, const RandomStream& stream, const Da
   rates.exponentials = pairs * static_cast<double>(times) / total.reduction;
 }
 
+QueueCosts measure_queue() {
+  std::error_code ignored;
+  std::string folder = (fs::temp_directory_path(ignored) / "diffphase-calibration-XXXXXX").string();
+  if (::mkdtemp(folder.data()) == nullptr) return {};
+  QueueCosts costs;
+  try {
+    costs = measure_record_costs(folder, batches_of_records);
+  } catch (const std::exception&) {
+    costs = {};  // the disk is full
+  }
+  fs::remove_all(folder, ignored);
+  return costs;
+}
+
 std::map<std::string, std::string> read_pairs(const std::string& text) {
   std::map<std::string, std::string> pairs;
   std::istringstream lines(text);
@@ -139,6 +158,8 @@ MachineRates measure_rates() {
   return rates.valid() ? rates : MachineRates{};
 }
 
+Calibration measure_machine() { return {.rates = measure_rates(), .queue = measure_queue()}; }
+
 std::string processor_name() {
   std::ifstream info("/proc/cpuinfo");
   for (std::string line; std::getline(info, line);) {
@@ -161,24 +182,31 @@ fs::path calibration_path() {
          fmt::format("calibration-{}-{}.txt", hash_text(processor_name()).hex().substr(0, 16), program_version());
 }
 
-std::optional<MachineRates> read_calibration(const fs::path& path, WallTime now) {
+std::optional<Calibration> read_calibration(const fs::path& path, WallTime now) {
   try {
     const auto pairs = read_pairs(read_text(path));
     const auto number = [&](const char* key) { return std::stod(pairs.at(key)); };
-    const MachineRates rates{.flops = number("flops_per_second"),
-                             .exponentials = number("exponentials_per_second"),
-                             .normals = number("normals_per_second"),
-                             .task_overhead = number("task_overhead_seconds")};
+    Calibration kept;
+    kept.rates = {.flops = number("flops_per_second"),
+                  .exponentials = number("exponentials_per_second"),
+                  .normals = number("normals_per_second"),
+                  .task_overhead = number("task_overhead_seconds")};
+    kept.queue.begin_seconds = number("begin_record_seconds");
+    kept.queue.result_seconds = number("result_record_seconds");
+    kept.queue.result_byte_seconds = number("result_byte_seconds");
+    kept.queue.write_seconds = number("write_seconds");
     const std::chrono::duration<double> age(unix_seconds(now) - number("written_unix_seconds"));
     // A file from the future: a clock was wrong.
-    if (rates.valid() && age < calibration_lifetime && age > std::chrono::hours(-1)) return rates;
+    const bool timely = age < calibration_lifetime && age > std::chrono::hours(-1);
+    if (kept.rates.valid() && kept.queue.valid() && timely) return kept;
   } catch (const std::exception&) {
     return std::nullopt;  // not there, cut off or edited: measured again
   }
   return std::nullopt;
 }
 
-bool write_calibration(const fs::path& path, const MachineRates& rates, WallTime now) {
+bool write_calibration(const fs::path& path, const Calibration& calibration, WallTime now) {
+  const auto& [rates, queue] = calibration;
   try {
     fs::create_directories(path.parent_path());
     replace_file(path, fmt::format("{}\n"
@@ -187,23 +215,28 @@ bool write_calibration(const fs::path& path, const MachineRates& rates, WallTime
                                    "flops_per_second = {:.6g}\n"
                                    "exponentials_per_second = {:.6g}\n"
                                    "normals_per_second = {:.6g}\n"
-                                   "task_overhead_seconds = {:.6g}\n",
+                                   "task_overhead_seconds = {:.6g}\n"
+                                   "begin_record_seconds = {:.6g}\n"
+                                   "result_record_seconds = {:.6g}\n"
+                                   "result_byte_seconds = {:.6g}\n"
+                                   "write_seconds = {:.6g}\n",
                                    file_heading, processor_name(), unix_seconds(now), rates.flops, rates.exponentials,
-                                   rates.normals, rates.task_overhead));
+                                   rates.normals, rates.task_overhead, queue.begin_seconds, queue.result_seconds,
+                                   queue.result_byte_seconds, queue.write_seconds));
     return true;
   } catch (const std::exception&) {
     return false;
   }
 }
 
-MachineRates calibrated_rates(const std::function<MachineRates()>& measure, const WallClock& clock) {
+Calibration kept_calibration(const std::function<Calibration()>& measure, const WallClock& clock) {
   const fs::path path = calibration_path();
   if (!path.empty()) {
     if (const auto kept = read_calibration(path, clock())) return *kept;
   }
-  const MachineRates rates = measure();
-  if (!path.empty()) write_calibration(path, rates, clock());
-  return rates;
+  const Calibration calibration = measure();
+  if (!path.empty()) write_calibration(path, calibration, clock());
+  return calibration;
 }
 
 }  // namespace diffphase

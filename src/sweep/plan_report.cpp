@@ -327,8 +327,8 @@ std::string rounded_duration(double seconds) {
   return fmt::format("{:.1f} days", seconds / 86400.0);
 }
 
-std::string plan_text(const Sweep& sweep, int ranks, const MachineRates& rates) {
-  const RunPredictor predictor(sweep, rates);
+std::string plan_text(const Sweep& sweep, int ranks, const Calibration& machine) {
+  const RunPredictor predictor(sweep, machine.rates, machine.queue);
   const RunPrediction run = predictor.predict(ranks);
   std::string text = fmt::format("Sweep {} ({})\n\n", sweep.file.name, sweep.file.path);
   text += grid_text(sweep);
@@ -342,14 +342,15 @@ std::string plan_text(const Sweep& sweep, int ranks, const MachineRates& rates) 
                       bytes_text(static_cast<double>(sweep.file.resources.memory_per_rank)));
   text += fmt::format("  wall time             {}\n", rounded_duration(run.wall_seconds));
   text += fmt::format("  core-hours            {:.3g}\n", run.core_hours);
-  text += fmt::format("  efficiency            {:.0f} %, rank 0 spends {:.2g} % of the time on the queue\n",
+  text += fmt::format("  efficiency            {:.0f} %, rank 0 spends {:.3g} % of the time on the queue\n",
                       100.0 * run.efficiency, 100.0 * run.root_load);
   text += fmt::format("  efficiency over 1/2   {}\n", scaling_text(predictor.scaling_limit(most_ranks)));
   const std::int64_t threads = sweep.file.resources.threads;
   text += fmt::format("One {} of this machine does, in a second: {:.3g} floating-point operations,\n",
-                      threads == 1 ? "rank" : "thread", rates.flops);
-  text += fmt::format("{:.3g} exponentials, {:.3g} random numbers; {} go into every task.\n", rates.exponentials,
-                      rates.normals, rounded_duration(rates.task_overhead));
+                      threads == 1 ? "rank" : "thread", machine.rates.flops);
+  text += fmt::format("{:.3g} exponentials, {:.3g} random numbers; {:.3g} ms go into every task,\n",
+                      machine.rates.exponentials, machine.rates.normals, 1e3 * machine.rates.task_overhead);
+  text += fmt::format("{:.1f} us of rank 0 into the record of its result.\n", 1e6 * machine.queue.result_seconds);
   text += fmt::format("\nOn a cluster ({} cores on a node at most, {:g} times the predicted time):\n", cores_per_node,
                       time_margin);
   return text + "  " + batch_line(sweep.file.path, ranks, threads, run) + "\n";

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "sweep/cost_model.hpp"
+#include "sweep/calibration.hpp"
 #include "sweep/grid.hpp"
 #include "sweep/run_prediction.hpp"
 
@@ -15,7 +15,7 @@ namespace diffphase {
 
 /// Text of `diffphase plan`: grid, tasks, memory, work, predicted time and a batch line. At most 100 columns, but for
 /// the batch line where the sweep file's path is long.
-[[nodiscard]] std::string plan_text(const Sweep& sweep, int ranks, const MachineRates& rates);
+[[nodiscard]] std::string plan_text(const Sweep& sweep, int ranks, const Calibration& machine);
 
 /// Text of `diffphase theory`: the predicted critical times and other single numbers of every point, NaN as "-". At
 /// most 100 columns. Local; takes as long as the predictions' quadratures do.

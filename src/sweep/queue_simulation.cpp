@@ -363,16 +363,16 @@ void check(const TreeShape& shape, std::span<const AlikeTasks> tasks, const Queu
       throw std::invalid_argument("simulate_queue: a task's time or size is negative or no number");
     }
   }
-  for (const double seconds : {costs.latency, costs.message_seconds, costs.begin_seconds, costs.result_seconds,
-                               costs.result_byte_seconds, costs.write_seconds, costs.agreement_seconds}) {
-    if (!is_time(seconds)) throw std::invalid_argument("simulate_queue: a cost is negative or no number");
-  }
-  if (!(costs.bandwidth > 0.0) || costs.batch_messages < 1) {
-    throw std::invalid_argument("simulate_queue: no bandwidth, or batches of nothing");
-  }
+  if (!costs.valid()) throw std::invalid_argument("simulate_queue: a cost that no queue can have");
 }
 
 }  // namespace
+
+bool QueueCosts::valid() const {
+  const auto times = {latency,       message_seconds,  begin_seconds, result_seconds, result_byte_seconds,
+                      write_seconds, agreement_seconds};
+  return std::ranges::all_of(times, is_time) && bandwidth > 0.0 && batch_messages >= 1;
+}
 
 QueueForecast simulate_queue(const TreeShape& shape, std::span<const AlikeTasks> tasks, const QueueCosts& costs) {
   check(shape, tasks, costs);

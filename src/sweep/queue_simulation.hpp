@@ -8,8 +8,8 @@
 namespace diffphase {
 
 /// What it takes to hand out a task and to record its result, whatever it computes: times of rank 0 and of the network.
-/// The defaults are those of an ordinary core, of a local disk and of a fast network; `diffphase_bench queue` measures
-/// what they are made of.
+/// The defaults are those of an ordinary core, of a local disk and of a fast network. measure_record_costs()
+/// (sweep/record_costs.hpp) measures what records and writes take, `diffphase_bench queue` messages, too.
 struct QueueCosts {
   double latency = 5e-6;              ///< seconds from a leader's message to rank 0's mailbox, and back
   double bandwidth = 5e9;             ///< bytes per second that come in to rank 0
@@ -20,6 +20,9 @@ struct QueueCosts {
   double write_seconds = 1e-5;        ///< rank 0: the writes of one batch of records to journal and log
   std::size_t batch_messages = 256;   ///< messages that share these writes, where as many are waiting
   double agreement_seconds = 0.05;    ///< between two looks of rank 0 at its mailbox while it computes itself
+
+  /// None is negative or infinite, bandwidth and batch_messages are above zero.
+  [[nodiscard]] bool valid() const;
 };
 
 /// No cost at all: the groups' work alone.

@@ -147,11 +147,11 @@ ScalingLimit RunPredictor::scaling_limit(int most_ranks) const {
     const QueueForecast forecast = simulate_queue(shape, placed.queue, costs_);
     const double seconds = wall_seconds(shape, forecast);
     const bool none_fits = placed.queue.empty();  // more ranks have more memory
+    limit.root_load = forecast.root_load();
+    limit.longest_share = placed.longest_seconds / seconds;
     if (!none_fits && placed.useful_seconds < scaling_efficiency * ranks * seconds) return false;
-    limit = {.ranks = ranks,
-             .beyond = ranks == most_ranks,
-             .root_load = forecast.root_load(),
-             .longest_share = placed.longest_seconds / seconds};
+    limit.ranks = ranks;
+    limit.beyond = ranks == most_ranks;
     return true;
   };
   int too_many = std::min(2, most_ranks);

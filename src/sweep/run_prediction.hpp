@@ -49,7 +49,7 @@ struct RunPrediction {
 struct ScalingLimit {
   int ranks = 1;               ///< the most at which the efficiency is at least 1/2
   bool beyond = false;         ///< it still is at the most ranks that were asked about
-  double root_load = 0.0;      ///< of rank 0 there
+  double root_load = 0.0;      ///< of rank 0 there, or at the next number of ranks
   double longest_share = 0.0;  ///< of the longest task, of the time there
 };
 

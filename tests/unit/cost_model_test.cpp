@@ -3,7 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <cstdint>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <limits>
 #include <optional>
@@ -12,6 +14,7 @@
 #include "files/posix_file.hpp"
 #include "measure/probes.hpp"
 #include "sweep/calibration.hpp"
+#include "sweep/record_costs.hpp"
 #include "temporary_folder.hpp"
 
 namespace diffphase {
@@ -103,25 +106,29 @@ TEST(CostModel, DrawingAManifoldTakesItsFactor) {
 }
 
 // A cache folder of the test's own.
-class Calibration : public testing::Test {
+class KeptCalibration : public testing::Test {
  protected:
-  Calibration() {
+  KeptCalibration() {
     ::unsetenv("XDG_CACHE_HOME");
     ::setenv("HOME", home.path().c_str(), 1);
   }
-  ~Calibration() override {
+  ~KeptCalibration() override {
     restore("XDG_CACHE_HOME", old_cache_);
     restore("HOME", old_home_);
   }
 
-  MachineRates calibrate() {
-    return calibrated_rates(
+  Calibration calibrate() {
+    return kept_calibration(
         [this] {
           ++measured;
-          return example_rates;
+          return example;
         },
         [this] { return now; });
   }
+
+  const Calibration example{
+      .rates = example_rates,
+      .queue = {.begin_seconds = 2e-7, .result_seconds = 3e-6, .result_byte_seconds = 4e-10, .write_seconds = 5e-6}};
 
   TemporaryFolder home;
   WallTime now = from_unix_seconds(1.7e9);
@@ -144,20 +151,25 @@ class Calibration : public testing::Test {
   std::optional<std::string> old_home_ = value("HOME");
 };
 
-TEST_F(Calibration, IsDoneOnceAndReadBack) {
+TEST_F(KeptCalibration, IsDoneOnceAndReadBack) {
   for (int i = 0; i < 3; ++i) {
-    const MachineRates rates = calibrate();
+    const auto [rates, queue] = calibrate();
     EXPECT_DOUBLE_EQ(rates.flops, example_rates.flops);
     EXPECT_DOUBLE_EQ(rates.exponentials, example_rates.exponentials);
     EXPECT_DOUBLE_EQ(rates.normals, example_rates.normals);
     EXPECT_DOUBLE_EQ(rates.task_overhead, example_rates.task_overhead);
+    EXPECT_DOUBLE_EQ(queue.begin_seconds, example.queue.begin_seconds);
+    EXPECT_DOUBLE_EQ(queue.result_seconds, example.queue.result_seconds);
+    EXPECT_DOUBLE_EQ(queue.result_byte_seconds, example.queue.result_byte_seconds);
+    EXPECT_DOUBLE_EQ(queue.write_seconds, example.queue.write_seconds);
+    EXPECT_EQ(queue.latency, QueueCosts{}.latency);
   }
   EXPECT_EQ(measured, 1);
   EXPECT_EQ(calibration_path().parent_path(), home / ".cache/diffphase");
   EXPECT_TRUE(fs::exists(calibration_path()));
 }
 
-TEST_F(Calibration, IsKeptInTheCacheFolderThatTheEnvironmentNames) {
+TEST_F(KeptCalibration, IsKeptInTheCacheFolderThatTheEnvironmentNames) {
   const TemporaryFolder cache;
   ::setenv("XDG_CACHE_HOME", cache.path().c_str(), 1);
   (void)calibrate();
@@ -166,7 +178,7 @@ TEST_F(Calibration, IsKeptInTheCacheFolderThatTheEnvironmentNames) {
   EXPECT_EQ(home.entries(), 0);
 }
 
-TEST_F(Calibration, IsDoneAgainWhenItIsOldOrFromTheFuture) {
+TEST_F(KeptCalibration, IsDoneAgainWhenItIsOldOrFromTheFuture) {
   (void)calibrate();
   now += std::chrono::hours(24 * 29);
   (void)calibrate();
@@ -179,31 +191,32 @@ TEST_F(Calibration, IsDoneAgainWhenItIsOldOrFromTheFuture) {
   EXPECT_EQ(measured, 3);
 }
 
-TEST_F(Calibration, IsDoneAgainWhenItCannotBeRead) {
+TEST_F(KeptCalibration, IsDoneAgainWhenItCannotBeRead) {
   (void)calibrate();
   const std::string good = read_text(calibration_path());
   for (const std::string& bad :
        {std::string(), good.substr(0, good.size() / 2), std::string("flops_per_second = many\n"),
-        good + "flops_per_second = -3\n", std::string(1000, '\xff'), std::string("\n\n = \n")}) {
+        good + "flops_per_second = -3\n", good + "write_seconds = -1\n", good + "result_record_seconds = nan\n",
+        good.substr(0, good.find("write_seconds")), std::string(1000, '\xff'), std::string("\n\n = \n")}) {
     std::ofstream(calibration_path(), std::ios::trunc) << bad;
     EXPECT_FALSE(read_calibration(calibration_path(), now)) << bad;
     const int before = measured;
-    EXPECT_DOUBLE_EQ(calibrate().flops, example_rates.flops);
+    EXPECT_DOUBLE_EQ(calibrate().rates.flops, example_rates.flops);
     EXPECT_EQ(measured, before + 1);
     EXPECT_TRUE(read_calibration(calibration_path(), now));
   }
 }
 
-TEST_F(Calibration, GoesOnWhereItCannotBeKept) {
+TEST_F(KeptCalibration, GoesOnWhereItCannotBeKept) {
   std::ofstream(home / ".cache") << "a file where the folder should be";
-  EXPECT_DOUBLE_EQ(calibrate().flops, example_rates.flops);
+  EXPECT_DOUBLE_EQ(calibrate().rates.flops, example_rates.flops);
   ::unsetenv("HOME");
   EXPECT_TRUE(calibration_path().empty());
-  EXPECT_DOUBLE_EQ(calibrate().flops, example_rates.flops);
+  EXPECT_DOUBLE_EQ(calibrate().rates.flops, example_rates.flops);
   EXPECT_EQ(measured, 2);
 }
 
-TEST_F(Calibration, MeasuresRatesThatAMachineCanHave) {
+TEST_F(KeptCalibration, MeasuresRatesThatAMachineCanHave) {
   const MachineRates rates = measure_rates();
   EXPECT_TRUE(rates.valid());
   for (const double rate : {rates.flops, rates.exponentials, rates.normals}) {
@@ -211,6 +224,24 @@ TEST_F(Calibration, MeasuresRatesThatAMachineCanHave) {
     EXPECT_LT(rate, 1e13);
   }
   EXPECT_LT(rates.task_overhead, 10.0);
+}
+
+TEST(RecordCosts, AreMeasuredByRecordsThatAreWritten) {
+  const TemporaryFolder folder;
+  const QueueCosts costs = measure_record_costs(folder.path(), 2);
+  EXPECT_TRUE(costs.valid());
+  EXPECT_GT(costs.begin_seconds, 0.0);
+  EXPECT_GT(costs.result_seconds, 0.0);
+  EXPECT_LT(costs.result_seconds, 0.1);
+  EXPECT_EQ(costs.message_seconds, QueueCosts{}.message_seconds);
+  std::uintmax_t bytes = 0;
+  for (const auto& entry : fs::recursive_directory_iterator(folder.path())) {
+    if (entry.is_regular_file()) bytes += entry.file_size();
+  }
+  EXPECT_GT(bytes, 2 * 200 * 8 * 1000);  // the longer results alone
+  EXPECT_THROW((void)measure_record_costs(folder.path(), 0), std::invalid_argument);
+  std::ofstream(folder / "file") << "a file where the folder should be";
+  EXPECT_THROW((void)measure_record_costs(folder / "file", 1), std::runtime_error);
 }
 
 }  // namespace

@@ -124,7 +124,7 @@ TEST(RunPrediction, TasksThatFitNowhereAreNamedWithWhatHelps) {
   ASSERT_FALSE(run.misfits.empty());
   EXPECT_THAT(run.misfits.front(), HasSubstr("d=16384"));
   EXPECT_THAT(run.misfits.front(), HasSubstr("memory_per_rank"));
-  const std::string text = plan_text(sweep, 2, rates);
+  const std::string text = plan_text(sweep, 2, {.rates = rates});
   EXPECT_THAT(text, HasSubstr("fit on no group"));
   EXPECT_THAT(text, HasSubstr("use at least"));
   expect_narrow(text);
@@ -165,7 +165,7 @@ TEST(RunPrediction, RefusesRatesAndRanksThatCannotBe) {
 
 TEST(PlanText, PrintsEveryPointWithItsNumber) {
   const Sweep sweep = real_sweep(real_example());
-  const std::string text = plan_text(sweep, 2, rates);
+  const std::string text = plan_text(sweep, 2, {.rates = rates});
   EXPECT_TRUE(has_row(text, {"point", "dimension", "classes", "samples"}));
   for (std::size_t p = 0; p < sweep.points.size(); ++p) {
     const auto& index = sweep.points[p].index;
@@ -185,16 +185,29 @@ TEST(PlanText, SaysHowManyRanksTheSweepIsWorth) {
   const Sweep sweep = real_sweep(large_example() + "[resources]\nmemory_per_rank = \"1000 GiB\"\n");
   const RunPredictor predictor(sweep, rates);
   const ScalingLimit limit = predictor.scaling_limit(1000000);
-  const std::string text = plan_text(sweep, 16, rates);
+  const std::string text = plan_text(sweep, 16, {.rates = rates});
   EXPECT_THAT(text, HasSubstr(fmt::format("efficiency            {:.0f} %", 100.0 * predictor.predict(16).efficiency)));
   EXPECT_THAT(text, HasSubstr(fmt::format("up to {} ranks; then all wait for the longest task", limit.ranks)));
+}
+
+TEST(PlanText, TheQueueIsAsSlowAsTheMachineRecords) {
+  const Sweep sweep = real_sweep(real_example());
+  Calibration slow{.rates = rates};
+  slow.queue.result_seconds = 2.5;
+  const std::string text = plan_text(sweep, 2, slow);
+  const RunPrediction run = predict_run(sweep, 2, rates, slow.queue);
+  EXPECT_GE(run.wall_seconds, 16 * 2.5);
+  EXPECT_THAT(text, HasSubstr("wall time             " + rounded_duration(run.wall_seconds)));
+  EXPECT_THAT(text, HasSubstr("up to 1 rank; then rank 0 is busy with the queue"));
+  EXPECT_THAT(text, HasSubstr("2500000.0 us of rank 0 into the record of its result"));
+  expect_narrow(text);
 }
 
 TEST(PlanText, LongGridsAreShortenedInTheMiddleAndKeepTheirNumbers) {
   std::string list;
   for (int d = 0; d < 200; ++d) list += fmt::format("{}{}", d == 0 ? "" : ", ", 100 + d);
   const Sweep sweep = real_sweep(with(real_example(), "dimension = [16, 64]", "dimension = [" + list + "]"));
-  const std::string text = plan_text(sweep, 2, rates);
+  const std::string text = plan_text(sweep, 2, {.rates = rates});
   EXPECT_TRUE(has_row(text, {"0", "100", "2", "100"}));
   EXPECT_TRUE(has_row(text, {"799", "299", "4", "1000"}));
   EXPECT_THAT(text, HasSubstr("... 750 more points, 30 to 779 ..."));
@@ -206,7 +219,7 @@ TEST(PlanText, LongGridsAreShortenedInTheMiddleAndKeepTheirNumbers) {
 TEST(PlanText, PointsThatAreNotSelectedAreLeftOut) {
   Sweep sweep = real_sweep(real_example());
   select_points(sweep, "3,5:6");
-  const std::string text = plan_text(sweep, 2, rates);
+  const std::string text = plan_text(sweep, 2, {.rates = rates});
   EXPECT_THAT(text, HasSubstr("8 points, 3 selected"));
   EXPECT_TRUE(has_row(text, {"3", "16", "4", "1000"}));
   EXPECT_FALSE(has_row(text, {"4", "64", "2", "100"}));
@@ -215,7 +228,7 @@ TEST(PlanText, PointsThatAreNotSelectedAreLeftOut) {
 TEST(PlanText, AsksTheBatchSystemForMoreThanIsPredicted) {
   const Sweep sweep = real_sweep(large_example() + "[resources]\nmemory_per_rank = \"1000 GiB\"\n");
   const RunPrediction run = predict_run(sweep, 128, rates);
-  const std::string text = plan_text(sweep, 128, rates);
+  const std::string text = plan_text(sweep, 128, {.rates = rates});
   const auto lines = lines_of(text);
   const std::string line = lines.back();
   EXPECT_THAT(line, HasSubstr("sbatch --nodes=2 --ntasks=128 --time="));
@@ -236,7 +249,7 @@ TEST(PlanText, StaysNarrowWithManyAxes) {
   std::string text = with(real_example(), "classes = [2, 4]", "classes = 2\nweights = [[0.25, 0.75], [0.125, 0.875]]");
   text = with(text, "separation = 1.0", "separation = [1.0, 0.3333333333333333]\nsigma = [1.0, 0.14285714285714285]");
   text = with(text, "centroids = \"orthogonal\"", "centroids = [\"orthogonal\", \"simplex\"]");
-  expect_narrow(plan_text(real_sweep(text), 2, rates));
+  expect_narrow(plan_text(real_sweep(text), 2, {.rates = rates}));
 }
 
 TEST(Durations, AreReadable) {
