@@ -363,7 +363,7 @@ MeasureResult CollapseMeasure::run(const TaskParameters& task, const TaskRequest
       }
       if (count < fewest_to_collapse) {
         collector.append_no_time(
-            "collapse_time", RootStatus::after_grid,
+            "collapse_time", RootStatus::never,
             fmt::format("collapse_time of n = {} is not defined: the participation of fewer than {} "
                         "samples never falls below 1/2.",
                         count, fewest_to_collapse));

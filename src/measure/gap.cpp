@@ -22,7 +22,6 @@ namespace diffphase {
 namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-constexpr const char* interpolation_ending = "_interpolation_error";
 
 std::int64_t probe_count(const TaskParameters& task) { return static_cast<std::int64_t>(task.options.at("probes")); }
 double threshold_of(const TaskParameters& task) { return task.options.at("threshold"); }
@@ -117,16 +116,6 @@ std::vector<Quantity> quantities(const TaskParameters& task) {
   time("coverage_time", "begin of manifold coverage: the spread of the eigenvalues of N reaches the threshold", {},
        "coverage_time");
   return all;
-}
-
-// Of a time that is read off a curve on the grid.
-VariableSpec interpolation_spec(const VariableSpec& time) {
-  VariableSpec error = time;
-  error.name += interpolation_ending;
-  error.long_name =
-      "bound on the interpolation error of the " + time.long_name + ": how far it moves with half of the time grid";
-  error.source.clear();
-  return error;
 }
 
 // "_theory" where the prediction is of the same quantity at the same size: the law's own score with exact bands.
@@ -322,12 +311,6 @@ class MeasuredGaps {
  private:
   void time(const std::string& name, const CriticalTime& found) {
     collector_.append_time(name, found, task_.times, count_);
-    // 0 says that nothing is known.
-    collector_.append(name + interpolation_ending, found.coarse_grid_shift > 0.0 ? found.coarse_grid_shift : nan);
-  }
-  void no_time(const std::string& name, RootStatus status, const std::string& reason) {
-    collector_.append_no_time(name, status, reason);
-    collector_.append(name + interpolation_ending, nan);
   }
   [[nodiscard]] CriticalTime outer(const ProbeCurves& c, double level) const {
     return largest_crossing_of_mean(task_.times, c.values, c.probes, level, task_.process, /*falling=*/true);
@@ -336,21 +319,26 @@ class MeasuredGaps {
     return smallest_crossing_of_mean(task_.times, c.values, c.probes, level, task_.process, /*falling=*/false);
   }
 
-  // Where a gap stays below the threshold there is nothing to extend the grid for.
-  [[nodiscard]] bool opens(const ProbeCurves& gap) const {
-    return std::ranges::max(average_curve(gap.values, gap.probes, gap.times).mean) > threshold_of(task_);
-  }
-  // `which` of several is for the warning.
+  // A gap rises and falls with time: where it stays below the threshold, its maximum tells what is missing. `which` of
+  // several is for the warning.
   void opening_and_closing(const std::string& name, const std::string& which, const ProbeCurves& gap) {
-    if (opens(gap)) {
+    const std::vector<double> heights = average_curve(gap.values, gap.probes, gap.times).mean;
+    const auto highest = std::ranges::max_element(heights);
+    if (*highest > threshold_of(task_)) {
       time(name + "_opening_time", outer(gap, threshold_of(task_)));
       time(name + "_closing_time", inner(gap, threshold_of(task_)));
       return;
     }
-    no_time(name + "_opening_time", RootStatus::never,
-            fmt::format("{} of n = {} does not reach the threshold {} at any time of the grid", which, count_,
-                        threshold_of(task_)));
-    no_time(name + "_closing_time", RootStatus::never, "");
+    RootStatus status = RootStatus::never;
+    if (highest == heights.begin()) status = RootStatus::before_grid;
+    if (highest == heights.end() - 1) status = RootStatus::after_grid;
+    const char* advice = "";
+    if (status == RootStatus::before_grid) advice = ", and is highest at the first: start the grid earlier";
+    if (status == RootStatus::after_grid) advice = ", and is highest at the last: end the grid later";
+    collector_.append_no_time(name + "_opening_time", status,
+                              fmt::format("{} of n = {} does not reach the threshold {} at any time of the grid{}",
+                                          which, count_, threshold_of(task_), advice));
+    collector_.append_no_time(name + "_closing_time", status, "");
   }
 
   void append_gaps() {
@@ -370,7 +358,7 @@ class MeasuredGaps {
     opening_and_closing("final_gap", "the final gap", curves_.final_gap);
     const CriticalTime consolidation = outer(lead_of_final_gap(curves_, threshold_of(task_)), 0.0);
     if (consolidation.status == RootStatus::before_grid) {
-      no_time("consolidation_time", RootStatus::before_grid, "");
+      collector_.append_no_time("consolidation_time", RootStatus::before_grid, "");
     } else {
       time("consolidation_time", consolidation);
     }
@@ -452,9 +440,9 @@ std::vector<VariableSpec> GapMeasure::variables(const TaskParameters& task) cons
     spec.source = "eigenvalues of N = -b^2 J";
     const std::vector<VariableSpec> all = quantity.is_time ? critical_time_specs(spec) : curve_specs(spec);
     for (const VariableSpec& one : all) {
-      if (measured || !one.name.ends_with("_stderr")) specs.push_back(one);
+      const bool is_error = one.name.ends_with("_stderr") || one.name.ends_with("_interpolation_error");
+      if (measured || !is_error) specs.push_back(one);
     }
-    if (measured && quantity.is_time) specs.push_back(interpolation_spec(quantity.spec));
     specs.push_back(prediction);
   }
   VariableSpec phase = spec_of(task, "geometric_phase", "1", "phase of generation", {"time"});

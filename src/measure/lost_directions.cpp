@@ -347,24 +347,47 @@ ProbeCurves later_part(const ProbeCurves& curves, std::size_t first) {
   return part;
 }
 
-CriticalTime loss_time(const TaskParameters& task, const ProbeCurves& curves) {
+// The first time from which on the mean of a fixed point rests on enough sets. Planted probes differ less from each
+// other: each of them is near a point of its set.
+std::size_t first_reliable(ProbeKind kind, const ProbeCurves& curves) {
+  if (kind == ProbeKind::planted) return 0;
   const std::vector<double> effective = effective_sets(curves);
   const double enough = std::min(fewest_sets, 0.5 * static_cast<double>(curves.probes));
   std::size_t first = effective.size();
   while (first > 0 && effective[first - 1] >= enough) --first;
-  if (first == effective.size()) return {.time = nan, .standard_error = nan, .status = RootStatus::failed};
-  const ProbeCurves reliable = later_part(curves, first);
-  return largest_crossing_of_mean(std::span(task.times).subspan(first), reliable.values, reliable.probes, lost_level,
-                                  task.process, /*falling=*/false);
+  return first;
 }
 
-void append_loss_times(VariableCollector& collector, const TaskParameters& task, const RetainedCurves& curves) {
-  for (const auto& of_kind : curves.fractions) {
-    for (const ProbeCurves& c : of_kind) {
-      const CriticalTime found = loss_time(task, c);
-      collector.append("loss_time", found.time);
-      collector.append("loss_time_stderr", found.standard_error);
-      collector.append("loss_time_status", static_cast<double>(found.status));
+// failed where only times could tell at which the mean rests on too few sets.
+CriticalTime loss_time(const TaskParameters& task, const ProbeCurves& curves, std::size_t first) {
+  CriticalTime found{.time = nan, .standard_error = nan, .status = RootStatus::failed};
+  if (first < task.times.size()) {
+    const ProbeCurves reliable = later_part(curves, first);
+    found = largest_crossing_of_mean(std::span(task.times).subspan(first), reliable.values, reliable.probes, lost_level,
+                                     task.process, /*falling=*/false);
+  }
+  if (first > 0 && found.status == RootStatus::before_grid) found.status = RootStatus::failed;
+  return found;
+}
+
+void append_loss_times(VariableCollector& collector, const TaskParameters& task, const RetainedCurves& curves,
+                       std::int64_t count) {
+  for (std::size_t k = 0; k < curves.fractions.size(); ++k) {
+    for (std::size_t b = 0; b < curves.fractions[k].size(); ++b) {
+      const ProbeCurves& c = curves.fractions[k][b];
+      const std::size_t first = first_reliable(kinds[k], c);
+      const CriticalTime found = loss_time(task, c, first);
+      collector.append_found("loss_time", found);
+      const std::string name = fmt::format("loss_time of n = {}, {} probes, block {}", count, kind_names[k], b);
+      const std::string warning =
+          found.status == RootStatus::failed && first > 0
+              ? fmt::format(
+                    "{} is not known: below the time {:.3g} the mean rests on fewer than {:.0f} training sets; "
+                    "use more sets.",
+                    name, task.times[std::min(first, task.times.size() - 1)],
+                    std::min(fewest_sets, 0.5 * static_cast<double>(c.probes)))
+              : grid_warning(name, found, task.times);
+      if (!warning.empty()) collector.warn(warning);
     }
   }
 }
@@ -559,7 +582,7 @@ MeasureResult LostDirectionsMeasure::run(const TaskParameters& task, const TaskR
     for (const std::int64_t count : request.counts) {
       append_fractions(collector, curves.at(count));
       append_open_directions(collector, curves.at(count));
-      append_loss_times(collector, task, curves.at(count));
+      append_loss_times(collector, task, curves.at(count), count);
     }
   });
   return collector.take();

@@ -14,6 +14,7 @@ namespace diffphase {
 namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
+constexpr const char* interpolation_ending = "_interpolation_error";
 
 }  // namespace
 
@@ -37,20 +38,23 @@ void VariableCollector::append_curve(const std::string& name, const ProbeCurves&
   append(name + "_stderr", curve.standard_error);
 }
 
-void VariableCollector::append_time(const std::string& name, const CriticalTime& time, const std::vector<double>& grid,
-                                    std::int64_t count) {
+void VariableCollector::append_found(const std::string& name, const CriticalTime& time) {
   append(name, time.time);
   append(name + "_stderr", time.standard_error);
   append(name + "_status", static_cast<double>(time.status));
+  append(name + interpolation_ending, time.status == RootStatus::found ? time.coarse_grid_shift : nan);
+}
+
+void VariableCollector::append_time(const std::string& name, const CriticalTime& time, const std::vector<double>& grid,
+                                    std::int64_t count) {
+  append_found(name, time);
   const std::string warning =
       grid_warning(count > 0 ? fmt::format("{} of n = {}", name, samples_text(count)) : name, time, grid);
   if (!warning.empty()) warn(warning);
 }
 
 void VariableCollector::append_no_time(const std::string& name, RootStatus status, const std::string& reason) {
-  append(name, nan);
-  append(name + "_stderr", nan);
-  append(name + "_status", static_cast<double>(status));
+  append_found(name, {.time = nan, .standard_error = nan, .status = status});
   if (!reason.empty()) warn(reason);
 }
 
@@ -60,6 +64,15 @@ void VariableCollector::append_root(const std::string& name, double time, RootSt
 }
 
 namespace {
+
+VariableSpec interpolation_spec(const VariableSpec& time) {
+  VariableSpec error = time;
+  error.name += interpolation_ending;
+  error.long_name =
+      "bound on the interpolation error of the " + time.long_name + ": how far it moves with half of the time grid";
+  error.source.clear();
+  return error;
+}
 
 VariableSpec status_spec(const VariableSpec& time) {
   VariableSpec status = time;
@@ -88,7 +101,7 @@ std::vector<VariableSpec> critical_time_specs(const VariableSpec& time) {
   error.name += "_stderr";
   error.long_name = "standard error of the " + time.long_name + ", jackknife over probes";
   error.source.clear();
-  return {time, error, status_spec(time)};
+  return {time, error, status_spec(time), interpolation_spec(time)};
 }
 
 std::vector<VariableSpec> root_specs(const VariableSpec& time) { return {time, status_spec(time)}; }

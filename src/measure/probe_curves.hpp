@@ -29,7 +29,10 @@ class VariableCollector {
   /// `name` and `name`_stderr: mean over probes and its standard error.
   void append_curve(const std::string& name, const ProbeCurves& curves);
 
-  /// `name`, `name`_stderr and `name`_status, and a warning where the grid does not contain the crossing, which names
+  /// `name`, `name`_stderr, `name`_status and `name`_interpolation_error (CriticalTime::coarse_grid_shift; NaN where no
+  /// time was found).
+  void append_found(const std::string& name, const CriticalTime& time);
+  /// The same, and a warning where the grid does not contain the crossing, which names
   /// the critical time and, if positive, the sample count.
   void append_time(const std::string& name, const CriticalTime& time, const std::vector<double>& grid,
                    std::int64_t count = 0);
@@ -56,7 +59,7 @@ class VariableCollector {
                                            std::string source, std::vector<std::string> dims);
 /// A variable whose numbers stand for words: 0 for the first. It has no source.
 [[nodiscard]] VariableSpec flags_spec(VariableSpec spec, std::vector<std::string> meanings);
-/// The three variables that append_time fills.
+/// The four variables that append_found fills.
 [[nodiscard]] std::vector<VariableSpec> critical_time_specs(const VariableSpec& time);
 /// The two variables that append_root fills.
 [[nodiscard]] std::vector<VariableSpec> root_specs(const VariableSpec& time);

@@ -45,14 +45,21 @@ NoncentralChiSquare::NoncentralChiSquare(std::int64_t degrees, double noncentral
   }
 }
 
-double NoncentralChiSquare::log_density(double x, double log_field_average) const {
+double NoncentralChiSquare::log_exact_density(double x) const {
   const double half = 0.5 * degrees_;
   const double central = (half - 1.0) * std::log(0.5 * x) - 0.5 * x - M_LN2 - boost::math::lgamma(half);
-  return central + (log_field_average - 0.5 * noncentrality_);
+  return central + (field(x).log_average - 0.5 * noncentrality_);
 }
 
 double NoncentralChiSquare::log_density(double x) const {
-  return x > 0.0 ? log_density(x, field(x).log_average) : -infinity;
+  constexpr double many = 1e5;  // here terms of B lose as many digits as the next order of the saddle point is away
+  if (!(x > 0.0)) return -infinity;
+  const double place = log_q(x);
+  const Tilt at = tilt(place);
+  if (at.root_u * at.root_u < many) return log_exact_density(x);
+  const double w = at.r * at.root_w;
+  return -0.5 * w * w - log_root_two_pi - (M_LN2 + place) - std::log(at.root_u) +
+         std::log1p(cumulants(at).of_density());
 }
 
 // D is the squared length of a vector around m: at given length its direction is that of a sphere in a field.
@@ -80,11 +87,15 @@ NoncentralChiSquare::Tilt NoncentralChiSquare::tilt(double log_q) const {
 double NoncentralChiSquare::second_term(const Tilt& tilt) const {
   const double by_w = -1.0 / (tilt.r * tilt.root_w);
   const double by_u = -1.0 / (tilt.r * tilt.root_u);
+  const Cumulants rho = cumulants(tilt);
+  return by_u * (rho.of_density() - by_u * (0.5 * rho.third + by_u)) + by_w * by_w * by_w;
+}
+
+NoncentralChiSquare::Cumulants NoncentralChiSquare::cumulants(const Tilt& tilt) const {
   const double inner = noncentrality_ * tilt.q;
   const double variance = 2.0 * degrees_ + 4.0 * inner;  // cumulants over powers of q
-  const double rho3 = (8.0 * degrees_ + 24.0 * inner) / (variance * 2.0 * tilt.root_u);
-  const double rho4 = (48.0 * degrees_ + 192.0 * inner) / (variance * variance);
-  return by_u * (rho4 / 8.0 - 5.0 * rho3 * rho3 / 24.0 - by_u * (0.5 * rho3 + by_u)) + by_w * by_w * by_w;
+  return {.third = (8.0 * degrees_ + 24.0 * inner) / (variance * 2.0 * tilt.root_u),
+          .fourth = (48.0 * degrees_ + 192.0 * inner) / (variance * variance)};
 }
 
 // The terms cancel to order r^-3 around the mean: there, on a line between two points where enough is left.
@@ -180,9 +191,8 @@ NoncentralChiSquare NoncentralChiSquare::tilted(double s) const {
 double NoncentralChiSquare::mean_above(double x) const {
   constexpr double negligible = -50.0;
   if (!(x > 0.0) || log_cdf(x) < negligible) return mean();
-  const SphereInField at = field(x);
-  const double hazard = std::exp(log_density(x, at.log_average) - log_survival(x));
-  const double next = std::sqrt(noncentrality_ * x) * at.mean;  // lambda f_(k+2)/f_k
+  const double hazard = std::exp(log_density(x) - log_survival(x));
+  const double next = std::sqrt(noncentrality_ * x) * field(x).mean;  // lambda f_(k+2)/f_k
   return std::max(x, mean() + 2.0 * hazard * (x + next));
 }
 

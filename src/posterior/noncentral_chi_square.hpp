@@ -29,7 +29,9 @@ class NoncentralChiSquare {
   [[nodiscard]] double noncentrality() const { return noncentrality_; }
   [[nodiscard]] double mean() const { return degrees_ + noncentrality_; }
 
-  /// Logarithm of the density at x > 0, exact to rounding of its largest term; -inf at x <= 0.
+  /// Logarithm of the density at x > 0, to 1e-9 absolute (beside the rounding of x itself); -inf at x <= 0. From
+  /// B = 1e5 on that of the saddle point, phi(w)/(2 q sqrt(B)) (1 + rho_4/8 - 5 rho_3^2/24), for the exact terms are of
+  /// the size of lambda and cancel.
   [[nodiscard]] double log_density(double x) const;
   /// log P(D <= x); -inf at x <= 0.
   [[nodiscard]] double log_cdf(double x) const;
@@ -58,6 +60,11 @@ class NoncentralChiSquare {
     double root_w = 0.0;     // sqrt(S)
     double root_u = 0.0;     // sqrt(B)
   };
+  struct Cumulants {  // standardised, at the saddle point
+    double third = 0.0;
+    double fourth = 0.0;
+    [[nodiscard]] double of_density() const { return fourth / 8.0 - 5.0 * third * third / 24.0; }
+  };
   struct SaddlePoint {
     double w = 0.0;
     double correction = 0.0;  // P = Phi(w) + phi(w) correction
@@ -69,9 +76,10 @@ class NoncentralChiSquare {
   };
 
   [[nodiscard]] SphereInField field(double x) const;
-  [[nodiscard]] double log_density(double x, double log_field_average) const;
+  [[nodiscard]] double log_exact_density(double x) const;
   [[nodiscard]] Tilt tilt(double log_q) const;
   [[nodiscard]] SaddlePoint saddle_point(double log_q) const;
+  [[nodiscard]] Cumulants cumulants(const Tilt& tilt) const;
   [[nodiscard]] double second_term(const Tilt& tilt) const;
   [[nodiscard]] double second_term_near_mean(double r) const;
   [[nodiscard]] double log_q(double x) const;

@@ -147,14 +147,21 @@ double crossing_on_half_grid(std::span<const double> times, std::span<const doub
   return CrossingFinder(fewer_times, process, level, falling).find(fewer_values).time;
 }
 
+/// To the farther end of the interval of the grid in which `time` is; 0 on the grid.
+double distance_to_ends(double time, std::span<const double> times) {
+  const auto above = std::ranges::lower_bound(times, time);
+  if (above == times.end() || *above == time || above == times.begin()) return 0.0;
+  return std::max(*above - time, time - *(above - 1));
+}
+
 double coarse_grid_shift(double time, std::span<const double> times, std::span<const double> curve, double level,
                          const NoisingProcess& process, bool falling) {
-  double shift = 0.0;
+  double shift = nan;
   for (const std::size_t first : {0U, 1U}) {
     const double other = crossing_on_half_grid(times, curve, first, level, process, falling);
-    if (std::isfinite(other)) shift = std::max(shift, std::abs(other - time));
+    if (std::isfinite(other)) shift = std::fmax(shift, std::abs(other - time));
   }
-  return shift;
+  return std::isfinite(shift) ? shift : distance_to_ends(time, times);
 }
 
 }  // namespace
@@ -198,8 +205,9 @@ CriticalTime crossing_of_mean(std::span<const double> times, std::span<const dou
   const MeasuredCurve curve = average_curve(values, units, static_cast<std::int64_t>(times.size()));
   CrossingFinder finder(times, process, level, falling);
   CriticalTime result = finder.find(curve.mean);
-  if (result.status != RootStatus::found || units < 2) return result;
+  if (result.status != RootStatus::found) return result;
   result.coarse_grid_shift = coarse_grid_shift(result.time, times, curve.mean, level, process, falling);
+  if (units < 2) return result;
 
   const std::size_t count = times.size();
   const double others = static_cast<double>(units) - 1.0;

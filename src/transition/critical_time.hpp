@@ -27,9 +27,10 @@ struct CriticalTime {
   double time = 0.0;            ///< on the process's clock; NaN unless found
   double standard_error = 0.0;  ///< jackknife over probes; NaN unless found
   RootStatus status = RootStatus::failed;
-  /// How far the crossing moves when every second time of the grid is left out, the larger of both ways; 0 where that
-  /// leaves fewer than 4 times or no crossing, and from find_crossing. A grid that is fine enough keeps it below a few
-  /// standard errors, and its own error is several times smaller.
+  /// How far the crossing moves when every second time of the grid is left out, the larger of both ways. Where that
+  /// leaves fewer than 4 times or no crossing: how far the ends of its interval of the grid are away. A grid that is
+  /// fine enough keeps it below a few standard errors, and its own error is several times smaller. 0 for a crossing on
+  /// a time of the grid that no half of it finds elsewhere, and from find_crossing.
   double coarse_grid_shift = 0.0;
 };
 

@@ -123,6 +123,50 @@ TEST(NoncentralChiSquare, LowerTailsAgreeWithTheTable) {
   }
 }
 
+// mpmath at 60 digits: the Bessel function of order k/2 - 1, from its asymptotic series where the argument is large.
+TEST(NoncentralChiSquare, DensitiesAgreeWithTheTableHoweverLargeTheNoncentrality) {
+  constexpr Reference densities[] = {
+      {10, 90000.0, 87009.91666782404, -20.003242633584106},
+      {10, 90000.0, 91810.04999930557, -11.786308152399138},
+      {10, 110000.0, 106693.299832665, -20.085334315592517},
+      {10, 110000.0, 112000.020100401, -11.889427832323342},
+      {60, 200000.0, 195587.52864738074, -20.339960687139877},
+      {60, 200000.0, 202743.48281157156, -12.195260617998959},
+      {2000, 100000.0, 98821.95028358586, -20.049565921594746},
+      {2000, 100000.0, 103906.82982984849, -11.845661567936889},
+      {10, 100000000.0, 99900009.9975, -23.327929647998846},
+      {10, 100000000.0, 100060010.0015, -15.321526485617931},
+      {400, 1000000000000.0, 999990000399.999, -27.927651272123791},
+      {400, 1000000000000.0, 1000006000400.0006, -19.927587271881921},
+      {10, 1e18, 9.9999999e17, -34.83535163071103},
+      {10, 1e18, 9.99999999e17, -22.460351552523529},
+      {10, 1e18, 1.000000006e18, -26.835351526711029},
+  };
+  for (const auto& [degrees, noncentrality, x, log_density] : densities) {
+    const double steepest = 10.0 * std::sqrt(noncentrality);  // d log f/d log x within 10 deviations
+    EXPECT_NEAR(NoncentralChiSquare(degrees, noncentrality).log_density(x), log_density,
+                1e-9 + 4.0 * std::numeric_limits<double>::epsilon() * steepest)
+        << degrees << " " << noncentrality << " " << x;
+  }
+}
+
+// All but normal: E[D | D > mean + c s] = mean + s phi(c)/(1 - Phi(c)), up to the skewness, of order 3/sqrt(lambda).
+TEST(NoncentralChiSquare, MeansOfTheRestAreThoseOfANormalLawWhereTheNoncentralityIsLarge) {
+  for (const std::int64_t degrees : {std::int64_t{10}, std::int64_t{10000000}, std::int64_t{1000000000000}}) {
+    for (const double noncentrality : {1e10, 2.65e13, 2.65e15, 1e18, 1e24}) {
+      const NoncentralChiSquare law(degrees, noncentrality);
+      const double deviation = std::sqrt(2.0 * static_cast<double>(degrees) + 4.0 * noncentrality);
+      for (const double c : {-5.0, -2.0, 0.0, 1.0}) {
+        const double hazard = std::sqrt(2.0 / M_PI) * std::exp(-0.5 * c * c) / std::erfc(c * M_SQRT1_2);
+        const double rounding = 8.0 * std::numeric_limits<double>::epsilon() * law.mean() / deviation;
+        EXPECT_NEAR((law.mean_above(law.mean() + c * deviation) - law.mean()) / deviation, hazard,
+                    1e-4 + 30.0 * rounding)
+            << degrees << " " << noncentrality << " " << c;
+      }
+    }
+  }
+}
+
 TEST(NoncentralChiSquare, LowerTailsAgreeWithThePoissonMixtureHoweverFarDown) {
   for (const auto& [degrees, noncentrality] : laws()) {
     const NoncentralChiSquare law(degrees, noncentrality);
