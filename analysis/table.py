@@ -192,11 +192,16 @@ def format_cell(cell: Cell) -> dict[str, str]:
     known = next((x for x in (cell.value, cell.theory, cell.asymptotic) if np.isfinite(x)), np.nan)
     places = decimals(cell.error, known)
     return {"measured": format_measured(cell),
-            "prediction": format_number(cell.theory, places),
-            "large size": format_number(cell.asymptotic, places),
+            "prediction": format_prediction(cell.theory, places),
+            "large size": format_prediction(cell.asymptotic, places),
             "shift": format_number(cell.shift, places, "+"),
             "tolerance": format_margin(cell.margin, places),
             "dev/se": format_number(cell.deviation, 1, "+") + cell.mark}
+
+
+def format_prediction(value: float, places: int) -> str:
+    """Two digits where the decimals of the measured error would leave fewer."""
+    return f"{value:.2g}" if 0 < abs(value) < 10.0**(1 - places) else format_number(value, places)
 
 
 def format_margin(margin: float, places: int) -> str:

@@ -121,7 +121,8 @@ run_on_ranks() {
     wait "$pid" || next=$?
     if [ "$next" -ne 127 ]; then code=$next; fi
   done
-  trap - USR1 TERM
+  trap - TERM
+  trap : USR1 # one that comes late must not end the requeue; `:`, for what is ignored programs inherit
 }
 
 # The name by which SLURM requeues this job, or this element of an array alone.

@@ -5,7 +5,7 @@
 #   bash jobs/quickstart.sh                 on Debian or Ubuntu, as root or with sudo
 #   bash jobs/quickstart.sh --no-install    where modules or Spack have the packages
 #
-# The exit code is that of the run (`diffphase run --help` lists them), or 1 when a step before or after it fails.
+# The exit code is that of the run (README.md lists them), or 1 when a step before or after it fails.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=jobs/environment.sh

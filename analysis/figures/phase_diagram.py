@@ -51,9 +51,11 @@ def draw(results: Results) -> Drawing | None:
         panel.set_ylabel(results.time_label if panel is grid[0, 0] else "")
     legend_beside(grid[0, -1], legend_handles(results, names))
     notes = [status_note(results, names), omission(across, len(shown), across.size) if across else ""]
-    caption = ("Regimes of generation, which runs downwards in time. I: above <i>t</i><sub>S</sub> the class is still "
-               "open; II: between <i>t</i><sub>S</sub> and <i>t</i><sub>C</sub> the class is chosen and samples are "
-               "new; III: below <i>t</i><sub>C</sub> the trajectory is bound to one training point. Points: measured, "
+    classes = ("I: above <i>t</i><sub>S</sub> the class is still open; II: between <i>t</i><sub>S</sub> and "
+               "<i>t</i><sub>C</sub> the class is chosen and samples are new"
+               if "speciation_time" in names else "II: above <i>t</i><sub>C</sub> samples are new")
+    caption = (f"Regimes of generation, which runs downwards in time. {classes}; "
+               "III: below <i>t</i><sub>C</sub> the trajectory is bound to one training point. Points: measured, "
                "with one standard error; lines: prediction (for <i>t</i><sub>C</sub> with the finite-size shift).")
     return Drawing(figure, "Phase diagram", caption, list(filter(None, notes)))
 
@@ -61,6 +63,8 @@ def draw(results: Results) -> Drawing | None:
 def abscissa_of(axis: Axis | None) -> Abscissa | None:
     """What the horizontal axis counts, where that is a number; None for words and single points."""
     if axis is None or axis.size < 2:
+        return None
+    if axis.name == "point":  # a line would join what differs in other keys, too
         return None
     candidates = [x for x in axis.abscissae() if len(np.unique(x.values)) == axis.size]
     return candidates[0] if candidates else None
@@ -127,7 +131,8 @@ def make_boundary(results: Results, name: str, points: list[dict[str, int]], lim
         average = results.average(name)
         measured, error = (np.array([float(at(a, p)) for p in points]) for a in (average.mean, average.error))
     edge = np.where(np.isfinite(measured), measured, theory)
-    beyond = {"before grid": limits[0], "never": limits[0], "after grid": limits[1]}
+    # Never: of one class, which is chosen at all times; of one or two training points, to which all is bound.
+    beyond = {"before grid": limits[0], "never": limits[1], "after grid": limits[1]}
     gaps = [beyond.get(results.missing_reason(name, p), np.nan) if np.isnan(e) else e for p, e in zip(points, edge)]
     return Boundary(measured, error, theory, np.array(gaps))
 
@@ -138,7 +143,8 @@ def shade(panel: Panel, x: np.ndarray, boundaries: dict[str, Boundary], limits: 
     low, high = limits
     bottom = np.full(len(x), low)
     collapse = boundaries["collapse_time"].edge if "collapse_time" in boundaries else bottom
-    speciation = boundaries["speciation_time"].edge if "speciation_time" in boundaries else bottom
+    top = np.full(len(x), high)  # data without classes have nothing to choose
+    speciation = boundaries["speciation_time"].edge if "speciation_time" in boundaries else top
     nodes = x
     if abscissa is not None:
         x, collapse, speciation = with_crossings(x, collapse, speciation, abscissa.logarithmic)
@@ -204,10 +210,17 @@ def draw_boundary(panel: Panel, x: np.ndarray, boundary: Boundary, name: str, ca
     plot_measured(panel, x, boundary.measured, boundary.error, Curve({}, "", color, marker), size=4.5, clip=False)
 
 
+def regimes(names: list[str]) -> list[tuple[str, str, str]]:
+    """Numeral, meaning and colour of the regimes that these boundaries tell apart."""
+    noise, chosen, collapsed = REGIMES
+    if "speciation_time" not in names:
+        return [(chosen[0], "new samples", chosen[2]), collapsed]
+    return [noise, chosen, collapsed] if "collapse_time" in names else [noise, chosen]
+
+
 def legend_handles(results: Results, names: list[str]) -> list[object]:
     handles: list[object] = [Patch(facecolor=color, label=f"{numeral}  {meaning}")
-                             for numeral, meaning, color in REGIMES
-                             if {"II": "speciation_time", "III": "collapse_time"}.get(numeral, names[0]) in names]
+                             for numeral, meaning, color in regimes(names)]
     for name in names:
         color, marker, label = BOUNDARIES[name]
         if results.has(name):

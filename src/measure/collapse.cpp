@@ -280,7 +280,7 @@ std::vector<MeasureOption> CollapseMeasure::options() const {
            .minimum = 1,
            .maximum = ProbeBlock::size,
            .integer = true,
-           .meaning = "probes at each starting point, which share its products with the training set",
+           .meaning = "probes at each starting point, a divisor of 64; they share its products with the training set",
            .words = {}},
           {.name = "partition",
            .value = 0,
@@ -312,8 +312,12 @@ std::vector<VariableSpec> CollapseMeasure::variables(const TaskParameters& task)
   if (task.mixture) {
     add(representation_specs());
     const Biroli2024 theory(*task.mixture);
-    add({prediction_spec(participation_spec, theory.source("participation")),
-         prediction_spec(entropy_spec, theory.source("weight_entropy")),
+    const auto curve = [&](const VariableSpec& measured, const std::string& name) {
+      VariableSpec prediction = prediction_spec(measured, theory.source(name));
+      prediction.tolerance = Biroli2024::accuracy_in_window;
+      return prediction;
+    };
+    add({curve(participation_spec, "participation"), curve(entropy_spec, "weight_entropy"),
          prediction_spec(time_spec, theory.source("collapse_time")),
          prediction_spec(time_spec, theory.source("collapse_time_asymptotic"), "_theory_asymptotic"),
          prediction_spec(shift_spec, theory.source("collapse_time_shift"), ""),

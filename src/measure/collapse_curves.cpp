@@ -37,7 +37,7 @@ CollapsePasses::CollapsePasses(const TaskParameters& task, const TaskGroup& grou
 
 void CollapsePasses::measure_stored(const std::vector<std::int64_t>& counts) {
   if (task_.single_precision) {
-    measure_rows(make_single_precision_differences(group_, task_, options_.partition, counts.back()), counts);
+    measure_rows(make_single_precision_training_set(group_, task_, options_.partition, counts.back()), counts);
   } else {
     measure_rows(make_nonzero_training_set(group_, task_, options_.partition, counts.back()), counts);
   }

@@ -219,7 +219,8 @@ std::vector<MeasureOption> DimensionMeasure::options() const {
       number_option("resolution", 1e-6, 1e-12, 0.5, "a largest gap of N below is none: dimension 0"),
       word_option("score_matrix", "rows of the matrix of scores; automatic: centred, off in more than 4096 dimensions",
                   {"automatic", "centred", "plain", "antithetic", "off"}),
-      integer_option("score_matrix_rows", 0, 0, 1e6, "their number; 0: 4 times the dimension"),
+      integer_option("score_matrix_rows", 0, 0, 1e6,
+                     "their number, at least twice the dimension; 0: 4 times the dimension"),
       score_option()};
 }
 
@@ -229,6 +230,13 @@ std::string DimensionMeasure::problem(const TaskParameters& task) const {
         "measure.dimension.score_matrix = \"{}\" in {} dimensions: at most {}, because all singular values of a matrix "
         "of that size are computed; \"off\" leaves the other estimators",
         task.words.at("score_matrix"), task.dimension(), largest_score_matrix);
+  }
+  const double rows = task.options.at("score_matrix_rows");
+  if (has_score_matrix(task) && rows > 0.0 && rows < 2.0 * static_cast<double>(task.dimension())) {
+    return fmt::format(
+        "measure.dimension.score_matrix_rows is {:.0f} in {} dimensions; allowed: 0 or at least {}, twice the "
+        "dimension, for fewer rows leave directions empty that are not tangent",
+        rows, task.dimension(), 2 * task.dimension());
   }
   return score_problem(task, "dimension");
 }

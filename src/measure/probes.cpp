@@ -161,8 +161,25 @@ std::unique_ptr<Ensemble> ensemble_of(const TaskGroup& group, const TaskParamete
   return ensemble;
 }
 
+// No quantity of a training set depends on where it lies, and what is common to all points would take digits.
+void subtract_first_row(const TaskGroup& group, DataSlab& slab) {
+  std::vector<double> first(static_cast<std::size_t>(slab.layout.local_columns()));
+  constexpr std::array<std::int64_t, 1> first_row{0};
+  fetch_rows(group, slab, first_row, first);
+  group.run_guarded([&] {
+    for (std::int64_t i = 0; i < slab.layout.local_rows(); ++i) {
+      const std::span<double> row = slab.row(i);
+      std::transform(row.begin(), row.end(), first.begin(), row.begin(), std::minus<>());
+    }
+  });
+}
+
 DataSlab make_columns(const TaskGroup& group, const TaskParameters& task, const SlabLayout& layout) {
-  if (task.file) return read_dataset(group, *task.file, task.file_summary, layout);
+  if (task.file) {
+    DataSlab slab = read_dataset(group, *task.file, task.file_summary, layout);
+    subtract_first_row(group, slab);
+    return slab;
+  }
   const std::unique_ptr<Ensemble> ensemble = ensemble_of(group, task);
   return finished_draw(group, *ensemble, layout, /*single=*/false).take();
 }
@@ -190,24 +207,6 @@ SinglePrecisionSlab make_single_precision_training_set(const TaskGroup& group, c
   }
   const std::unique_ptr<Ensemble> ensemble = ensemble_of(group, task);
   return finished_draw(group, *ensemble, layout, /*single=*/true).take_single();
-}
-
-SinglePrecisionSlab make_single_precision_differences(const TaskGroup& group, const TaskParameters& task,
-                                                      Partition partition, std::int64_t count) {
-  if (!task.file) return make_single_precision_training_set(group, task, partition, count);
-  DataSlab slab = make_nonzero_training_set(group, task, partition, count);
-  std::vector<double> first(static_cast<std::size_t>(slab.layout.local_columns()));
-  constexpr std::array<std::int64_t, 1> first_row{0};
-  fetch_rows(group, slab, first_row, first);
-  SinglePrecisionSlab rounded;
-  group.run_guarded([&] {
-    for (std::int64_t i = 0; i < slab.layout.local_rows(); ++i) {
-      const std::span<double> row = slab.row(i);
-      std::transform(row.begin(), row.end(), first.begin(), row.begin(), std::minus<>());
-    }
-    rounded = single_precision(slab);
-  });
-  return rounded;
 }
 
 DataSlab make_centroids(const TaskGroup& group, const GaussianMixture& mixture, const SlabLayout& layout) {

@@ -60,7 +60,8 @@ class ProbeStarts {
 [[nodiscard]] Cost frame_probes_cost(const MixtureParameters& mixture, double probes);
 
 /// The rank's part of the task's training set, rows [0, count) and the rest of the last block of rows where
-/// the data have them: products of whole blocks do not depend on `count`. Collective.
+/// the data have them: products of whole blocks do not depend on `count`. Rows of a file are those less its first row:
+/// an offset that is common to all costs no digits, and nothing about a training set depends on it. Collective.
 [[nodiscard]] DataSlab make_training_set(const TaskGroup& group, const TaskParameters& task, Partition partition,
                                          std::int64_t count);
 
@@ -73,11 +74,6 @@ class ProbeStarts {
 /// Collective.
 [[nodiscard]] SinglePrecisionSlab make_single_precision_training_set(const TaskGroup& group, const TaskParameters& task,
                                                                      Partition partition, std::int64_t count);
-
-/// The same for products in single precision: the rows of a file less its first row, which nothing about differences of
-/// rows depends on, so that an offset common to all rows costs no digits. Collective.
-[[nodiscard]] SinglePrecisionSlab make_single_precision_differences(const TaskGroup& group, const TaskParameters& task,
-                                                                    Partition partition, std::int64_t count);
 
 /// The centroids of a mixture, layout.rows = classes, labelled by superclass where there are superclasses. Collective.
 [[nodiscard]] DataSlab make_centroids(const TaskGroup& group, const GaussianMixture& mixture, const SlabLayout& layout);

@@ -333,18 +333,21 @@ bool has_law(const TaskParameters& task) {
 // Eigenvalues of C of the exact score, the largest first, 0 in normal directions.
 std::vector<double> law_eigenvalues(const TaskParameters& task, double tau) {
   std::vector<double> values;
+  // No more of each kind than are asked for of all.
+  const auto add = [&](std::int64_t count, double value) {
+    values.insert(values.end(), static_cast<std::size_t>(std::min(count, wanted(task))), value);
+  };
   if (task.sphere) {
     const HypersphereSpectrum spectrum = NoisedHypersphere(task.sphere->span(), task.sphere->radius).mean_spectrum(tau);
-    values.assign(static_cast<std::size_t>(task.sphere->sphere_dimension), 1.0 - spectrum.tangential);
-    values.push_back(1.0 - spectrum.radial);
+    add(task.sphere->sphere_dimension, 1.0 - spectrum.tangential);
+    add(1, 1.0 - spectrum.radial);
   } else {
     const double ambient = task.manifold->ambient_noise * task.manifold->ambient_noise;
     for (const FactorBlock& block : task.manifold->blocks) {
       const double variance = block.sigma * block.sigma + ambient;
-      values.insert(values.end(), static_cast<std::size_t>(block.size), variance / (variance + tau));
+      add(block.size, variance / (variance + tau));
     }
-    const auto wanted_size = static_cast<std::size_t>(wanted(task));
-    if (values.size() < wanted_size) values.resize(wanted_size, ambient / (ambient + tau));
+    add(task.manifold->dimension - task.manifold->columns(), ambient / (ambient + tau));
   }
   values.resize(std::max(values.size(), static_cast<std::size_t>(wanted(task))), 0.0);
   std::ranges::sort(values, std::greater<>());
@@ -392,6 +395,13 @@ std::string SpectrumMeasure::problem(const TaskParameters& task) const {
   if (!std::ranges::is_sorted(times, std::less_equal<>())) return "measure.spectrum.times must ascend";
   if (integer(task, "hutchinson_probes") == 1)
     return "measure.spectrum.hutchinson_probes = 1: at least 2, or 0 for none";
+  const auto is_given = [&](const char* option, double usual) { return task.options.at(option) != usual; };
+  if (!has_density(task) && !has_count(task) && (is_given("density_steps", 64) || is_given("density_points", 128))) {
+    return "measure.spectrum.density_steps and density_points have no effect without density_probes";
+  }
+  if (!has_count(task) && count_method_of(task) != CountMethod::automatic) {
+    return "measure.spectrum.count_method has no effect without count_below";
+  }
   if (integer(task, "density_probes") == 1) return "measure.spectrum.density_probes = 1: at least 2, or 0 for none";
   const bool closed_form = score_kind(task) == ScoreKind::exact && (task.manifold || task.sphere);
   if (closed_form && task.words.at("method") != "automatic") {

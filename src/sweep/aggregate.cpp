@@ -1,5 +1,7 @@
 #include "sweep/aggregate.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <iterator>
 #include <limits>
@@ -7,6 +9,8 @@
 #include <sstream>
 
 #include "ensemble/sample_count.hpp"
+#include "parallel/clock.hpp"
+#include "sweep/console.hpp"
 #include "sweep/point_parameters.hpp"
 #include "transition/critical_time.hpp"
 
@@ -176,18 +180,40 @@ void Aggregator::fill_measured(const Slot& slot, const Histories& histories, std
     for (std::size_t r = 0; r < realizations; ++r) {
       const auto* found =
           slot.spec.per_sample ? tasks[r]->value(point.samples, slot.spec.name) : tasks[r]->value(slot.spec.name);
-      if (found == nullptr || found->size() != product(shape)) continue;
       const std::size_t first = (position(slot, point) * realizations + r) * slot.inner;
+      if (found == nullptr || found->size() != product(shape)) {
+        const std::size_t counts = sweep_.cells[point.cell].parameters.samples.empty() ? 0 : 1;
+        if (slot.spec.kind == VariableSpec::Kind::status && tasks[r]->complete({&point.samples, counts})) {
+          std::fill_n(values.begin() + static_cast<std::ptrdiff_t>(first), slot.inner,
+                      static_cast<double>(RootStatus::not_measured));
+        }
+        continue;
+      }
       place(*found, shape, slot.shape, std::span(values).subspan(first, slot.inner));
     }
   }
 }
 
+std::map<std::string, std::vector<double>> Aggregator::predict(const Slot& slot, std::size_t cell) const {
+  const SweepTask& task = *first_tasks_.at({slot.measure, cell});
+  std::map<std::string, std::vector<double>> predictions;
+  try {
+    for (auto& [name, values] : slot.measure->predict(sweep_.parameters(task))) predictions[name] = std::move(values);
+  } catch (const std::exception& error) {  // what was measured is not lost for it
+    show_warning(
+        fmt::format("no predictions for {} {}: {}", slot.measure->name(), sweep_.cells[cell].label, error.what()));
+  }
+  return predictions;
+}
+
 const std::vector<double>* Aggregator::prediction(const Slot& slot, std::size_t cell) {
-  const auto [place, is_new] = predictions_.try_emplace({slot.measure, cell});
-  if (is_new) {
-    const TaskParameters parameters = sweep_.parameters(*first_tasks_.at({slot.measure, cell}));
-    for (auto& [name, values] : slot.measure->predict(parameters)) place->second[name] = values;
+  auto place = predictions_.find({slot.measure, cell});
+  if (place == predictions_.end()) {
+    if (steady_seconds() > end_of_predictions_) {
+      left_out_ = true;
+      return nullptr;
+    }
+    place = predictions_.emplace(MeasureCell{slot.measure, cell}, predict(slot, cell)).first;
   }
   const auto found = place->second.find(slot.spec.name);
   return found == place->second.end() ? nullptr : &found->second;
@@ -414,7 +440,9 @@ Aggregator::Histories Aggregator::find_histories(const JournalState& journals) c
   return histories;
 }
 
-ResultsFile Aggregator::results(const JournalState& journals) {
+ResultsFile Aggregator::results(const JournalState& journals, double seconds) {
+  end_of_predictions_ = steady_seconds() + seconds;
+  left_out_ = false;
   ResultsFile file;
   add_axes(file);
   add_log_samples(file);

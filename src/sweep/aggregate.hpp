@@ -1,5 +1,6 @@
 #pragma once
 
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -18,7 +19,13 @@ class Aggregator {
   /// `sweep` is the whole sweep, nothing deselected, with data summaries attached; it must outlive the aggregator.
   explicit Aggregator(const Sweep& sweep);
 
-  [[nodiscard]] ResultsFile results(const JournalState& journals);
+  /// Predictions that are not known yet are begun for `seconds`, cell by cell; those of other cells are NaN. One that
+  /// cannot be computed is NaN, with a warning.
+  [[nodiscard]] ResultsFile results(const JournalState& journals,
+                                    double seconds = std::numeric_limits<double>::infinity());
+
+  /// Whether the last results() left predictions out.
+  [[nodiscard]] bool left_out() const { return left_out_; }
 
  private:
   // A variable of the results: its dims, the shape that goes with them, and where a grid point lies in it.
@@ -50,6 +57,7 @@ class Aggregator {
   [[nodiscard]] std::vector<std::string> dims_of(const Slot& slot) const;
   [[nodiscard]] std::size_t size_of(const Slot& slot) const;
   [[nodiscard]] std::size_t position(const Slot& slot, const GridPoint& point) const;
+  [[nodiscard]] std::map<std::string, std::vector<double>> predict(const Slot& slot, std::size_t cell) const;
   [[nodiscard]] const std::vector<double>* prediction(const Slot& slot, std::size_t cell);
 
   const Sweep& sweep_;
@@ -60,6 +68,8 @@ class Aggregator {
   std::map<MeasureCell, const SweepTask*> first_tasks_;                // realization 0
   std::map<MeasureCell, std::vector<Hash128>> identities_;             // [realization]
   std::map<MeasureCell, std::map<std::string, std::vector<double>>> predictions_;
+  double end_of_predictions_ = 0.0;  // steady_seconds() at which no more are begun
+  bool left_out_ = false;
 };
 
 }  // namespace diffphase

@@ -92,7 +92,9 @@ void check_zip_names(const Sweep& sweep) {
   if (sweep.file.zips.empty()) return;
   std::set<std::string, std::less<>> taken{"time", "realization", "measure", "point", "log_samples", "provenance"};
   for (const KeySpec& spec : sweep_keys()) {
-    if (spec.axis) taken.insert(axis_name(spec.key));
+    if (!spec.axis) continue;
+    taken.insert(axis_name(spec.key));
+    taken.insert(axis_name(spec.key) + "_label");
   }
   for (const SweepTask& task : sweep.tasks) {
     if (task.realization != 0) continue;

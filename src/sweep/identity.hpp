@@ -10,7 +10,7 @@
 namespace diffphase {
 
 /// Raised when the numbers of an unchanged sweep file change on purpose. In every journal's header.
-inline constexpr int numerics_version = 4;
+inline constexpr int numerics_version = 5;
 
 /// What identifies a task or an ensemble: keys with their values in canonical form (canonical_text), sorted
 /// by key. Keys at their default are left out, so that a new key with a default changes no identity.

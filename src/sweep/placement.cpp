@@ -33,16 +33,21 @@ bool is_large_enough(int ranks, const TaskLoad& load, const PlacementRules& rule
   return load.operations / ranks <= rules.operations_per_rank;
 }
 
-std::string gibibytes(double bytes) { return fmt::format("{:.3g} GiB", bytes / (1024.0 * 1024.0 * 1024.0)); }
+std::string bytes_text(double bytes) {
+  constexpr double mebibyte = 1024.0 * 1024.0;
+  constexpr double gibibyte = 1024.0 * mebibyte;
+  return bytes < 0.1 * gibibyte ? fmt::format("{:.3g} MiB", bytes / mebibyte)
+                                : fmt::format("{:.3g} GiB", bytes / gibibyte);
+}
 
 std::string memory_problem(int ranks, const TaskLoad& load, const PlacementRules& rules) {
   std::string text =
-      fmt::format("needs {} on each of {} rank{}, memory_per_rank is {}: ", gibibytes(bytes_on(ranks, load)), ranks,
-                  ranks == 1 ? "" : "s", gibibytes(rules.memory_per_rank));
+      fmt::format("needs {} on each of {} rank{}, memory_per_rank is {}: ", bytes_text(bytes_on(ranks, load)), ranks,
+                  ranks == 1 ? "" : "s", bytes_text(rules.memory_per_rank));
   const double spare = rules.memory_per_rank - load.rank_bytes;
   if (spare <= 0.0) {
     return text +
-           fmt::format("raise it above {}, which every rank needs however many there are", gibibytes(load.rank_bytes));
+           fmt::format("raise it above {}, which every rank needs however many there are", bytes_text(load.rank_bytes));
   }
   return text + fmt::format("raise it, or use at least {:.0f} ranks", std::ceil(load.divided_bytes / spare));
 }

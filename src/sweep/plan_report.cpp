@@ -8,6 +8,7 @@
 #include <map>
 #include <utility>
 
+#include "sweep/shell_word.hpp"
 #include "sweep/text_table.hpp"
 
 namespace diffphase {
@@ -150,15 +151,21 @@ std::string misfits_text(const RunPrediction& run) {
   return text;
 }
 
-std::string batch_line(const std::string& path, int ranks, std::int64_t threads, const RunPrediction& run) {
+std::string command_of(const SweepFile& file) {
+  std::string command = "jobs/sweep.sbatch " + shell_word(file.path);
+  for (const std::string& assignment : file.overrides) command += " --set " + shell_word(assignment);
+  return command;
+}
+
+std::string batch_line(const SweepFile& file, int ranks, std::int64_t threads, const RunPrediction& run) {
   const double seconds = std::max(std::ceil(time_margin * run.wall_seconds / 60.0) * 60.0, least_batch_seconds);
   const double mebibytes = std::ceil((memory_margin * run.bytes_per_rank / mebibyte + program_mebibytes) /
                                      (memory_step_mebibytes * static_cast<double>(threads))) *
                            memory_step_mebibytes;
   const std::int64_t on_node = std::max<std::int64_t>(1, cores_per_node / threads);
   const std::string cpus = threads > 1 ? fmt::format(" --cpus-per-task={}", threads) : "";
-  return fmt::format("sbatch --nodes={} --ntasks={}{} --time={} --mem-per-cpu={:.0f}M jobs/sweep.sbatch {}",
-                     (ranks + on_node - 1) / on_node, ranks, cpus, clock_text(seconds), mebibytes, path);
+  return fmt::format("sbatch --nodes={} --ntasks={}{} --time={} --mem-per-cpu={:.0f}M {}",
+                     (ranks + on_node - 1) / on_node, ranks, cpus, clock_text(seconds), mebibytes, command_of(file));
 }
 
 std::string scaling_text(const ScalingLimit& limit) {
@@ -353,12 +360,12 @@ std::string plan_text(const Sweep& sweep, int ranks, const Calibration& machine)
   text += fmt::format("{:.1f} us of rank 0 into the record of its result.\n", 1e6 * machine.queue.result_seconds);
   text += fmt::format("\nOn a cluster ({} cores on a node at most, {:g} times the predicted time):\n", cores_per_node,
                       time_margin);
-  return text + "  " + batch_line(sweep.file.path, ranks, threads, run) + "\n";
+  return text + "  " + batch_line(sweep.file, ranks, threads, run) + "\n";
 }
 
 std::string theory_text(const Sweep& sweep) {
   const std::vector<PredictionColumn> columns = prediction_columns(sweep);
-  if (columns.empty()) return "No predictions are known for the measures of this sweep.\n";
+  if (columns.empty()) return "No critical times are predicted for the measures of this sweep.\n";
 
   struct Row {
     std::vector<std::string> cells;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <limits>
 #include <utility>
 
 #include "results/provenance.hpp"
@@ -14,6 +15,7 @@
 #include "sweep/placement.hpp"
 #include "sweep/plan_report.hpp"
 #include "sweep/result_size.hpp"
+#include "sweep/shell_word.hpp"
 
 namespace diffphase {
 
@@ -22,6 +24,8 @@ namespace {
 // Results are replaced this often, and less often where writing them takes long.
 constexpr std::chrono::seconds results_interval{60};
 constexpr int results_share = 50;
+constexpr double seconds_of_predictions_in_a_tick = 0.2;  // ranks wait meanwhile
+constexpr double seconds_of_predictions_at_the_end = 2.0;
 
 std::string outcome_name(Outcome outcome) {
   switch (outcome) {
@@ -241,7 +245,7 @@ void RunBook::tick() {
   if (!lock_->beat()) lock_lost_ = true;
   const auto now = std::chrono::steady_clock::now();
   if (!whole() || now < next_results_) return;
-  write_results_file();
+  write_results_file(seconds_of_predictions_in_a_tick);
   const auto after = std::chrono::steady_clock::now();
   next_results_ =
       after + std::max<std::chrono::steady_clock::duration>(results_interval, results_share * (after - now));
@@ -275,10 +279,10 @@ void RunBook::report_stall(const Stall& stall) noexcept {
   }
 }
 
-void RunBook::write_results_file() {
+void RunBook::write_results_file(double seconds_of_predictions) {
   journal_->sync();
   journals_->refresh();
-  ResultsFile results = aggregator_->results(*journals_);
+  ResultsFile results = aggregator_->results(*journals_, seconds_of_predictions);
   add_provenance(results, {.command_line = options_.command_line,
                            .sweep = plan_.whole->file.effective_text,
                            .mpi_size = ranks_,
@@ -287,10 +291,15 @@ void RunBook::write_results_file() {
   write_results(folder_ / "results.h5", std::move(results));
 }
 
-// Brings all to disk; returns the first error, `error` if there was one before.
-std::string RunBook::save_all(std::string error) {
+// Brings all to disk; returns the first error, that of the run if there was one. What was measured comes first; all
+// predictions are waited for only where the run was not told to end.
+std::string RunBook::save_all(const RunSummary& summary) {
+  std::string error = summary.error;
   try {
-    if (whole()) write_results_file();
+    if (whole()) {
+      write_results_file(seconds_of_predictions_at_the_end);
+      if (aggregator_->left_out() && !summary.stopped()) write_results_file(std::numeric_limits<double>::infinity());
+    }
     journal_->close();
   } catch (const std::exception& e) {
     if (error.empty()) error = e.what();
@@ -308,8 +317,8 @@ std::size_t RunBook::unfinished() {
 
 int RunBook::conclude(const RunSummary& summary, const std::string& stop_reason) {
   progress_->finish();
-  const std::string error = save_all(summary.error);
-  const std::string folder = folder_.string();
+  const std::string error = save_all(summary);
+  const std::string folder = shell_word(folder_.string());
   if (!error.empty()) {
     show_error(error);
     fmt::print("diffphase: {}\nEverything finished so far is in {}; mend the cause and run the same command again.\n",

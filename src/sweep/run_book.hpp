@@ -69,8 +69,8 @@ class RunBook {
   void start_progress();
   void refuse(std::size_t index, const std::string& problem);
   void record_done(std::size_t i, TaskResult result, const TaskReport& report);
-  void write_results_file();
-  [[nodiscard]] std::string save_all(std::string error);
+  void write_results_file(double seconds_of_predictions);
+  [[nodiscard]] std::string save_all(const RunSummary& summary);
   [[nodiscard]] std::size_t unfinished();
   [[nodiscard]] std::string failure_text(std::size_t index);
   [[nodiscard]] std::string deadline_reason(const RunSummary& summary) const;

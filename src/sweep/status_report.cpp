@@ -12,6 +12,7 @@
 #include "files/posix_file.hpp"
 #include "sweep/cost_model.hpp"
 #include "sweep/plan_report.hpp"
+#include "sweep/shell_word.hpp"
 
 namespace diffphase {
 namespace {
@@ -205,11 +206,13 @@ std::vector<std::string> StatusReport::warnings() const {
 }
 
 std::string StatusReport::next_step() const {
-  const std::string run = run_.string();
-  const std::string again = fmt::format("mpirun -n N diffphase run {} -o {}", sweep_path(run_).string(), run);
+  const std::string run = shell_word(run_.string());
+  const std::string again =
+      fmt::format("mpirun -n N diffphase run {} -o {}", shell_word(sweep_path(run_).string()), run);
   if (!owners_.empty()) {
-    return complete() ? "Nothing is left: the run is about to end."
-                      : fmt::format("The run goes on; to end it cleanly: touch {}", (run_ / "stop").string());
+    return complete()
+               ? "Nothing is left: the run is about to end."
+               : fmt::format("The run goes on; to end it cleanly: touch {}", shell_word((run_ / "stop").string()));
   }
   if (counts_.left() > 0) return "Nobody works on it; to go on: " + again;
   if (counts_.failed > 0) return fmt::format("To try the failed tasks again: {} --retry-failed", again);

@@ -105,7 +105,11 @@ class KeyReader {
       std::string name = first_part(std::string_view(spec.key).substr(prefix.size()));
       if (std::ranges::find(names, name) == names.end()) names.push_back(std::move(name));
     }
-    if (prefix.empty()) names.insert(names.end(), {"measure", "zip", "point"});
+    if (prefix.empty()) {
+      for (const char* table : {"measure", "zip", "point"}) {
+        if (std::ranges::find(names, table) == names.end()) names.emplace_back(table);
+      }
+    }
     return names;
   }
 
@@ -474,6 +478,7 @@ SweepFile parse_sweep_text(const std::string& text, const std::string& path, std
                            std::span<const Measure* const> measures) {
   SweepFile file;
   file.path = path;
+  file.overrides.assign(overrides.begin(), overrides.end());
   // Of TOML no part, and where something is put before the text, none of UTF-8.
   constexpr std::string_view byte_order_mark = "\xEF\xBB\xBF";
   file.text = text.substr(text.starts_with(byte_order_mark) ? byte_order_mark.size() : 0);

@@ -51,6 +51,8 @@ struct SweepFile {
   std::string text;            ///< as it was read
   std::string effective_text;  ///< stands alone: overrides applied, `folder` given where paths are relative
 
+  std::vector<std::string> overrides;  ///< "key=value", as they were given
+
   std::string name;
   std::uint64_t seed = 1;
   std::int64_t realizations = 1;

@@ -270,7 +270,7 @@ std::vector<KeySpec> make_sweep_keys() {
                   .meaning = "zeros added on each side of an image",
                   .value = integer(0),
                   .minimum = 0,
-                  .maximum = 1e6,
+                  .maximum = 4096,
                   .axis = true,
                   .kind = Kind::file});
   keys.push_back({.key = "dataset.shuffle",

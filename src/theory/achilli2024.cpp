@@ -189,9 +189,15 @@ double Achilli2024::finite_loss_tau(ProbeKind probe, std::size_t k) const {
   double high = std::log(8.0 * frozen);
   double lost_high = lost(high);
   const double end = std::log(frozen / 16.0);
+  double step = 0.5;
+  constexpr double shortest = 0.01;
   while (lost_high < 0.0 && high > end) {
-    const double low = std::max(high - 0.5, end);
+    const double low = std::max(high - step, end);
     const double lost_low = lost(low);
+    if (std::isnan(lost_low) && step > shortest) {  // fractions are not known far below the crossing
+      step *= 0.5;
+      continue;
+    }
     if (lost_low >= 0.0) {
       std::uintmax_t iterations = 50;
       const auto bracket = boost::math::tools::toms748_solve(lost, low, high, lost_low, lost_high,

@@ -381,9 +381,9 @@ std::string Biroli2024::source(std::string_view prediction) const {
   if (prediction == "collapse_time_shift") return "empirical fit over n <= 20000: 1.15/d_eff on log tau, good to 25 %";
   if (prediction == "participation" || prediction == "weight_entropy") {
     return derived +
-           ": annealed, log partition function ratio normal with variance d_eff; good to 0.03 to 0.06 "
-           "inside " +
-           "the collapse window" + note;
+           ": annealed, log partition function ratio normal with variance d_eff; good to 0.05 to 0.15 "
+           "inside the collapse window" +
+           note;
   }
   return derived + note;
 }

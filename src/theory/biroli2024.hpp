@@ -74,8 +74,9 @@ class Biroli2024 {
 
   /// Annealed finite-size curves over training points: with D normal of mean log(n - 1) - (d/2) log(1 +
   /// sigma^2/tau) - I(class; x_t) and variance d_eff, participation E[1/(1 + e^D)] and entropy E[log(1 +
-  /// e^D)]/log n (NaN for n = 1). Good to 1e-3 well above the collapse, to about 0.03 (entropy) and 0.06
-  /// (participation) inside its window.
+  /// e^D)]/log n (NaN for n = 1). Good to 1e-3 well above the collapse, to accuracy_in_window inside its window, the
+  /// better the more points and dimensions.
+  static constexpr double accuracy_in_window = 0.15;
   [[nodiscard]] double participation(double log_samples, double tau) const;
   [[nodiscard]] double weight_entropy(double log_samples, double tau) const;
 

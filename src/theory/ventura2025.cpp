@@ -128,9 +128,14 @@ double Ventura2025::consolidation_time(const NoisingProcess& process) const {
 }
 
 GeometricPhase Ventura2025::phase(double tau) const {
-  const double consolidation = consolidation_tau();
-  if (tau <= consolidation) return GeometricPhase::consolidation;
-  return tau <= coverage_tau() ? GeometricPhase::coverage : GeometricPhase::trivial;
+  constexpr double rounding = 1e-10;  // relative: the phases include their boundaries
+  if (final_) {
+    const double height = final_->height(tau) * (1.0 + rounding);
+    const auto lower = [&](const ScoreSplitting& gap) { return gap.height(tau) <= height; };
+    if (height >= threshold_ && std::ranges::all_of(intermediate_, lower)) return GeometricPhase::consolidation;
+  }
+  const bool spread = spread_ && spread_->height(tau) * (1.0 + rounding) >= threshold_;
+  return spread ? GeometricPhase::coverage : GeometricPhase::trivial;
 }
 
 std::int64_t Ventura2025::largest_gap_dimension(double tau) const {

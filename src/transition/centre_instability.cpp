@@ -1,6 +1,7 @@
 #include "transition/centre_instability.hpp"
 
 #include <algorithm>
+#include <boost/math/tools/minima.hpp>
 #include <boost/math/tools/toms748_solve.hpp>
 #include <cmath>
 #include <cstdint>
@@ -11,24 +12,44 @@ namespace {
 
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
+struct Point {
+  double x = 0.0;
+  double excess = nan;
+};
+
+double root_between(const std::function<double(double)>& excess, const Point& below, const Point& above) {
+  std::uintmax_t iterations = 200;
+  const auto bracket = boost::math::tools::toms748_solve(excess, below.x, above.x, below.excess, above.excess,
+                                                         boost::math::tools::eps_tolerance<double>(50), iterations);
+  return 0.5 * (bracket.first + bracket.second);
+}
+
+/// The highest excess between two points of which a third, between them, is higher.
+Point highest_between(const std::function<double(double)>& excess, double below, double above) {
+  constexpr int bits = 20;  // of a maximum, half of those of a root
+  const auto [x, minus] =
+      boost::math::tools::brent_find_minima([&](double at) { return -excess(at); }, below, above, bits);
+  return {x, -minus};
+}
+
 /// Largest x in [lower, upper] at which `excess` (negative above the instability) is zero, by a scan downwards in
-/// factors of `ratio`; NaN if there is none. lower = 0 stands for 1e-9 upper.
+/// factors of `ratio`, with a search where three values have the highest in the middle; NaN if there is none. lower = 0
+/// stands for 1e-9 upper.
 double last_root(const std::function<double(double)>& excess, double lower, double upper, double ratio = 1.05) {
-  double above = upper * (1.0 + 1e-9);
-  double excess_above = excess(above);
+  const auto at = [&](double x) { return Point{x, excess(x)}; };
+  Point before;
+  Point above = at(upper * (1.0 + 1e-9));
   const double end = lower > 0.0 ? lower : 1e-9 * upper;
-  while (above > end) {
-    const double below = std::max(above / ratio, end);
-    const double excess_below = excess(below);
-    if (excess_below == 0.0) return below;
-    if (excess_below > 0.0 && excess_above < 0.0) {
-      std::uintmax_t iterations = 200;
-      const auto bracket = boost::math::tools::toms748_solve(excess, below, above, excess_below, excess_above,
-                                                             boost::math::tools::eps_tolerance<double>(50), iterations);
-      return 0.5 * (bracket.first + bracket.second);
+  while (above.x > end) {
+    const Point below = at(std::max(above.x / ratio, end));
+    if (below.excess == 0.0) return below.x;
+    if (below.excess > 0.0 && above.excess < 0.0) return root_between(excess, below, above);
+    if (above.excess > before.excess && above.excess >= below.excess) {
+      const Point top = highest_between(excess, below.x, before.x);
+      if (top.excess > 0.0) return root_between(excess, top, before);
     }
+    before = above;
     above = below;
-    excess_above = excess_below;
   }
   return nan;
 }

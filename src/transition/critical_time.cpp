@@ -166,7 +166,7 @@ double coarse_grid_shift(double time, std::span<const double> times, std::span<c
 
 }  // namespace
 
-std::string root_status_meanings() { return "found before_grid after_grid not_monotone failed never"; }
+std::string root_status_meanings() { return "found before_grid after_grid not_monotone failed never not_measured"; }
 
 MeasuredCurve average_curve(std::span<const double> values, std::int64_t units, std::int64_t times) {
   check_shape(values, units, times);
@@ -250,6 +250,7 @@ std::string grid_warning(const std::string& name, const CriticalTime& result, st
           "{} is not defined: the curve crosses its level several times between {} and {}; use more probes.", name,
           first, last);
     case RootStatus::never:
+    case RootStatus::not_measured:
       return "";
     case RootStatus::failed:
       break;

@@ -10,17 +10,18 @@
 namespace diffphase {
 
 /// Why a critical time is or is not a number; the int8 values of `<name>_status` in the results file.
-/// never: there is no such time, and no grid would show it.
+/// never: there is no such time, and no grid would show it. not_measured: not asked for here, or not defined.
 enum class RootStatus : std::int8_t {
   found = 0,
   before_grid = 1,
   after_grid = 2,
   not_monotone = 3,
   failed = 4,
-  never = 5
+  never = 5,
+  not_measured = 6
 };
 
-/// "found before_grid after_grid not_monotone failed never": the flag_meanings attribute.
+/// "found before_grid after_grid not_monotone failed never not_measured": the flag_meanings attribute.
 [[nodiscard]] std::string root_status_meanings();
 
 struct CriticalTime {

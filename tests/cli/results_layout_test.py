@@ -25,7 +25,7 @@ import program
 from analysis.results import open_results
 from analysis.table import csv_table, text_table
 
-ROOT_STATUS = "found before_grid after_grid not_monotone failed never"
+ROOT_STATUS = "found before_grid after_grid not_monotone failed never not_measured"
 TASK_TABLES = {"task_status": "1", "task_seconds": "s", "task_ranks": "1", "task_attempts": "1"}
 DERIVED = re.compile(r"(_stderr|_status|_theory|_theory_asymptotic|_shift|_tolerance)$")
 

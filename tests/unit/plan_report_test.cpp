@@ -327,7 +327,7 @@ gap = {}
 }
 
 TEST(TheoryText, SaysWhenNothingIsPredicted) {
-  EXPECT_THAT(theory_text(sweep_of(example())), HasSubstr("No predictions"));
+  EXPECT_THAT(theory_text(sweep_of(example())), HasSubstr("No critical times are predicted"));
 }
 
 }  // namespace
