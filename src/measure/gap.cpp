@@ -332,7 +332,8 @@ class MeasuredGaps {
     RootStatus status = RootStatus::never;
     if (highest == heights.begin()) status = RootStatus::before_grid;
     if (highest == heights.end() - 1) status = RootStatus::after_grid;
-    const char* advice = "";
+    if (*highest == std::ranges::min(heights)) status = RootStatus::failed;  // collapsed: nothing of it is left
+    const char* advice = status == RootStatus::failed ? ", where it is always the same" : "";
     if (status == RootStatus::before_grid) advice = ", and is highest at the first: start the grid earlier";
     if (status == RootStatus::after_grid) advice = ", and is highest at the last: end the grid later";
     collector_.append_no_time(name + "_opening_time", status,

@@ -276,6 +276,17 @@ TEST(Achilli2024, FixedProbesLoseSmallVariancesOnly) {
   EXPECT_EQ(theory.finite_loss_tau(ProbeKind::planted, 1), theory.loss_tau(ProbeKind::planted, 1));
 }
 
+// Fractions are not known at any time below the crossing: the search stops short of them.
+TEST(Achilli2024, LossTimesAreFoundCloseToWhereFractionsAreNotKnown) {
+  const Achilli2024 theory({{5, 1.0}, {10, 0.01}}, std::log(250.0));
+  for (const ProbeKind probe : {ProbeKind::origin, ProbeKind::displaced}) {
+    const double loss = theory.finite_loss_tau(probe, 1);
+    ASSERT_FALSE(std::isnan(loss));
+    EXPECT_NEAR(theory.finite_retained_fraction(probe, 1, loss, 1), 0.5, 1e-4);
+    EXPECT_GT(theory.finite_retained_fraction(probe, 1, 1.5 * loss, 1), 0.5);
+  }
+}
+
 // A random energy model itself: n independent energies of a law with the cumulant function of many directions
 // freeze at the t_c that it says.
 TEST(Achilli2024, ParticipationApproachesTheRandomEnergyModel) {

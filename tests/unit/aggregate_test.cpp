@@ -6,9 +6,12 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <span>
+#include <stdexcept>
 #include <variant>
 #include <vector>
 
+#include "measure/speciation.hpp"
 #include "sweep_examples.hpp"
 #include "temporary_folder.hpp"
 
@@ -19,7 +22,7 @@ using testing::Each;
 using testing::ElementsAre;
 
 // One task, of speciation, at two times.
-Sweep small_sweep() {
+Sweep small_sweep(std::span<const Measure* const> list = measures()) {
   return make_sweep(parse_sweep_text(R"(name = "small"
 [process]
 kind = "ornstein-uhlenbeck"
@@ -31,7 +34,7 @@ classes = 2
 [measure]
 speciation = {}
 )",
-                                     "jobs/x.toml", {}, measures()));
+                                     "jobs/x.toml", {}, list));
 }
 
 // The results of a journal that holds these variables for the task.
@@ -53,6 +56,42 @@ TEST(Aggregator, PlacesWhatATaskFound) {
       results_of(small_sweep(), {{"class_agreement", false, {0.9, 0.6}}, {"speciation_time_status", false, {2.0}}});
   EXPECT_THAT(std::get<std::vector<double>>(variable(file, "class_agreement").values), ElementsAre(0.9, 0.6));
   EXPECT_THAT(std::get<std::vector<std::int8_t>>(variable(file, "speciation_time_status").values), ElementsAre(2));
+}
+
+// A measure whose predictions cannot be computed.
+class Unpredictable : public SpeciationMeasure {
+ public:
+  [[nodiscard]] std::vector<VariableValues> predict(const TaskParameters& /*task*/) const override {
+    throw std::runtime_error("no convergence");
+  }
+};
+
+TEST(Aggregator, PredictionsThatFailLeaveWhatWasMeasured) {
+  const Unpredictable measure;
+  const std::vector<const Measure*> list{&measure};
+  const Sweep sweep = small_sweep(list);
+  const ResultsFile file = results_of(sweep, {{"class_agreement", false, {0.9, 0.6}}});
+  EXPECT_THAT(std::get<std::vector<double>>(variable(file, "class_agreement").values), ElementsAre(0.9, 0.6));
+  EXPECT_THAT(std::get<std::vector<double>>(variable(file, "class_agreement_theory").values), Each(testing::IsNan()));
+}
+
+TEST(Aggregator, PredictionsAreLeftOutWhereThereIsNoTimeForThem) {
+  const Sweep sweep = small_sweep();
+  Aggregator aggregator(sweep);
+  const TemporaryFolder run;
+  const ResultsFile first = aggregator.results(read_journals(run.path()), -1.0);
+  EXPECT_TRUE(aggregator.left_out());
+  EXPECT_THAT(std::get<std::vector<double>>(variable(first, "covariance_eigenvalue_theory").values),
+              Each(testing::IsNan()));
+  const ResultsFile second = aggregator.results(read_journals(run.path()));
+  EXPECT_FALSE(aggregator.left_out());
+  EXPECT_THAT(std::get<std::vector<double>>(variable(second, "covariance_eigenvalue_theory").values),
+              Each(testing::Not(testing::IsNan())));
+}
+
+TEST(Aggregator, StatusesOfWhatATaskDoesNotMeasureSaySo) {
+  const ResultsFile file = results_of(small_sweep(), {{"class_agreement", false, {0.9, 0.6}}});
+  EXPECT_THAT(std::get<std::vector<std::int8_t>>(variable(file, "speciation_time_status").values), ElementsAre(6));
 }
 
 TEST(Aggregator, AStatusThatIsNoneIsThatOfAFailure) {

@@ -191,6 +191,27 @@ TEST_F(CentreStabilityTest, FindsTheInstabilityAtTheLargestNoise) {
     EXPECT_LT(centre.largest_jacobian_eigenvalue(above), 0.0);
 }
 
+// In one dimension the centre of two unequal classes can be unstable in a narrow window of noise alone: where
+// u sech^2(L/2 + u (2 w - 1)) exceeds 1, u = separation^2/s at s = tau + sigma^2, L = log w/(1 - w).
+TEST_F(CentreStabilityTest, NarrowWindowsOfInstabilityAreSeen) {
+  for (const double separation : {2.3, 2.5, 3.1, 4.0, 4.4, 5.0}) {
+    MixtureParameters parameters{
+        .dimension = 1, .classes = 2, .centroids = CentroidKind::opposite, .separation = separation, .sigma = 0.05};
+    const double w = 0.6462;
+    parameters.weights = {w, 1.0 - w};
+    double last = std::nan("");
+    for (double tau = 1e-3; tau < 1e3; tau *= 1.001) {
+      const double u = separation * separation / (tau + 0.0025);
+      const double sech = 1.0 / std::cosh(0.5 * std::log(w / (1.0 - w)) + u * (2.0 * w - 1.0));
+      if (u * sech * sech > 1.0) last = tau;
+    }
+    ASSERT_FALSE(std::isnan(last));
+    const double found = centre_instability(stability(parameters), 0.0);
+    EXPECT_GE(found, last) << separation;
+    EXPECT_LE(found, 1.001 * last) << separation;
+  }
+}
+
 TEST_F(CentreStabilityTest, TooManyClassesAreRefused) {
   MixtureParameters m;
   m.dimension = 2;

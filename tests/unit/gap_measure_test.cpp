@@ -472,6 +472,25 @@ TEST(GapMeasure, OfManyPointsHasTheTimesOfTheLaw) {
   EXPECT_NEAR(values_of(predicted, "gap_opening_time_theory_asymptotic").at(0), gap.root(0.5, 1.0), 1e-9);
 }
 
+// A gap whose hump lies outside of the grid is somewhere else, not nowhere.
+TEST(GapMeasure, OfATrainingSetSaysOnWhichSideOfTheGridItIs) {
+  const auto found_between = [](double from, double to) {
+    TaskParameters task = manifold_task(12, {{.size = 3, .sigma = 1.0}, {.size = 3, .sigma = 0.3}},
+                                        FactorKind::orthonormal, log_spaced(from, to, 4), "hump outside");
+    task.options["probes"] = 4.0;
+    task.samples = {300};
+    return Measured(measure, task);
+  };
+  const Measured late = found_between(200.0, 2000.0);
+  const Measured early = found_between(1e-6, 1e-5);  // collapsed
+  for (const char* name :
+       {"gap_opening_time", "gap_closing_time", "final_gap_opening_time", "final_gap_closing_time"}) {
+    EXPECT_TRUE(std::isnan(late.value(name))) << name;
+    EXPECT_EQ(late.value(std::string(name) + "_status"), 1.0) << name << ": before the grid";
+    EXPECT_EQ(early.value(std::string(name) + "_status"), 4.0) << name << ": all gaps are 0 there";
+  }
+}
+
 // The numbers of a count do not depend, to the last bit, on the other counts.
 TEST(GapMeasure, CountsDoNotDependOnEachOther) {
   TaskParameters task = manifold_task(11, {{.size = 4, .sigma = 0.2}, {.size = 3, .sigma = 1.0}}, FactorKind::gaussian,

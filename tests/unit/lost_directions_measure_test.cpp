@@ -294,6 +294,18 @@ TEST(LostDirections, NoLossTimeWhereFewSetsMakeTheMean) {
   }
 }
 
+// Below the collapse few sets keep anything, but of planted probes the mean is known all the same.
+TEST(LostDirections, PlantedLossTimesAreFoundOnACoarseGrid) {
+  TaskParameters task =
+      task_of(30, {{.size = 30, .sigma = 1.0}}, log_spaced(0.001, 100.0, 10), {500}, "coarse planted");
+  task.options["probes"] = 16.0;
+  const Measured found(measure, task);
+  ASSERT_EQ(found.value("loss_time_status", planted), 0.0);
+  const double expected = 2.16;  // of collapse_time at 60 times, 800 probes: 1 - E[Y] crosses 1/2 there
+  EXPECT_NEAR(found.value("loss_time", planted), expected,
+              4.0 * found.value("loss_time_stderr", planted) + found.value("loss_time_interpolation_error", planted));
+}
+
 // --------------------------------------------------------------------------------------------------------- many sets
 
 // The same law from other sets: means of independent realizations agree within the errors that each states.

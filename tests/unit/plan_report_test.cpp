@@ -190,6 +190,13 @@ TEST(PlanText, SaysHowManyRanksTheSweepIsWorth) {
   EXPECT_THAT(text, HasSubstr(fmt::format("up to {} ranks; then all wait for the longest task", limit.ranks)));
 }
 
+TEST(PlanText, TheBatchLineIsACommandForTheSameSweep) {
+  const std::vector<std::string> overrides{"ensemble.sigma=[0.5, 1]", "realizations=3"};
+  const Sweep sweep = make_sweep(parse_sweep_text(real_example(), "my jobs/x.toml", overrides, measures()));
+  EXPECT_THAT(plan_text(sweep, 2, {.rates = rates}),
+              HasSubstr(" jobs/sweep.sbatch 'my jobs/x.toml' --set 'ensemble.sigma=[0.5, 1]' --set realizations=3\n"));
+}
+
 TEST(PlanText, TheQueueIsAsSlowAsTheMachineRecords) {
   const Sweep sweep = real_sweep(real_example());
   Calibration slow{.rates = rates};

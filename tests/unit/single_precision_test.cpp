@@ -77,22 +77,49 @@ TEST(SinglePrecision, IsWithin1e4OfDoubleForManifoldsAndSpheres) {
   expect_close_to_double(task, "sphere");
 }
 
-// An offset of a thousand standard deviations, common to all rows of a file.
+// A file of standard normal numbers, all of them moved by `offset`, and its collapse.
+class MovedFile {
+ public:
+  explicit MovedFile(double offset) : folder_("moved-rows") {
+    std::vector<double> values(static_cast<std::size_t>(rows * columns));
+    const RandomStream stream(1, hash_text("offset"), 0, "test");
+    stream.normals(0, 0, values);
+    // Of few binary digits, so that the sum has no rounding of its own.
+    for (double& value : values) value = std::round(value * 256.0) / 256.0 + offset;
+    const std::string path = folder_ / "moved.npy";
+    test::write_file(path, test::npy_header("<f8", "(1200, 30)") + test::packed<double>(values));
+    task = collapse_task({400, rows}, log_spaced(0.1, 3.0, 16));
+    task.file.emplace();
+    task.file->path = path;
+    task.file_summary = inspect_dataset(*task.file);
+  }
+
+  TaskParameters task;
+
+ private:
+  static constexpr std::int64_t rows = 1200;
+  static constexpr std::int64_t columns = 30;
+  test::TemporaryFolder folder_;
+};
+
 TEST(SinglePrecision, IsWithin1e4OfDoubleForRowsFarFromTheOrigin) {
-  constexpr std::int64_t rows = 1200;
-  constexpr std::int64_t columns = 30;
-  std::vector<double> values(static_cast<std::size_t>(rows * columns));
-  const RandomStream stream(1, hash_text("offset"), 0, "test");
-  stream.normals(0, 0, values);
-  for (double& value : values) value += 1000.0;
-  const test::TemporaryFolder folder("single-precision");
-  const std::string path = folder / "offset.npy";
-  test::write_file(path, test::npy_header("<f8", "(1200, 30)") + test::packed<double>(values));
-  TaskParameters task = collapse_task({400, rows}, log_spaced(0.1, 3.0, 16));
-  task.file.emplace();
-  task.file->path = path;
-  task.file_summary = inspect_dataset(*task.file);
-  expect_close_to_double(task, "offset");
+  const MovedFile file(1000.0);
+  expect_close_to_double(file.task, "offset");
+}
+
+// In double, too, an offset of ten million standard deviations costs no digits.
+TEST(TrainingSet, OfAFileIsTheSameWhereverItLies) {
+  const MovedFile near(0.0);
+  const MovedFile far(1e7);
+  const Measured expected(collapse, near.task);
+  TaskParameters task = far.task;
+  task.ensemble = near.task.ensemble;  // the same noise
+  const Measured found(collapse, task);
+  for (const char* name : {"participation", "weight_entropy", "parent_weight", "largest_weight"}) {
+    for (std::size_t i = 0; i < found.values(name).size(); ++i) {
+      EXPECT_NEAR(found.values(name)[i], expected.values(name)[i], 1e-10) << name << " " << i;
+    }
+  }
 }
 
 TEST(SinglePrecision, TakesHalfTheMemoryAndTimeOfTheProducts) {

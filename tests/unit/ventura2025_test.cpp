@@ -230,6 +230,8 @@ TEST(Ventura2025, AmbientNoiseClosesTheFinalGap) {
   EXPECT_NEAR(theory.final_gap()->peak_tau(), std::sqrt(1.01 * 0.01), 1e-14);
   EXPECT_GT(theory.final_gap()->closing_tau(0.1), 0.0);
   EXPECT_NEAR(theory.final_gap()->height(0.3), 0.3 / 0.31 - 0.3 / 1.31, 1e-14);
+  EXPECT_EQ(theory.phase(1.01 * theory.final_gap()->closing_tau(0.1)), GeometricPhase::consolidation);
+  EXPECT_EQ(theory.phase(0.99 * theory.final_gap()->closing_tau(0.1)), GeometricPhase::trivial);
 }
 
 TEST(Ventura2025, NoFinalGapWithoutNormalDirections) {
