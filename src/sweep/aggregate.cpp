@@ -181,14 +181,12 @@ void Aggregator::fill_measured(const Slot& slot, const Histories& histories, std
       const auto* found =
           slot.spec.per_sample ? tasks[r]->value(point.samples, slot.spec.name) : tasks[r]->value(slot.spec.name);
       const std::size_t first = (position(slot, point) * realizations + r) * slot.inner;
-      if (found == nullptr || found->size() != product(shape)) {
-        const std::size_t counts = sweep_.cells[point.cell].parameters.samples.empty() ? 0 : 1;
-        if (slot.spec.kind == VariableSpec::Kind::status && tasks[r]->complete({&point.samples, counts})) {
-          std::fill_n(values.begin() + static_cast<std::ptrdiff_t>(first), slot.inner,
-                      static_cast<double>(RootStatus::not_measured));
-        }
-        continue;
+      const std::size_t counts = sweep_.cells[point.cell].parameters.samples.empty() ? 0 : 1;
+      if (slot.spec.kind == VariableSpec::Kind::status && tasks[r]->complete({&point.samples, counts})) {
+        std::fill_n(values.begin() + static_cast<std::ptrdiff_t>(first), slot.inner,
+                    static_cast<double>(RootStatus::not_measured));
       }
+      if (found == nullptr || found->size() != product(shape)) continue;
       place(*found, shape, slot.shape, std::span(values).subspan(first, slot.inner));
     }
   }

@@ -160,7 +160,7 @@ class Drawn(unittest.TestCase):
         self.assertIn("theory's tolerance", labels)
         self.assertNotIn("theory's tolerance", self.legend_styles(critical_times, make_dataset(Sweep(axes=SMALL)))[0])
 
-    def test_where_the_time_never_comes_the_regime_above_goes_on(self):
+    def test_where_the_time_never_comes_the_regime_below_it_is_that_of_all_times(self):
         data = make_dataset(Sweep(axes={"dimension": [64, 256, 1024]}))
         gone = {"dimension": 1}
         for name in ("collapse_time", "collapse_time_theory"):
@@ -169,7 +169,7 @@ class Drawn(unittest.TestCase):
         results = Results(data, Path("results.h5"))
         points = [{"dimension": i} for i in range(3)]
         boundary = phase_diagram.make_boundary(results, "collapse_time", points, (0.25, 9.0))
-        self.assertEqual(boundary.edge[1], 0.25)
+        self.assertEqual(boundary.edge[1], 9.0)
         self.assertTrue(any("1 never" in note for note in phase_diagram.draw(results).notes))
 
 

@@ -327,13 +327,28 @@ def crossing(process, times, curve, level):
     return process.time_at(math.exp(brentq(lambda s: spline(s) - level, x[cell[0]], x[cell[0] + 1], xtol=1e-14)))
 
 
+def shift_on_half_grids(process, times, curve, level):
+    """How far the crossing moves on each half of the grid; to the ends of its interval where no half has it once."""
+    time = crossing(process, times, curve, level)
+    moves = []
+    for half in (slice(0, None, 2), slice(1, None, 2)):
+        some = curve[half] - level
+        if len(some) >= 4 and np.count_nonzero(some[:-1] * some[1:] < 0.0) == 1:
+            moves.append(abs(crossing(process, times[half], curve[half], level) - time))
+    if moves:
+        return max(moves)
+    above = np.searchsorted(times, time)
+    return max(times[above] - time, time - times[above - 1])
+
+
 def add_time(results, name, process, times, probes, level):
-    """The crossing of the mean over probes, and its delete-one jackknife error."""
+    """The crossing of the mean over probes, its delete-one jackknife error, and its shift on half of the grid."""
     n = len(probes)
     total = probes.sum(0)
     leave_out = [crossing(process, times, (total - one) / (n - 1), level) for one in probes]
     results[name] = crossing(process, times, total / n, level)
     results[name + "_stderr"] = math.sqrt(n - 1) * np.std(leave_out)
+    results[name + "_interpolation_error"] = shift_on_half_grids(process, np.asarray(times), total / n, level)
     results[name + "_status"] = 0
 
 
@@ -580,7 +595,7 @@ def gaps_of_law(score, process, times, point):
     else:
         results["gap_maximum"] = [math.nan]
         for name in ("gap_opening_time", "gap_closing_time", "gap_maximum_time"):
-            results[name], results[name + "_status"] = [math.nan], [4]
+            results[name], results[name + "_status"] = [math.nan], [6]  # not measured
     last = v[ends[-1] - 1]
     add("final_gap_opening_time", 9.0 * last)
     add("final_gap_closing_time", 0.0)
