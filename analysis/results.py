@@ -20,6 +20,8 @@ from scipy import stats
 MIN_REALIZATIONS_FOR_SPREAD = 4  # fewer say too little about their own spread
 MAX_REALIZATIONS_FOR_STUDENT = 20  # from here on Student's factor is 1 within 3 %
 
+MAX_LABELLED_KEYS = 4  # of the points of a sweep
+
 ERROR_SOURCES = ("none", "probes", "spread")  # the values of Estimate.source
 VARIANCE_BLOCK = r"\{size=([^,}]+),sigma=([^}]+)\}"
 FORMATTED_BLOCK = r"(\S+)\(σ=([^)]+)\)"  # as format_value writes it
@@ -98,11 +100,20 @@ class Axis:
     def compound(self) -> bool:
         return self.name not in self.parameters
 
+    @property
+    def numbered(self) -> bool:
+        """Whether its points differ in more keys than a legend can hold: they are called by their number."""
+        return self.name == "point" and len(self.parameters) > MAX_LABELLED_KEYS
+
     def label(self, index: int) -> str:
         """Mathtext: `$d$ = 256`, or several of them for a zip or point axis."""
+        if self.numbered:
+            return f"point {index}"
         return ", ".join(f"{symbol(key)} = {format_value(values[index])}" for key, values in self.parameters.items())
 
     def abscissae(self) -> list[Abscissa]:
+        if self.numbered:
+            return []
         candidates = self.numbers | {k: v for k, v in self.parameters.items() if v.dtype.kind in "iuf"}
         return [Abscissa(name, values.astype(float)) for name, values in candidates.items()
                 if np.isfinite(values.astype(float)).all() and len(np.unique(values)) > 1]

@@ -349,15 +349,20 @@ def active_window(x: Sequence[np.ndarray], y: Sequence[np.ndarray], margin: floa
 
 
 def status_note(results: Results, names: Sequence[str]) -> str:
-    """How many critical times are not numbers, by reason; empty if none."""
+    """How many critical times are not numbers, by reason, and how many are means of some realizations; empty if none."""
     counts: dict[str, int] = {}
+    partial = 0
     for name in (n for n in names if n in results.data):
         for point in results.grid_points():
-            if not np.isfinite(at(results.data[name], point)).any():
+            found = np.isfinite(at(results.data[name], point)).values
+            partial += found.any() and not found.all()
+            if not found.any():
                 reason = results.missing_reason(name, point)
                 counts[reason] = counts.get(reason, 0) + 1
     listed = ", ".join(f"{count} {reason}" for reason, count in counts.items())
-    return f"not drawn, without a critical time: {listed}" if listed else ""
+    notes = [f"not drawn, without a critical time: {listed}"] if listed else []
+    notes += [f"drawn as the mean over those realizations that have one, not all: {partial} critical times"] * (partial > 0)
+    return "; ".join(notes)
 
 
 def escape(text: str) -> str:

@@ -20,7 +20,7 @@ from analysis.__main__ import main
 from analysis.figures import FIGURES as DRAW
 from analysis.figures import critical_times, phase_diagram
 from analysis.page import write_report
-from analysis.results import Results, open_results
+from analysis.results import Axis, Results, open_results
 
 SMALL = {"dimension": [64, 256], "samples": [200, 2000]}
 FIGURES = {"class_agreement", "collapse", "critical_times", "phase_diagram"}
@@ -159,6 +159,24 @@ class Drawn(unittest.TestCase):
         labels = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
         self.assertIn("theory's tolerance", labels)
         self.assertNotIn("theory's tolerance", self.legend_styles(critical_times, make_dataset(Sweep(axes=SMALL)))[0])
+
+    def test_means_over_some_realizations_are_said_to_be_so(self):
+        data = make_dataset(Sweep(axes={"dimension": [64, 256, 1024]}))
+        data["collapse_time"][{"dimension": 1, "realization": 0}] = np.nan
+        data["collapse_time_status"][{"dimension": 1, "realization": 0}] = 1
+        for figure in (phase_diagram, critical_times):
+            notes = " ".join(figure.draw(Results(data, Path("results.h5"))).notes)
+            self.assertIn("not all: 1 critical times", notes)
+            self.assertNotIn("not drawn", notes)
+
+    def test_points_that_differ_in_many_keys_are_called_by_their_number(self):
+        keys = ("dimension", "classes", "samples", "sigma", "separation")
+        axis = Axis("point", 3, {key: np.array([1, 2, 3]) for key in keys}, {})
+        self.assertEqual(axis.label(2), "point 2")
+        self.assertEqual(axis.abscissae(), [])
+        few = Axis("point", 3, {key: np.array([1, 2, 3]) for key in keys[:3]}, {})
+        self.assertEqual(few.label(2), "$d$ = 3, $K$ = 3, $n$ = 3")
+        self.assertEqual(len(few.abscissae()), 3)
 
     def test_where_the_time_never_comes_the_regime_below_it_is_that_of_all_times(self):
         data = make_dataset(Sweep(axes={"dimension": [64, 256, 1024]}))
