@@ -3,11 +3,15 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <sstream>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "parallel/instruction_set.hpp"
 #include "results/provenance.hpp"
+#include "sweep/nearest_name.hpp"
 #include "time_limit.hpp"
 
 namespace diffphase {
@@ -93,6 +97,31 @@ CommandLineEnd end_of(const CLI::App& app, const CLI::ParseError& problem) {
   return {.code = code, .output = output.str(), .error = error.str()};
 }
 
+std::vector<std::string> commands_of(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands(/*filter=*/nullptr)) names.push_back(command->get_name());
+  return names;
+}
+
+// The first argument that nothing knows, and the option of the command that is like it.
+CommandLineEnd end_of_unknown(const CLI::App& app) {
+  const std::vector<std::string> extras = app.remaining(/*recurse=*/true);
+  const auto dashed = std::ranges::find_if(extras, [](const std::string& text) { return text.starts_with('-'); });
+  const std::string& unknown = dashed != extras.end() ? *dashed : extras.front();
+  const auto given = app.get_subcommands();
+  const CLI::App& command = given.empty() ? app : *given.front();
+  std::vector<std::string> known;
+  for (const CLI::Option* option : command.get_options()) {
+    for (const std::string& name : option->get_lnames()) known.push_back(name);
+  }
+  const std::size_t begin = std::min(unknown.find_first_not_of('-'), unknown.size());
+  const std::string word = unknown.substr(begin, unknown.find('=') - begin);
+  const std::string command_name = given.empty() ? "" : " " + command.get_name();
+  return {.code = exit_bad_input,
+          .error = fmt::format("diffphase: error: unexpected argument {}{} (diffphase{} --help lists what there is)\n",
+                               unknown, dashed != extras.end() ? nearest_name(word, known) : "", command_name)};
+}
+
 }  // namespace
 
 std::variant<CommandLine, CommandLineEnd> parse_command_line(int argc, char** argv) {
@@ -102,12 +131,16 @@ std::variant<CommandLine, CommandLineEnd> parse_command_line(int argc, char** ar
   app.require_subcommand(1);
   app.failure_message([argc, argv](const CLI::App* command, const CLI::Error& error) {
     const bool no_command = argc > 1 && command->get_subcommands().empty() && command->get_parent() == nullptr;
-    const std::string problem = no_command ? fmt::format("{}: no such command", argv[1]) : error.what();
+    const std::string problem =
+        no_command ? fmt::format("{}: no such command{}", argv[1], nearest_name(argv[1], commands_of(*command)))
+                   : error.what();
     return fmt::format("diffphase: error: {} (diffphase --help lists what there is)\n", problem);
   });
   for (const auto add : {add_run, add_plan, add_theory, add_status, add_collect}) add(app, line);
   try {
     app.parse(argc, argv);
+  } catch (const CLI::ExtrasError&) {
+    return end_of_unknown(app);
   } catch (const CLI::ParseError& problem) {
     return end_of(app, problem);
   }

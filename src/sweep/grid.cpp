@@ -413,12 +413,12 @@ void check_measures(const Sweep& sweep) {
       const TaskParameters parameters = parameters_of(sweep, cell, request, 0);
       const std::string& label = sweep.cells[cell].label;
       const std::string at = label.empty() ? "" : fmt::format(" (at {})", label);
-      const std::string& where = sweep.cells[cell].where;
       if (const std::string problem = request.measure->representation_problem(parameters); !problem.empty()) {
-        throw BadInput(fmt::format("{}: {}{}", where_given(sweep.file, "ensemble.representation", where), problem, at));
+        throw BadInput(
+            fmt::format("{}: {}{}", where_given(sweep.file, "ensemble.representation", request.where), problem, at));
       }
       const std::string problem = request.measure->problem(parameters);
-      if (!problem.empty()) throw BadInput(fmt::format("{}: {}{}", where, problem, at));
+      if (!problem.empty()) throw BadInput(fmt::format("{}: {}{}", request.where_of(problem), problem, at));
     }
   }
 }

@@ -53,6 +53,13 @@ void use_threads(const Communicator& world, std::int64_t threads) {
                   threads, processors, processors == 1 ? "" : "s", threads, threads));
 }
 
+// More ranks for each task than there are, all together.
+void warn_of_groups(const Communicator& world, const Resources& resources) {
+  if (!world.is_root() || resources.ranks_per_task <= world.size()) return;
+  show_warning(fmt::format("resources.ranks_per_task = {}, but the run has {} rank{}: all of them share every task",
+                           resources.ranks_per_task, world.size(), world.size() == 1 ? "" : "s"));
+}
+
 // Distributes the pending tasks. `book` is null on ranks other than 0.
 RunSummary schedule(const Communicator& world, const GroupTree& tree, const Sweep& sweep,
                     const std::vector<PendingTask>& pending, StopRequest& stop, RunBook* book) {
@@ -125,6 +132,7 @@ int run_sweep(const Communicator& world, const RunOptions& options, const std::v
     plan = make_plan(options, text, summaries, measures, TaskIdentities::left_out);
   }
   use_threads(world, plan.selected->file.resources.threads);
+  warn_of_groups(world, plan.selected->file.resources);
   const ProcessIdentity self = this_process();
   std::vector<std::string> processes = world.gather(fmt::format("process {} on {}", self.pid, self.host));
   std::unique_ptr<RunBook> book;
@@ -161,11 +169,15 @@ int collect_results(const std::filesystem::path& folder, const std::string& comm
     options.sweep_file = path;
     DatasetSummaries summaries;
     const RunPlan plan = make_plan(options, read_sweep_text(path), summaries, measures);
-    const JournalState journals = read_journals(folder, journal_header(*plan.whole));
+    JournalState journals = read_journals(folder, journal_header(*plan.whole));
     for (const std::string& warning : journals.warnings()) show_warning(warning);
+    // A run may go on meanwhile: its results are not replaced by older ones.
+    Aggregator aggregator(*plan.whole);
+    (void)aggregator.results(journals);  // predictions take time
+    journals.refresh();
     std::size_t done = 0;
     for (const SweepTask& task : plan.whole->tasks) done += journals.task(task.identity).complete(task.counts) ? 1 : 0;
-    ResultsFile results = Aggregator(*plan.whole).results(journals);
+    ResultsFile results = aggregator.results(journals);
     add_provenance(results, {.command_line = command_line,
                              .sweep = plan.whole->file.effective_text,
                              .mpi_size = 1,

@@ -350,7 +350,9 @@ void check_zip_keys_once(const SweepFile& file) {
 }
 
 MeasureRequest make_request(const Measure& measure, const Entries& given) {
-  MeasureRequest request{.measure = &measure, .options = {}, .words = {}, .lists = {}, .identity = {}};
+  MeasureRequest request;
+  request.measure = &measure;
+  for (const SweepEntry& entry : given) request.option_where[entry.key] = entry.where;
   request.identity["measure"] = canonical_text(SweepValue(std::string(measure.name())));
   const Measure* const one[] = {&measure};
   for (const KeySpec& spec : measure_keys(one)) {
@@ -380,14 +382,20 @@ void read_measures(const KeyReader& reader, const ConfigNode& root, std::span<co
     throw BadInput(value_message(*table, "measure", fmt::format("must be a table, not {}", kind_name(*table))));
   }
   std::map<std::string, Entries, std::less<>> given;
+  std::map<std::string, std::string, std::less<>> where;
   if (table != nullptr) {
-    for (const ConfigNode& node : table->items) given[node.key] = reader.read_measure(node);
+    for (const ConfigNode& node : table->items) {
+      given[node.key] = reader.read_measure(node);
+      where[node.key] = node.where;
+    }
   }
   std::vector<std::string> known;
   for (const Measure* measure : measures) {
     known.emplace_back(measure->name());
     const auto options = given.find(measure->name());
-    if (options != given.end()) file.measures.push_back(make_request(*measure, options->second));
+    if (options == given.end()) continue;
+    file.measures.push_back(make_request(*measure, options->second));
+    file.measures.back().where = where.find(measure->name())->second;
   }
   if (file.measures.empty()) {
     throw BadInput(fmt::format("{}: [measure] is missing: name at least one of {}, for example {} = {{}}", file.path,
@@ -461,6 +469,13 @@ std::string effective_text(const SweepFile& file, ConfigNode root, std::span<con
 }
 
 }  // namespace
+
+const std::string& MeasureRequest::where_of(const std::string& problem) const {
+  for (const auto& [key, place] : option_where) {
+    if (problem.find(key) != std::string::npos) return place;
+  }
+  return where;
+}
 
 std::string read_sweep_text(const std::string& path) {
   std::ifstream stream(path, std::ios::binary);

@@ -34,6 +34,12 @@ struct MeasureRequest {
   std::map<std::string, std::string> words;
   std::map<std::string, std::vector<double>> lists;
   IdentityKeys identity;  ///< name and options that are not at their default
+
+  std::map<std::string, std::string> option_where;  ///< of the options given, by key: "measure.gap.threshold"
+  std::string where;                                ///< of its table: "sweep.toml, line 12" or "--set ..."
+
+  /// Where what `problem` says can be mended: at the option that it names, else at the measure.
+  [[nodiscard]] const std::string& where_of(const std::string& problem) const;
 };
 
 struct Resources {

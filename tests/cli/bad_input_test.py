@@ -292,7 +292,8 @@ class BadInput(unittest.TestCase):
         self.check_message(program.diffphase(["run"], self.folder), "sweep is required")
 
     def test_unknown_command(self) -> None:
-        self.check_message(program.diffphase(["plam", "sweep.toml"], self.folder, ranks=2), "plam: no such command")
+        self.check_message(program.diffphase(["plam", "sweep.toml"], self.folder, ranks=2), "plam: no such command",
+                           'did you mean "plan"?')
 
     def test_other_commands(self) -> None:
         (self.folder / "empty").mkdir()

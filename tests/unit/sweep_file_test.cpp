@@ -184,7 +184,8 @@ INSTANTIATE_TEST_SUITE_P(
                             "",
                             "",
                             {"[measure] is missing", "speciation"}},
-                    Refusal{"samples = [100, 1000]", "", "", {"measure.collapse", "needs [dataset] samples"}}));
+                    Refusal{
+                        "samples = [100, 1000]", "", "line 17: ", {"measure.collapse", "needs [dataset] samples"}}));
 
 INSTANTIATE_TEST_SUITE_P(
     Geometry, Refused,
@@ -276,7 +277,7 @@ INSTANTIATE_TEST_SUITE_P(
         Refusal{
             "factor = \"gaussian\"", "ambient_noise = -1", "line 10: ", {"ensemble.ambient_noise = -1", "at least 0"}},
         Refusal{"[dataset]", "[dataset]\npad = 1", "line 12: ", {"dataset.pad = 1", "\"linear-manifold\""}},
-        Refusal{"samples = [100, 1000]", "", "", {"measure.collapse", "needs [dataset] samples"}}));
+        Refusal{"samples = [100, 1000]", "", "line 14: ", {"measure.collapse", "needs [dataset] samples"}}));
 
 TEST(SweepFile, KeysOfOtherKindsAndSizesThatDoNotFitAreRefusedForSpheres) {
   EXPECT_THAT(problem_of(sphere_example(), {"ensemble.sigma=2"}),
