@@ -35,11 +35,28 @@ given_folder() {
   return 1
 }
 
+# given_name option...: the name that --set gives the sweep, if any; the last one counts.
+given_name() {
+  local name=''
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --set) case ${2:-} in name=*) name=${2#name=} ;; esac ;;
+      --set=name=*) name=${1#--set=name=} ;;
+    esac
+    shift
+  done
+  name=${name#[\"\']}
+  printf '%s\n' "${name%[\"\']}"
+}
+
 # run_folder SWEEP.toml option...: where such a run keeps its files.
 run_folder() {
   local sweep=$1 name
   if given_folder "$@"; then return; fi
-  name=$(sed -n "s/^name *= *[\"']\([^\"']*\)[\"'].*/\1/p" "$sweep" | head -n 1)
+  name=$(given_name "$@")
+  if [ -z "$name" ]; then
+    name=$(sed -n "s/^name *= *\"\([^\"]*\)\".*/\1/p; s/^name *= *'\([^']*\)'.*/\1/p" "$sweep" | head -n 1)
+  fi
   if [ -z "$name" ]; then
     say "$sweep: no line name = \"...\"; say where results go, with -o DIR"
     return 2

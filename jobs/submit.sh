@@ -67,7 +67,7 @@ at_least_one --ranks-per-node "$ranks_per_node"
 if [ -n "$shards" ]; then at_least_one --array "$shards"; fi
 if ! [[ $time =~ ^[0-9]*([-:][0-9]+)*$ ]]; then refuse "--time $time: minutes, H:MM:SS or D-HH:MM are needed"; fi
 find_program
-folder=${folder:-$(run_folder "$sweep")}
+folder=${folder:-$(run_folder "$sweep" ${run_options[@]+"${run_options[@]}"})}
 
 # The keys that are given after -- belong to the plan, too.
 overrides=()

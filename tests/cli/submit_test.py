@@ -73,6 +73,11 @@ class Submit(unittest.TestCase):
         at = command.index(str(program.ROOT / "jobs/sweep.sbatch"))
         self.assertEqual(command[at + 1:], ["a sweep.toml", "-o", "runs/submitted"])
 
+    def test_a_name_given_on_the_command_line_names_the_folder(self) -> None:
+        for option in (["--set", "name=other one"], ["--set=name='other one'"]):
+            (command,) = self.submitted("--", "--set", "realizations=2", *option)
+            self.assertEqual(command[command.index("-o", command.index("a sweep.toml")) + 1], "runs/other one")
+
     def test_the_time_is_the_predicted_one(self) -> None:
         (command,) = self.submitted()
         self.assertTrue(any(word.startswith("--time=00:") for word in command), command)
