@@ -189,6 +189,12 @@ class Batch(unittest.TestCase):
         ended = self.start("sweep.sbatch", "exit 1")
         self.assertEqual((ended.returncode, self.requeues()), (1, ["requeue 7"]), ended.stderr)
 
+    def test_the_signal_before_the_time_limit_does_not_end_the_requeue(self) -> None:
+        stand_in(self.folder / "bin/scontrol", f'kill -USR1 $PPID; sleep 0.5; echo "$*" >>{self.folder}/calls; exit 1')
+        ended = self.start("sweep.sbatch", "exit 75")
+        self.assertEqual((ended.returncode, self.requeues()), (75, ["requeue 7"]), ended.stderr)
+        self.assertIn("SLURM does not requeue this job", ended.stderr)
+
     def test_a_launcher_that_always_fails_is_given_up(self) -> None:
         for start in (1, 2, 3):
             ended = self.start("sweep.sbatch", "exit 1")
