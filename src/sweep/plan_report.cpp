@@ -25,7 +25,9 @@ constexpr double mebibyte = 1024.0 * 1024.0;
 constexpr double time_margin = 1.5;
 constexpr double least_batch_seconds = 300.0;
 constexpr double memory_margin = 1.25;
-constexpr double program_mebibytes = 512.0;  // of the libraries, the queue and the results
+constexpr double program_mebibytes = 512.0;  // of the libraries and the queue
+constexpr double copies_of_results = 3.0;    // on rank 0: as read, as placed on the axes, as written
+constexpr double small_results = 64.0 * mebibyte;
 constexpr double memory_step_mebibytes = 256.0;
 constexpr int cores_per_node = 64;
 
@@ -159,10 +161,13 @@ std::string command_of(const SweepFile& file) {
 
 std::string batch_line(const SweepFile& file, int ranks, std::int64_t threads, const RunPrediction& run) {
   const double seconds = std::max(std::ceil(time_margin * run.wall_seconds / 60.0) * 60.0, least_batch_seconds);
-  const double mebibytes = std::ceil((memory_margin * run.bytes_per_rank / mebibyte + program_mebibytes) /
-                                     (memory_step_mebibytes * static_cast<double>(threads))) *
-                           memory_step_mebibytes;
   const std::int64_t on_node = std::max<std::int64_t>(1, cores_per_node / threads);
+  // The ranks of a node share what is asked for all of them.
+  const double of_results =
+      copies_of_results * run.results_bytes / static_cast<double>(std::min<std::int64_t>(ranks, on_node));
+  const double of_rank = (memory_margin * run.bytes_per_rank + of_results) / mebibyte + program_mebibytes;
+  const double mebibytes =
+      std::ceil(of_rank / (memory_step_mebibytes * static_cast<double>(threads))) * memory_step_mebibytes;
   const std::string cpus = threads > 1 ? fmt::format(" --cpus-per-task={}", threads) : "";
   return fmt::format("sbatch --nodes={} --ntasks={}{} --time={} --mem-per-cpu={:.0f}M {}",
                      (ranks + on_node - 1) / on_node, ranks, cpus, clock_text(seconds), mebibytes, command_of(file));
@@ -347,6 +352,10 @@ std::string plan_text(const Sweep& sweep, int ranks, const Calibration& machine)
   text += fmt::format("  random numbers        {:.3g}\n", run.normals);
   text += fmt::format("  memory per rank       {}, allowed: {}\n", bytes_text(run.bytes_per_rank),
                       bytes_text(static_cast<double>(sweep.file.resources.memory_per_rank)));
+  if (run.results_bytes > small_results) {
+    text += fmt::format("  results               {}, of which rank 0 holds {:.0f} copies\n",
+                        bytes_text(run.results_bytes), copies_of_results);
+  }
   text += fmt::format("  wall time             {}\n", rounded_duration(run.wall_seconds));
   text += fmt::format("  core-hours            {:.3g}\n", run.core_hours);
   text += fmt::format("  efficiency            {:.0f} %, rank 0 spends {:.3g} % of the time on the queue\n",

@@ -136,6 +136,7 @@ RunPrediction RunPredictor::predict(int ranks) const {
   run.core_hours = run.wall_seconds * ranks * rates_.threads / 3600.0;
   run.efficiency = placed.useful_seconds / (ranks * run.wall_seconds);
   run.root_load = forecast.root_load();
+  for (const Alike& alike : alike_) run.results_bytes += alike.result_bytes * static_cast<double>(alike.count);
   return run;
 }
 

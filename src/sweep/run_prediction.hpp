@@ -39,6 +39,7 @@ struct RunPrediction {
   double exponentials = 0.0;
   double normals = 0.0;
   double bytes_per_rank = 0.0;  ///< largest over tasks
+  double results_bytes = 0.0;   ///< of all tasks' results; rank 0 holds them when it writes the results file
   double wall_seconds = 0.0;
   double core_hours = 0.0;
   double efficiency = 0.0;  ///< seconds of all tasks, each on one rank alone, over ranks times wall_seconds

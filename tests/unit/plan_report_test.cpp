@@ -197,6 +197,19 @@ TEST(PlanText, TheBatchLineIsACommandForTheSameSweep) {
               HasSubstr(" jobs/sweep.sbatch 'my jobs/x.toml' --set 'ensemble.sigma=[0.5, 1]' --set realizations=3\n"));
 }
 
+TEST(PlanText, RankZeroNeedsMemoryForAllResults) {
+  const Sweep few = real_sweep(real_example());
+  EXPECT_THAT(plan_text(few, 2, {.rates = rates}), testing::Not(HasSubstr("copies")));
+  const Sweep many = real_sweep(with(real_example(), "realizations = 2", "realizations = 200000"));
+  const RunPrediction run = predict_run(many, 2, rates);
+  EXPECT_NEAR(run.results_bytes, 1e5 * predict_run(few, 2, rates).results_bytes, 1e-9 * run.results_bytes);
+  const std::string text = plan_text(many, 2, {.rates = rates});
+  EXPECT_THAT(text, HasSubstr("of which rank 0 holds 3 copies"));
+  double mebibytes = 0.0;
+  ASSERT_EQ(std::sscanf(text.c_str() + text.find("--mem-per-cpu="), "--mem-per-cpu=%lfM", &mebibytes), 1);
+  EXPECT_GE(2.0 * mebibytes * 1024.0 * 1024.0, 3.0 * run.results_bytes);
+}
+
 TEST(PlanText, TheQueueIsAsSlowAsTheMachineRecords) {
   const Sweep sweep = real_sweep(real_example());
   Calibration slow{.rates = rates};
