@@ -13,6 +13,7 @@
 #include <string_view>
 
 #include "files/process_identity.hpp"
+#include "git_revision.hpp"
 
 namespace diffphase {
 namespace {
