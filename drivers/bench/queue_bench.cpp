@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
-#include <ctime>
 #include <filesystem>
 #include <stdexcept>
 #include <string_view>
@@ -125,8 +124,6 @@ class ScratchFolder {
   bool removed_;
   fs::path path_;
 };
-
-double processor_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
 // Processor seconds of rank 0 for one letter: half of them came from the last rank, half go there.
 double measure_messages(const Communicator& world) {

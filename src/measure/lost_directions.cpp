@@ -347,12 +347,17 @@ ProbeCurves later_part(const ProbeCurves& curves, std::size_t first) {
   return part;
 }
 
+// On how many of its sets a mean has to rest.
+double enough_sets(const ProbeCurves& curves) {
+  return std::min(fewest_sets, 0.5 * static_cast<double>(curves.probes));
+}
+
 // The first time from which on the mean of a fixed point rests on enough sets. Planted probes differ less from each
 // other: each of them is near a point of its set.
 std::size_t first_reliable(ProbeKind kind, const ProbeCurves& curves) {
   if (kind == ProbeKind::planted) return 0;
   const std::vector<double> effective = effective_sets(curves);
-  const double enough = std::min(fewest_sets, 0.5 * static_cast<double>(curves.probes));
+  const double enough = enough_sets(curves);
   std::size_t first = effective.size();
   while (first > 0 && effective[first - 1] >= enough) --first;
   return first;
@@ -384,8 +389,7 @@ void append_loss_times(VariableCollector& collector, const TaskParameters& task,
               ? fmt::format(
                     "{} is not known: below the time {:.3g} the mean rests on fewer than {:.0f} training sets; "
                     "use more sets.",
-                    name, task.times[std::min(first, task.times.size() - 1)],
-                    std::min(fewest_sets, 0.5 * static_cast<double>(c.probes)))
+                    name, task.times[std::min(first, task.times.size() - 1)], enough_sets(c))
               : grid_warning(name, found, task.times);
       if (!warning.empty()) collector.warn(warning);
     }

@@ -438,6 +438,14 @@ Aggregator::Histories Aggregator::find_histories(const JournalState& journals) c
   return histories;
 }
 
+void Aggregator::predict_all() {
+  end_of_predictions_ = std::numeric_limits<double>::infinity();
+  for (const Slot& slot : slots_) {
+    if (!slot.spec.prediction) continue;
+    for (const GridPoint& point : sweep_.points) (void)prediction(slot, point.cell);
+  }
+}
+
 ResultsFile Aggregator::results(const JournalState& journals, double seconds) {
   end_of_predictions_ = steady_seconds() + seconds;
   left_out_ = false;

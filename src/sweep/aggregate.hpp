@@ -24,6 +24,9 @@ class Aggregator {
   [[nodiscard]] ResultsFile results(const JournalState& journals,
                                     double seconds = std::numeric_limits<double>::infinity());
 
+  /// Computes all predictions that are not known yet, without a limit.
+  void predict_all();
+
   /// Whether the last results() left predictions out.
   [[nodiscard]] bool left_out() const { return left_out_; }
 

@@ -33,13 +33,6 @@ bool is_large_enough(int ranks, const TaskLoad& load, const PlacementRules& rule
   return load.operations / ranks <= rules.operations_per_rank;
 }
 
-std::string bytes_text(double bytes) {
-  constexpr double mebibyte = 1024.0 * 1024.0;
-  constexpr double gibibyte = 1024.0 * mebibyte;
-  return bytes < 0.1 * gibibyte ? fmt::format("{:.3g} MiB", bytes / mebibyte)
-                                : fmt::format("{:.3g} GiB", bytes / gibibyte);
-}
-
 std::string memory_problem(int ranks, const TaskLoad& load, const PlacementRules& rules) {
   std::string text =
       fmt::format("needs {} on each of {} rank{}, memory_per_rank is {}: ", bytes_text(bytes_on(ranks, load)), ranks,
@@ -61,6 +54,12 @@ std::string result_problem(const TaskLoad& load) {
 }
 
 }  // namespace
+
+std::string bytes_text(double bytes) {
+  constexpr double mebibyte = 1024.0 * 1024.0;
+  constexpr double gibibyte = 1024.0 * mebibyte;
+  return bytes < gibibyte ? fmt::format("{:.3g} MiB", bytes / mebibyte) : fmt::format("{:.3g} GiB", bytes / gibibyte);
+}
 
 Placement place(const TaskLoad& load, const TreeShape& shape, const PlacementRules& rules) {
   check(load, rules);

@@ -27,6 +27,9 @@ struct Placement {
   std::string problem;  ///< why the task fits on no group, with what would help; empty if it fits
 };
 
+/// "850 MiB", "3.2 GiB".
+[[nodiscard]] std::string bytes_text(double bytes);
+
 /// The level of the tree at which a task is computed: the deepest one whose smallest group has the memory,
 /// and either ranks_per_task ranks or no more than operations_per_rank operations on each rank. Too many
 /// operations for the whole world, or ranks_per_task beyond it, are no problem: level 0. Too much memory is, and a

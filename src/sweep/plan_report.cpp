@@ -8,6 +8,7 @@
 #include <map>
 #include <utility>
 
+#include "sweep/placement.hpp"
 #include "sweep/shell_word.hpp"
 #include "sweep/text_table.hpp"
 
@@ -18,7 +19,6 @@ constexpr std::size_t most_points = 60;  // longer grids are shortened in the mi
 constexpr std::size_t first_points = 30;
 constexpr std::size_t last_points = 20;
 constexpr std::size_t most_misfits = 10;
-constexpr double gibibyte = 1024.0 * 1024.0 * 1024.0;
 constexpr double mebibyte = 1024.0 * 1024.0;
 
 // Batch line: what is asked for beyond the prediction.
@@ -34,10 +34,6 @@ constexpr int cores_per_node = 64;
 constexpr int most_ranks = 1000000;
 // Rank 0, or one task, is what keeps more ranks from helping where it takes this share of the time.
 constexpr double limiting_share = 0.5;
-
-std::string bytes_text(double bytes) {
-  return bytes < gibibyte ? fmt::format("{:.3g} MiB", bytes / mebibyte) : fmt::format("{:.3g} GiB", bytes / gibibyte);
-}
 
 std::string plural(std::size_t count, const std::string& noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");

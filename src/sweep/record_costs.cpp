@@ -1,13 +1,13 @@
 #include "sweep/record_costs.hpp"
 
 #include <algorithm>
-#include <ctime>
 #include <stdexcept>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "measure/measure.hpp"
+#include "parallel/clock.hpp"
 #include "sweep/attempt_log.hpp"
 #include "sweep/journal.hpp"
 #include "sweep/task_payload.hpp"
@@ -19,8 +19,6 @@ constexpr std::size_t few_values = 2;
 constexpr std::size_t many_values = 1000;
 constexpr int records_of_a_batch = 200;
 constexpr int writes_of_a_batch = 20;
-
-double processor_seconds() { return static_cast<double>(std::clock()) / CLOCKS_PER_SEC; }
 
 // Processor seconds of one of `count` calls.
 template <typename Call>

@@ -171,10 +171,9 @@ int collect_results(const std::filesystem::path& folder, const std::string& comm
     const RunPlan plan = make_plan(options, read_sweep_text(path), summaries, measures);
     JournalState journals = read_journals(folder, journal_header(*plan.whole));
     for (const std::string& warning : journals.warnings()) show_warning(warning);
-    // A run may go on meanwhile: its results are not replaced by older ones.
     Aggregator aggregator(*plan.whole);
-    (void)aggregator.results(journals);  // predictions take time
-    journals.refresh();
+    aggregator.predict_all();
+    journals.refresh();  // a run may have gone on meanwhile: its results are not replaced by older ones
     std::size_t done = 0;
     for (const SweepTask& task : plan.whole->tasks) done += journals.task(task.identity).complete(task.counts) ? 1 : 0;
     ResultsFile results = aggregator.results(journals);
