@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <span>
 
 #include "parallel/communicator.hpp"
 
@@ -10,11 +9,6 @@ namespace diffphase::bench {
 
 /// Shortest of `runs` times of something collective, in seconds, from one barrier to the next. Collective.
 [[nodiscard]] double shortest_time(const Communicator& comm, int runs, const std::function<void()>& work);
-
-/// Seconds in which all ranks at once read the numbers they store, as fast as this machine does it: the fastest of
-/// several ways to sum them (one or four streams, with and without prefetching). Collective.
-[[nodiscard]] double read_time(const Communicator& comm, int runs, std::span<const double> numbers);
-[[nodiscard]] double read_time(const Communicator& comm, int runs, std::span<const float> numbers);
 
 /// Seconds of the two matrix products that a block of `vectors` vectors needs at least, with rows x columns matrices of
 /// doubles that each rank has: one dgemm each, whole. Collective.

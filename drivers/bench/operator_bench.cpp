@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "machine_rates.hpp"
+#include "memory_reads.hpp"
 #include "spectrum/vector_block.hpp"
 
 namespace diffphase::bench {
@@ -39,6 +40,15 @@ double bare_products_time(const Communicator& comm, const RowView& rows, const O
          static_cast<double>(some);
 }
 
+struct ReadTimes {
+  double once, twice;
+};
+
+template <typename T>
+ReadTimes read_times(const Communicator& comm, int runs, std::span<const T> numbers) {
+  return {.once = read_time(comm, runs, numbers), .twice = read_twice_time(comm, runs, numbers)};
+}
+
 }  // namespace
 
 void measure_operator(const TaskGroup& group, const BenchCase& data, const OperatorOptions& options, ReportLine& line) {
@@ -46,16 +56,19 @@ void measure_operator(const TaskGroup& group, const BenchCase& data, const Opera
   const Communicator& comm = group.comm();
   auto bytes = static_cast<double>(rows.stored() * (rows.is_single() ? sizeof(float) : sizeof(double)));
   comm.sum(std::span(&bytes, 1));
-  const double read = rows.is_single() ? read_time(comm, options.runs, std::span(rows.single_row(0), rows.stored()))
-                                       : read_time(comm, options.runs, std::span(rows.double_row(0), rows.stored()));
+  const ReadTimes read = rows.is_single()
+                             ? read_times(comm, options.runs, std::span(rows.single_row(0), rows.stored()))
+                             : read_times(comm, options.runs, std::span(rows.double_row(0), rows.stored()));
   line.add("bytes", bytes);
-  line.add("read_seconds", read);
-  line.add("read_bandwidth", bytes / read);
+  line.add("read_seconds", read.once);
+  line.add("read_bandwidth", bytes / read.once);
+  line.add("read_twice_seconds", read.twice);
   const ScoreJacobian jacobian = data.jacobian();
   const SymmetricOperator op = jacobian.covariance();
   const double single = apply_time(group, op, 1, options.runs);
   line.add("single_seconds", single);
-  line.add("single_over_read", read / single);
+  line.add("single_over_read", read.once / single);
+  line.add("single_over_read_twice", read.twice / single);
   line.add("vectors", options.vectors);
   const double block = apply_time(group, op, options.vectors, options.runs);
   line.add("block_seconds", block);

@@ -19,6 +19,19 @@ MPI_Datatype datatype() {
   return std::is_same_v<Number, float> ? MPI_FLOAT : MPI_DOUBLE;
 }
 
+void wait_for(std::vector<MPI_Request>& requests) {
+  check_mpi(MPI_Waitall(static_cast<int>(requests.size()), requests.data(), MPI_STATUSES_IGNORE), "MPI_Waitall");
+  requests.clear();
+}
+
+void give_up(std::vector<MPI_Request>& requests) {
+  for (MPI_Request& request : requests) {
+    if (request == MPI_REQUEST_NULL) continue;
+    MPI_Cancel(&request);
+    MPI_Request_free(&request);
+  }
+}
+
 }  // namespace
 
 template <typename Number>
@@ -30,7 +43,7 @@ ScatteredSum<Number>::ScatteredSum(const Communicator& comm, std::vector<Scatter
   if (is_direct_) {
     received_.resize(index(own().count) * pieces_.size());
     if (!leaves_terms()) sum_.resize(index(own().count));
-    requests_.reserve(2 * pieces_.size());
+    receives_.reserve(pieces_.size());
     return;
   }
   sum_.resize(index(own().count));
@@ -41,11 +54,8 @@ ScatteredSum<Number>::ScatteredSum(const Communicator& comm, std::vector<Scatter
 
 template <typename Number>
 ScatteredSum<Number>::~ScatteredSum() {
-  for (MPI_Request& request : requests_) {
-    if (request == MPI_REQUEST_NULL) continue;
-    MPI_Cancel(&request);
-    MPI_Request_free(&request);
-  }
+  give_up(receives_);
+  for (std::vector<MPI_Request>& sends : sends_) give_up(sends);
 }
 
 template <typename Number>
@@ -57,17 +67,17 @@ void ScatteredSum<Number>::start(std::span<const Number> values) {
     return;
   }
   own_values_ = values.data() + own().first;
-  requests_.clear();
+  std::vector<MPI_Request>& sends = sends_.emplace_back();
   for (int rank = 0; rank < comm_.size(); ++rank) {
     if (rank == comm_.rank()) continue;
-    requests_.push_back(MPI_REQUEST_NULL);
+    receives_.push_back(MPI_REQUEST_NULL);
     check_mpi(MPI_Irecv(received_.data() + index(rank) * index(own().count), own().count, datatype<Number>(), rank,
-                        message_tag, comm_.get(), &requests_.back()),
+                        message_tag, comm_.get(), &receives_.back()),
               "MPI_Irecv");
     const ScatteredPiece& piece = pieces_[index(rank)];
-    requests_.push_back(MPI_REQUEST_NULL);
+    sends.push_back(MPI_REQUEST_NULL);
     check_mpi(MPI_Isend(values.data() + piece.first, piece.count, datatype<Number>(), rank, message_tag, comm_.get(),
-                        &requests_.back()),
+                        &sends.back()),
               "MPI_Isend");
   }
 }
@@ -89,13 +99,20 @@ TwoTerms ScatteredSum<Number>::finish() {
   if (!started_) throw std::logic_error("ScatteredSum: no sum was started");
   started_ = false;
   if (!is_direct_) return {sum_.data()};
-  check_mpi(MPI_Waitall(static_cast<int>(requests_.size()), requests_.data(), MPI_STATUSES_IGNORE), "MPI_Waitall");
-  requests_.clear();
+  wait_for(receives_);
   if constexpr (std::is_same_v<Number, double>) {
     if (leaves_terms()) return {values_of(0), comm_.size() == 1 ? nullptr : values_of(1)};
   }
   add_pieces();
   return {sum_.data()};
+}
+
+template <typename Number>
+void ScatteredSum<Number>::wait_sent(std::size_t most) {
+  while (sends_.size() > most) {
+    wait_for(sends_.front());
+    sends_.pop_front();
+  }
 }
 
 // The own piece of a rank's values.

@@ -3,6 +3,7 @@
 #include <mpi.h>
 
 #include <cstddef>
+#include <deque>
 #include <span>
 #include <type_traits>
 #include <vector>
@@ -24,8 +25,8 @@ struct TwoTerms {
 };
 
 /// A sum over the ranks of which every rank gets a piece, in two halves, so that ranks that are not quite in step need
-/// not wait for each other at every sum: what is started is sent while the next values are computed. Ranks add in rank
-/// order, so that a sum is the same every time. `Number` is double or float: what values are sent as; they are added in
+/// not wait for each other at every sum: what is started is sent while the next values are computed, and whoever has the
+/// sum goes on before the others have it. Ranks add in rank order, so that a sum is the same every time. `Number` is double or float: what values are sent as; they are added in
 /// double.
 ///
 /// Several objects may have a sum under way on one communicator if all ranks start them in the same order; each has one
@@ -46,13 +47,16 @@ class ScatteredSum {
   /// A sum that was started and not finished, because of an exception, is given up.
   ~ScatteredSum();
 
-  /// Starts the sum of `values`, which must stay as they are as long as what finish() returns is used. Returns without
-  /// waiting for anybody (small groups). Collective.
+  /// Starts the sum of `values`, which must stay as they are as long as what finish() returns is used, and until
+  /// wait_sent(). Returns without waiting for anybody (small groups). Collective.
   void start(std::span<const Number> values);
   [[nodiscard]] bool started() const { return started_; }
   /// Waits for the sum: as many elements as the rank's piece, there until the next start(). In small groups the doubles
   /// of one rank are where they were, and those of two are left as the two terms. Collective.
   [[nodiscard]] TwoTerms finish();
+  /// Waits until the values of all sums but the `most` that were started last are with the other ranks, which is when
+  /// these have finished the sums at the latest. Local.
+  void wait_sent(std::size_t most);
 
  private:
   [[nodiscard]] const ScatteredPiece& own() const { return pieces_[static_cast<std::size_t>(comm_.rank())]; }
@@ -69,7 +73,8 @@ class ScatteredSum {
   std::vector<Number> received_;        // [rank][values of the own piece]
   std::vector<double> packed_;          // of a large group
   std::vector<double> sum_;
-  std::vector<MPI_Request> requests_;
+  std::vector<MPI_Request> receives_;
+  std::deque<std::vector<MPI_Request>> sends_;  // of the sums whose values may not be with all ranks, the oldest first
 };
 
 }  // namespace diffphase

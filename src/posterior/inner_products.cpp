@@ -112,7 +112,7 @@ struct ProbeShare {
 };
 
 // Products with the columns of each rank, summed over the ranks: every rank gets the sums of its share of the probes.
-// While a sum travels, the next products are formed in another buffer.
+// While sums travel, the next products are formed in another buffer.
 template <typename Number>
 class SharedProducts {
  public:
@@ -124,15 +124,18 @@ class SharedProducts {
     for (std::vector<Number>& buffer : buffers_) buffer.resize(numbers(block.point_count()));
   }
 
-  // Where the next products go: [start or probe][block].
-  [[nodiscard]] std::span<Number> next() { return buffers_[next_]; }
+  // Where the next products go, [start or probe][block], once what was there has been sent.
+  [[nodiscard]] std::span<Number> next() {
+    wait_sent(buffers_.size() - 1);
+    return buffers_[next_];
+  }
 
   // Starts the sum of the products in next(). Collective.
   void start() {
     const std::span<const Number> products = buffers_[next_];
     start_sum_.start(products.first(start_numbers_));
     noise_sum_.start(products.subspan(start_numbers_));
-    next_ = 1 - next_;
+    next_ = (next_ + 1) % buffers_.size();
   }
   [[nodiscard]] bool started() const { return start_sum_.started(); }
 
@@ -140,6 +143,12 @@ class SharedProducts {
   void finish() {
     starts_ = start_sum_.finish();
     noises_ = noise_sum_.finish();
+  }
+
+  // Waits until all but the `most` last products are with the other ranks.
+  void wait_sent(std::size_t most) {
+    start_sum_.wait_sent(most);
+    noise_sum_.wait_sent(most);
   }
 
   // The rank's probes and the sums that were finished last; components are for the caller to say.
@@ -167,7 +176,7 @@ class SharedProducts {
   }
 
   ProbeShare share_;
-  std::array<std::vector<Number>, 2> buffers_;  // outlive the sums that send them
+  std::array<std::vector<Number>, 3> buffers_;  // outlive the sums that send them
   std::size_t next_ = 0;
   std::size_t start_numbers_;
   ScatteredSum<Number> start_sum_, noise_sum_;
@@ -347,14 +356,16 @@ void StoredSource::visit_own_columns(const TaskGroup& group, const ProbeBlock& p
 
   for (std::int64_t index = 0; index < blocks; ++index) {
     const std::int64_t first = index * block_size;
+    const std::span<Number> next = products->next();
     guard([&] {
-      points->multiply(stored_row<Number>(rows_, first), std::min(block_size, layout.rows - first), products->next());
+      points->multiply(stored_row<Number>(rows_, first), std::min(block_size, layout.rows - first), next);
     });
     consume_sum();
     products->start();
     summed = first;
     if ((index + 1) % chunk == 0 || index + 1 == blocks) {
       consume_sum();
+      products->wait_sent(0);
       group.run_guarded([&] {
         if (failure) std::rethrow_exception(failure);
       });
