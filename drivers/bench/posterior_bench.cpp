@@ -123,7 +123,7 @@ class PosteriorCase {
   [[nodiscard]] RowView rows() const { return options_.single ? RowView(singles_) : RowView(doubles_); }
 
   template <typename Number, typename Product>
-  [[nodiscard]] double bare_products(const std::vector<Number>& stored, const Product& multiply) const {
+  [[nodiscard]] double bare_products(const SlabNumbers<Number>& stored, const Product& multiply) const {
     const SlabLayout& layout = rows().layout();
     const auto count = static_cast<int>(layout.local_rows());
     const auto columns = static_cast<int>(layout.local_columns());

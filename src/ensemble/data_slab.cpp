@@ -1,7 +1,6 @@
 #include "ensemble/data_slab.hpp"
 
 #include <fmt/format.h>
-#include <sys/mman.h>
 
 #include <algorithm>
 #include <limits>
@@ -29,24 +28,7 @@ std::int32_t narrow_label(std::int64_t label) {
   return static_cast<std::int32_t>(label);
 }
 
-template <typename T>
-void reserve_in_large_pages(std::vector<T>& values, std::size_t numbers) {
-  values.reserve(numbers);
-#if defined(MADV_HUGEPAGE)
-  // A wish: only whole pages, and it does not matter if the system refuses.
-  constexpr std::uintptr_t page = std::uintptr_t{1} << 16;
-  auto* const first = reinterpret_cast<char*>(values.data());
-  const auto at = reinterpret_cast<std::uintptr_t>(first);
-  const std::uintptr_t begin = (at + page - 1) / page * page;
-  const std::uintptr_t end = (at + numbers * sizeof(values[0])) / page * page;
-  if (end > begin) static_cast<void>(madvise(first + (begin - at), end - begin, MADV_HUGEPAGE));
-#endif
-}
-
 }  // namespace
-
-void reserve_large_pages(std::vector<double>& values, std::size_t numbers) { reserve_in_large_pages(values, numbers); }
-void reserve_large_pages(std::vector<float>& values, std::size_t numbers) { reserve_in_large_pages(values, numbers); }
 
 int SlabLayout::owner(std::int64_t row) const { return static_cast<int>(row / block % ranks); }
 
@@ -103,7 +85,6 @@ DataSlab zero_slab(const SlabLayout& layout) {
   DataSlab slab;
   slab.layout = layout;
   const auto numbers = static_cast<std::size_t>(layout.local_rows()) * static_cast<std::size_t>(layout.local_columns());
-  reserve_large_pages(slab.values, numbers);
   slab.values.resize(numbers);
   return slab;
 }
@@ -115,7 +96,6 @@ TrainingSetDraw::TrainingSetDraw(const Ensemble& ensemble, const SlabLayout& lay
     slab_.layout = layout;
     single_slab_.layout = layout;
     const auto numbers = static_cast<std::size_t>(layout.local_rows() * layout.local_columns());
-    reserve_large_pages(single_slab_.values, numbers);
     single_slab_.values.resize(numbers);
   } else {
     slab_ = zero_slab(layout);

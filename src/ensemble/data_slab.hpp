@@ -8,6 +8,7 @@
 
 #include "ensemble/ensemble.hpp"
 #include "ensemble/gaussian_mixture.hpp"
+#include "ensemble/slab_numbers.hpp"
 
 namespace diffphase {
 
@@ -42,7 +43,7 @@ struct SlabLayout {
 /// labelled.
 struct DataSlab {
   SlabLayout layout;
-  std::vector<double> values;        ///< local_rows x local_columns, row-major
+  SlabNumbers<double> values;        ///< local_rows x local_columns, row-major
   std::vector<std::int32_t> labels;  ///< of the local rows; empty if unlabelled
 
   [[nodiscard]] std::span<const double> row(std::int64_t local) const;
@@ -52,13 +53,8 @@ struct DataSlab {
 /// A slab stored in single precision. Memory: 4 local_rows local_columns bytes.
 struct SinglePrecisionSlab {
   SlabLayout layout;
-  std::vector<float> values;  ///< local_rows x local_columns, row-major
+  SlabNumbers<float> values;  ///< local_rows x local_columns, row-major
 };
-
-/// Makes room for the numbers of a slab in large pages, where the system has them: products with many rows side by side
-/// run faster. To be called while `values` is empty; resize it afterwards. Local.
-void reserve_large_pages(std::vector<double>& values, std::size_t numbers);
-void reserve_large_pages(std::vector<float>& values, std::size_t numbers);
 
 /// A slab of zeros without labels. Local.
 [[nodiscard]] DataSlab zero_slab(const SlabLayout& layout);

@@ -8,7 +8,7 @@
 namespace diffphase {
 
 SinglePrecisionSlab single_precision(const DataSlab& slab) {
-  SinglePrecisionSlab out{.layout = slab.layout, .values = std::vector<float>(slab.values.size())};
+  SinglePrecisionSlab out{.layout = slab.layout, .values = SlabNumbers<float>(slab.values.size())};
   std::transform(slab.values.begin(), slab.values.end(), out.values.begin(),
                  [](double value) { return static_cast<float>(value); });
   return out;

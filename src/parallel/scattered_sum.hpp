@@ -25,9 +25,9 @@ struct TwoTerms {
 };
 
 /// A sum over the ranks of which every rank gets a piece, in two halves, so that ranks that are not quite in step need
-/// not wait for each other at every sum: what is started is sent while the next values are computed, and whoever has the
-/// sum goes on before the others have it. Ranks add in rank order, so that a sum is the same every time. `Number` is double or float: what values are sent as; they are added in
-/// double.
+/// not wait for each other at every sum: what is started is sent while the next values are computed, and whoever has
+/// the sum goes on before the others have it. Ranks add in rank order, so that a sum is the same every time. `Number`
+/// is double or float: what values are sent as; they are added in double.
 ///
 /// Several objects may have a sum under way on one communicator if all ranks start them in the same order; each has one
 /// at a time. Messages have a tag of their own. Groups of more than most_direct_ranks take the collective, all of it in

@@ -357,9 +357,7 @@ void StoredSource::visit_own_columns(const TaskGroup& group, const ProbeBlock& p
   for (std::int64_t index = 0; index < blocks; ++index) {
     const std::int64_t first = index * block_size;
     const std::span<Number> next = products->next();
-    guard([&] {
-      points->multiply(stored_row<Number>(rows_, first), std::min(block_size, layout.rows - first), next);
-    });
+    guard([&] { points->multiply(stored_row<Number>(rows_, first), std::min(block_size, layout.rows - first), next); });
     consume_sum();
     products->start();
     summed = first;

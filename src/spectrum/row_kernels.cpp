@@ -17,11 +17,18 @@ using Lanes = typename VectorOf<double, Width>::Lanes;
 
 template <typename T>
 constexpr std::int64_t line = 64 / static_cast<std::int64_t>(sizeof(T));  // numbers that are fetched together
-constexpr std::int64_t group_rows = 4;                                    // whose sums stay in registers
-constexpr std::int64_t most_groups = 8;                                   // of a pass
+constexpr std::int64_t most_rows = 32;                                    // of a pass
 constexpr std::int64_t strip = 1024;  // columns that stay in the first-level cache for all rows of a pass
 template <typename T>
 constexpr std::int64_t ahead = 32 * line<T>;  // numbers between what is used of a row and what is fetched
+// Columns between what is used of rows to come and what is added of rows before them. Where the length of a row is a
+// multiple of 4 KiB, the same column of all rows has its place in the same few lines of the first-level cache.
+constexpr std::int64_t apart = 256;
+
+// Rows that are read side by side: as many as have their sums and factors in registers.
+constexpr int least_group = 4;
+template <int V, int Width>
+constexpr int widest_group = V == 1 && Width == width_avx512 ? 8 : least_group;
 
 template <int Width>
 DIFFPHASE_INLINE Lanes<Width> load(const double* from) {
@@ -45,104 +52,115 @@ struct Pass {
   double* out;
 };
 
-// Adds four rows' products with V vectors over the columns [first, end) to sums[v][row].
-template <typename T, int V, int Width>
+// Adds the products of Rows rows with V vectors over the columns [first, end) to sums[v][row].
+template <typename T, int V, int Rows, int Width>
 DIFFPHASE_INLINE void dot_strip(const Pass<T>& pass, std::int64_t row, std::int64_t first, std::int64_t end,
-                                Lanes<Width> (&kept)[V][group_rows]) {
+                                Lanes<Width> (&kept)[V][Rows]) {
   const std::int64_t n = pass.n;
   const T* y = pass.next + row * n;
-  Lanes<Width> sums[V][group_rows];
+  Lanes<Width> sums[V][Rows];
   for (int v = 0; v < V; ++v) {
-    for (int r = 0; r < group_rows; ++r) sums[v][r] = kept[v][r];
+    for (int r = 0; r < Rows; ++r) sums[v][r] = kept[v][r];
   }
   for (std::int64_t begin = first; begin < end; begin += line<T>) {
-#pragma GCC unroll 4
-    for (int r = 0; r < group_rows; ++r) __builtin_prefetch(y + r * n + begin + ahead<T>, 0, 2);
+#pragma GCC unroll 8
+    for (int r = 0; r < Rows; ++r) __builtin_prefetch(y + r * n + begin + ahead<T>, 0, 2);
 #pragma GCC unroll 4
     for (std::int64_t j = begin; j < begin + line<T>; j += Width) {
-      Lanes<Width> rows[group_rows];
-#pragma GCC unroll 4
-      for (int r = 0; r < group_rows; ++r) rows[r] = load<Width>(y + r * n + j);
+      Lanes<Width> rows[Rows];
+#pragma GCC unroll 8
+      for (int r = 0; r < Rows; ++r) rows[r] = load<Width>(y + r * n + j);
 #pragma GCC unroll 4
       for (int v = 0; v < V; ++v) {
         const Lanes<Width> x = load<Width>(pass.in + v * n + j);
-#pragma GCC unroll 4
-        for (int r = 0; r < group_rows; ++r) sums[v][r] += rows[r] * x;
+#pragma GCC unroll 8
+        for (int r = 0; r < Rows; ++r) sums[v][r] += rows[r] * x;
       }
     }
   }
   for (int v = 0; v < V; ++v) {
-    for (int r = 0; r < group_rows; ++r) kept[v][r] = sums[v][r];
+    for (int r = 0; r < Rows; ++r) kept[v][r] = sums[v][r];
   }
 }
 
-// Adds four rows, by factors[v][row] with `stride` numbers between vectors, to the columns [first, end) of V vectors.
-template <typename T, int V, int Width>
+// Adds Rows rows, by factors[v][row] with `stride` numbers between vectors, to the columns [first, end) of V vectors.
+template <typename T, int V, int Rows, int Width>
 DIFFPHASE_INLINE void add_strip(const Pass<T>& pass, std::int64_t row, std::int64_t first, std::int64_t end,
                                 const double* factors, std::int64_t stride) {
   const std::int64_t n = pass.n;
   const T* z = pass.last + row * n;
-  double f[V][group_rows];
+  double f[V][Rows];
   for (int v = 0; v < V; ++v) {
-    for (int r = 0; r < group_rows; ++r) f[v][r] = factors[v * stride + row + r];
+    for (int r = 0; r < Rows; ++r) f[v][r] = factors[v * stride + row + r];
   }
   for (std::int64_t j = first; j < end; j += Width) {
-    Lanes<Width> rows[group_rows];
-#pragma GCC unroll 4
-    for (int r = 0; r < group_rows; ++r) rows[r] = load<Width>(z + r * n + j);
+    Lanes<Width> rows[Rows];
+#pragma GCC unroll 8
+    for (int r = 0; r < Rows; ++r) rows[r] = load<Width>(z + r * n + j);
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v) {
       Lanes<Width> sum = load<Width>(pass.out + v * n + j);
-#pragma GCC unroll 4
-      for (int r = 0; r < group_rows; ++r) sum += f[v][r] * rows[r];
+#pragma GCC unroll 8
+      for (int r = 0; r < Rows; ++r) sum += f[v][r] * rows[r];
       store_lanes<double, Width>(sum, pass.out + v * n + j);
     }
   }
 }
 
-// Both in one loop: additions go on while the rows to come are on their way from memory.
-template <typename T, int V, int Width>
-DIFFPHASE_INLINE void dot_and_add_strip(const Pass<T>& pass, std::int64_t row, std::int64_t first, std::int64_t end,
-                                        Lanes<Width> (&kept)[V][group_rows], const double* factors,
-                                        std::int64_t stride) {
+// The products of the columns [first, end) of rows y; rows z are added `shift` columns further on.
+template <typename T, int V, int Rows, int Width>
+DIFFPHASE_INLINE void dot_and_add_columns(const Pass<T>& pass, const T* y, const T* z, std::int64_t first,
+                                          std::int64_t end, std::int64_t shift, Lanes<Width> (&sums)[V][Rows],
+                                          const Lanes<Width> (&f)[V][Rows]) {
   const std::int64_t n = pass.n;
-  const T* y = pass.next + row * n;
-  const T* z = pass.last + row * n;
-  Lanes<Width> sums[V][group_rows];
-  double f[V][group_rows];
-  for (int v = 0; v < V; ++v) {
-    for (int r = 0; r < group_rows; ++r) {
-      sums[v][r] = kept[v][r];
-      f[v][r] = factors[v * stride + row + r];
-    }
-  }
   for (std::int64_t begin = first; begin < end; begin += line<T>) {
-#pragma GCC unroll 4
-    for (int r = 0; r < group_rows; ++r) __builtin_prefetch(y + r * n + begin + ahead<T>, 0, 2);
+#pragma GCC unroll 8
+    for (int r = 0; r < Rows; ++r) __builtin_prefetch(y + r * n + begin + ahead<T>, 0, 2);
 #pragma GCC unroll 4
     for (std::int64_t j = begin; j < begin + line<T>; j += Width) {
-      Lanes<Width> next[group_rows];
-      Lanes<Width> last[group_rows];
-#pragma GCC unroll 4
-      for (int r = 0; r < group_rows; ++r) {
-        next[r] = load<Width>(y + r * n + j);
-        last[r] = load<Width>(z + r * n + j);
-      }
+      Lanes<Width> x[V];
+      Lanes<Width> out[V];
 #pragma GCC unroll 4
       for (int v = 0; v < V; ++v) {
-        const Lanes<Width> x = load<Width>(pass.in + v * n + j);
-        Lanes<Width> out = load<Width>(pass.out + v * n + j);
-#pragma GCC unroll 4
-        for (int r = 0; r < group_rows; ++r) {
-          sums[v][r] += next[r] * x;
-          out += f[v][r] * last[r];
-        }
-        store_lanes<double, Width>(out, pass.out + v * n + j);
+        x[v] = load<Width>(pass.in + v * n + j);
+        out[v] = load<Width>(pass.out + v * n + j + shift);
       }
+#pragma GCC unroll 8
+      for (int r = 0; r < Rows; ++r) {
+        const Lanes<Width> next = load<Width>(y + r * n + j);
+        const Lanes<Width> last = load<Width>(z + r * n + j + shift);
+#pragma GCC unroll 4
+        for (int v = 0; v < V; ++v) {
+          sums[v][r] += next * x[v];
+          out[v] += f[v][r] * last;
+        }
+      }
+#pragma GCC unroll 4
+      for (int v = 0; v < V; ++v) store_lanes<double, Width>(out[v], pass.out + v * n + j + shift);
     }
   }
+}
+
+// Both in one loop: additions go on while the rows to come are on their way from memory.
+template <typename T, int V, int Rows, int Width>
+DIFFPHASE_INLINE void dot_and_add_strip(const Pass<T>& pass, std::int64_t dot, std::int64_t add, std::int64_t first,
+                                        std::int64_t end, Lanes<Width> (&kept)[V][Rows], const double* factors,
+                                        std::int64_t stride) {
+  const T* y = pass.next + dot * pass.n;
+  const T* z = pass.last + add * pass.n;
+  Lanes<Width> sums[V][Rows];
+  Lanes<Width> f[V][Rows];
   for (int v = 0; v < V; ++v) {
-    for (int r = 0; r < group_rows; ++r) kept[v][r] = sums[v][r];
+    for (int r = 0; r < Rows; ++r) {
+      sums[v][r] = kept[v][r];
+      f[v][r] = all_lanes<double, Width>(factors[v * stride + add + r]);
+    }
+  }
+  const std::int64_t shift = end - first > apart ? apart : 0;
+  dot_and_add_columns<T, V, Rows, Width>(pass, y, z, first, end - shift, shift, sums, f);
+  dot_and_add_columns<T, V, Rows, Width>(pass, y, z, end - shift, end, first + shift - end, sums, f);
+  for (int v = 0; v < V; ++v) {
+    for (int r = 0; r < Rows; ++r) kept[v][r] = sums[v][r];
   }
 }
 
@@ -168,51 +186,81 @@ DIFFPHASE_INLINE double sum_of(const Lanes<Width>& lanes) {
   return sum;
 }
 
-// Up to most_groups groups of rows of each block, from row `row` on: strip by strip, all rows.
-template <typename T, int V, int Width>
-DIFFPHASE_INLINE void pass_groups(const Pass<T>& pass, std::int64_t row, std::int64_t dot_groups,
-                                  std::int64_t add_groups, double* dots, std::int64_t dot_stride, const double* factors,
-                                  std::int64_t factor_stride) {
-  Lanes<Width> sums[most_groups][V][group_rows] = {};
+// Groups of rows whose products are formed and that are added, `dots` and `adds` of them, from these rows on.
+struct Groups {
+  std::int64_t first_dot, dots, first_add, adds;
+};
+
+// Up to most_rows rows of each block: strip by strip, all rows.
+template <typename T, int V, int Rows, int Width>
+DIFFPHASE_INLINE void pass_groups(const Pass<T>& pass, const Groups& groups, double* dots, std::int64_t dot_stride,
+                                  const double* factors, std::int64_t factor_stride) {
+  Lanes<Width> sums[most_rows / Rows][V][Rows] = {};
   const std::int64_t whole = pass.n / line<T> * line<T>;
   for (std::int64_t first = 0; first < whole; first += strip) {
     const std::int64_t end = std::min(first + strip, whole);
-    for (std::int64_t g = 0; g < std::max(dot_groups, add_groups); ++g) {
-      if (g < dot_groups && g < add_groups) {
-        dot_and_add_strip<T, V, Width>(pass, row + g * group_rows, first, end, sums[g], factors, factor_stride);
+    for (std::int64_t g = 0; g < std::max(groups.dots, groups.adds); ++g) {
+      const std::int64_t dot = groups.first_dot + g * Rows;
+      const std::int64_t add = groups.first_add + g * Rows;
+      if (g < groups.dots && g < groups.adds) {
+        dot_and_add_strip<T, V, Rows, Width>(pass, dot, add, first, end, sums[g], factors, factor_stride);
         continue;
       }
-      if (g < dot_groups) dot_strip<T, V, Width>(pass, row + g * group_rows, first, end, sums[g]);
-      if (g < add_groups) add_strip<T, V, Width>(pass, row + g * group_rows, first, end, factors, factor_stride);
+      if (g < groups.dots) dot_strip<T, V, Rows, Width>(pass, dot, first, end, sums[g]);
+      if (g < groups.adds) add_strip<T, V, Rows, Width>(pass, add, first, end, factors, factor_stride);
     }
   }
   for (int v = 0; v < V; ++v) {
-    for (std::int64_t r = 0; r < dot_groups * group_rows; ++r) {
-      dots[v * dot_stride + row + r] = sum_of<Width>(sums[r / group_rows][v][r % group_rows]) +
-                                       dot_row(pass.next + (row + r) * pass.n, whole, pass.n, pass.in + v * pass.n);
+    for (std::int64_t i = 0; i < groups.dots * Rows; ++i) {
+      const std::int64_t row = groups.first_dot + i;
+      dots[v * dot_stride + row] = sum_of<Width>(sums[i / Rows][v][i % Rows]) +
+                                   dot_row(pass.next + row * pass.n, whole, pass.n, pass.in + v * pass.n);
     }
-    for (std::int64_t r = row; r < row + add_groups * group_rows; ++r) {
-      add_row(pass.last + r * pass.n, whole, pass.n, factors[v * factor_stride + r], pass.out + v * pass.n);
+    for (std::int64_t row = groups.first_add; row < groups.first_add + groups.adds * Rows; ++row) {
+      add_row(pass.last + row * pass.n, whole, pass.n, factors[v * factor_stride + row], pass.out + v * pass.n);
     }
   }
+}
+
+// Rows of each block that are done.
+struct Done {
+  std::int64_t dots = 0;
+  std::int64_t adds = 0;
+};
+
+// All whole groups of Rows rows that are left of the blocks.
+template <typename T, int V, int Rows, int Width>
+DIFFPHASE_INLINE void pass_whole_groups(const Pass<T>& pass, std::int64_t next_rows, std::int64_t last_rows, Done& done,
+                                        double* dots, const double* factors) {
+  constexpr std::int64_t most_groups = most_rows / Rows;
+  const std::int64_t dot_groups = (next_rows - done.dots) / Rows;
+  const std::int64_t add_groups = (last_rows - done.adds) / Rows;
+  for (std::int64_t g = 0; g < std::max(dot_groups, add_groups); g += most_groups) {
+    const Groups groups{.first_dot = done.dots + g * Rows,
+                        .dots = std::clamp<std::int64_t>(dot_groups - g, 0, most_groups),
+                        .first_add = done.adds + g * Rows,
+                        .adds = std::clamp<std::int64_t>(add_groups - g, 0, most_groups)};
+    pass_groups<T, V, Rows, Width>(pass, groups, dots, next_rows, factors, last_rows);
+  }
+  done.dots += dot_groups * Rows;
+  done.adds += add_groups * Rows;
 }
 
 template <typename T, int V, int Width>
 DIFFPHASE_INLINE void pass_rows(const RowBlock<T>& next, const double* in, double* dots, const RowBlock<T>& last,
                                 const double* factors, double* out) {
   const Pass<T> pass{next.rows > 0 ? next.columns : last.columns, next.first, in, last.first, out};
-  const std::int64_t dot_groups = next.rows / group_rows;
-  const std::int64_t add_groups = last.rows / group_rows;
-  for (std::int64_t g = 0; g < std::max(dot_groups, add_groups); g += most_groups) {
-    pass_groups<T, V, Width>(pass, g * group_rows, std::clamp<std::int64_t>(dot_groups - g, 0, most_groups),
-                             std::clamp<std::int64_t>(add_groups - g, 0, most_groups), dots, next.rows, factors,
-                             last.rows);
+  constexpr int group = widest_group<V, Width>;
+  Done done;
+  pass_whole_groups<T, V, group, Width>(pass, next.rows, last.rows, done, dots, factors);
+  if constexpr (group > least_group) {
+    pass_whole_groups<T, V, least_group, Width>(pass, next.rows, last.rows, done, dots, factors);
   }
   for (int v = 0; v < V; ++v) {
-    for (std::int64_t r = dot_groups * group_rows; r < next.rows; ++r) {
+    for (std::int64_t r = done.dots; r < next.rows; ++r) {
       dots[v * next.rows + r] = dot_row(next.first + r * pass.n, 0, pass.n, in + v * pass.n);
     }
-    for (std::int64_t r = add_groups * group_rows; r < last.rows; ++r) {
+    for (std::int64_t r = done.adds; r < last.rows; ++r) {
       add_row(last.first + r * pass.n, 0, pass.n, factors[v * last.rows + r], out + v * pass.n);
     }
   }

@@ -18,7 +18,7 @@ namespace {
 
 constexpr std::int64_t few_vectors = most_row_vectors;             // up to which memory, not arithmetic, is the limit
 constexpr std::int64_t tile_numbers = std::int64_t{1} << 15;       // few: 256 KiB of rows, which both products find
-constexpr std::int64_t least_rows = 4;                             // in the processor's own cache
+constexpr std::int64_t least_rows = 8;                             // in the processor's own cache
 constexpr std::int64_t many_rows = 384;                            // more vectors: enough rows for matrix products
 constexpr std::int64_t converted_numbers = std::int64_t{1} << 19;  // 4 MiB of singles made doubles
 constexpr std::int64_t product_tile_numbers = std::int64_t{1} << 19;  // 4 MiB

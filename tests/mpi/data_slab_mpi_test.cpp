@@ -71,13 +71,13 @@ TEST(DataSlabMpi, TheGlobalMatrixDoesNotDependOnTheRanks) {
   for (const Partition partition : {Partition::component, Partition::dimension}) {
     const SlabLayout layout{partition, rows, 11, world.size(), world.rank()};
     const DataSlab slab = draw_training_set(mixture(), layout);
-    std::vector<double> assembled(whole.values.size());
+    SlabNumbers<double> assembled(whole.values.size());
     for (std::int64_t local = 0; local < layout.local_rows(); ++local) {
       const auto row = slab.row(local);
       std::copy(row.begin(), row.end(),
                 assembled.begin() + layout.global_row(local) * layout.columns + layout.first_column());
     }
-    world.sum(std::span(assembled));
+    world.sum(std::span<double>(assembled));
     EXPECT_EQ(assembled, whole.values);
   }
 }

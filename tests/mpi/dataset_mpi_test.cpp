@@ -61,7 +61,7 @@ class DatasetMpi : public testing::Test {
     for (const Partition partition : {Partition::component, Partition::dimension}) {
       const SlabLayout layout{partition, rows, columns, comm.size(), comm.rank()};
       const DataSlab slab = read_dataset(TaskGroup(comm), file_, summary, layout);
-      std::vector<double> assembled(whole.values.size());
+      SlabNumbers<double> assembled(whole.values.size());
       ASSERT_EQ(static_cast<std::int64_t>(slab.labels.size()), layout.local_rows());
       for (std::int64_t local = 0; local < layout.local_rows(); ++local) {
         const std::int64_t row = layout.global_row(local);

@@ -46,13 +46,13 @@ TEST(EnsembleMpi, TheTrainingSetDoesNotDependOnRanksOrPartition) {
     for (const Partition partition : {Partition::component, Partition::dimension}) {
       const SlabLayout layout{partition, rows, dimension, world.size(), world.rank()};
       const DataSlab slab = draw_training_set(*ensemble, layout);
-      std::vector<double> assembled(whole.values.size());
+      SlabNumbers<double> assembled(whole.values.size());
       for (std::int64_t local = 0; local < layout.local_rows(); ++local) {
         const auto row = slab.row(local);
         std::copy(row.begin(), row.end(),
                   assembled.begin() + layout.global_row(local) * dimension + layout.first_column());
       }
-      world.sum(std::span(assembled));
+      world.sum(std::span<double>(assembled));
       EXPECT_EQ(assembled, whole.values);
     }
   }

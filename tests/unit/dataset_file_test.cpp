@@ -24,6 +24,7 @@ using test::packed;
 using test::write_file;
 using testing::AllOf;
 using testing::ElementsAre;
+using testing::ElementsAreArray;
 using testing::HasSubstr;
 
 // The part of a file on the only rank of a group.
@@ -126,9 +127,9 @@ TEST_F(DatasetFileTest, EveryFormatAndTypeGivesTheSameNumbers) {
     EXPECT_EQ(summary.dimension, 6);
     EXPECT_TRUE(summary.class_sizes.empty());
     const DataSlab slab = read_all(file);
-    EXPECT_EQ(slab.values, numbers_);
+    EXPECT_THAT(slab.values, ElementsAreArray(numbers_));
     EXPECT_TRUE(slab.labels.empty());
-    EXPECT_EQ(read_all(file, 3).values, std::vector<double>(numbers_.begin(), numbers_.begin() + 18));
+    EXPECT_THAT(read_all(file, 3).values, ElementsAreArray(numbers_.begin(), numbers_.begin() + 18));
   }
 }
 
@@ -139,7 +140,7 @@ TEST_F(DatasetFileTest, RowsMayBeOfOneNumberWhereTheShapeSaysSo) {
               HasSubstr("its shape is [42], one number for each row: labels in place of data?"));
   file.path = write("one.npy", npy_header("<f8", "(42, 1)") + packed<double>(numbers_));
   EXPECT_EQ(inspect_dataset(file).dimension, 1);
-  EXPECT_EQ(read_all(file).values, numbers_);
+  EXPECT_THAT(read_all(file).values, ElementsAreArray(numbers_));
 }
 
 TEST_F(DatasetFileTest, MomentsAreThoseOfAllEntries) {

@@ -96,8 +96,8 @@ template <typename T>
 void expect_exact_for_all_shapes() {
   std::mt19937_64 generator(1);
   for (const std::int64_t vectors : {1, 2, 3, 4}) {
-    for (const std::int64_t columns : {1, 7, 8, 15, 16, 33, 1024, 1033, 2100}) {
-      for (const auto& [next, last] : {std::pair{1, 0}, {0, 3}, {4, 4}, {5, 9}, {8, 3}, {41, 36}}) {
+    for (const std::int64_t columns : {1, 7, 8, 15, 16, 33, 264, 1024, 1033, 1320, 2100}) {
+      for (const auto& [next, last] : {std::pair{1, 0}, {0, 3}, {4, 4}, {5, 9}, {8, 3}, {8, 8}, {12, 21}, {41, 36}}) {
         expect_exact(Case<T>(generator, vectors, next, last, columns));
       }
     }
