@@ -71,7 +71,7 @@ class PosteriorCase {
       source_ = std::make_unique<StoredSource>(group, doubles_);
     }
     const ProbeStarts starts(task_);
-    const std::int64_t most = ProbeBlock::size_for_rows(options.columns);
+    const std::int64_t most = ProbeBlock::size_for_rows(options.columns, options.partition);
     for (std::int64_t first = 0; first < options.probes; first += most) {
       const std::int64_t size = std::min(most, options.probes - first);
       blocks_.push_back(fetch_probes(

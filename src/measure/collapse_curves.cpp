@@ -18,8 +18,8 @@ CollapseOptions::CollapseOptions(const TaskParameters& task)
     : probes(static_cast<std::int64_t>(task.options.at("probes"))),
       noises(static_cast<std::int64_t>(task.options.at("noises"))),
       starts(probes / noises),
-      block_probes(ProbeBlock::size_for_rows(task.nonzero_columns())),
-      partition(task.words.at("partition") == "dimension" ? Partition::dimension : Partition::component) {}
+      partition(task.words.at("partition") == "dimension" ? Partition::dimension : Partition::component),
+      block_probes(ProbeBlock::size_for_rows(task.nonzero_columns(), partition)) {}
 
 CollapseCurves::CollapseCurves(std::int64_t starts, std::int64_t times)
     : participation(starts, times),

@@ -15,10 +15,10 @@ namespace diffphase {
 /// The options of measure.collapse of one task.
 struct CollapseOptions {
   std::int64_t probes = 0;
-  std::int64_t noises = 0;        ///< probes of each starting point
-  std::int64_t starts = 0;        ///< probes / noises
-  std::int64_t block_probes = 0;  ///< probes that are reduced together in a pass over stored points
+  std::int64_t noises = 0;  ///< probes of each starting point
+  std::int64_t starts = 0;  ///< probes / noises
   Partition partition = Partition::component;
+  std::int64_t block_probes = 0;  ///< probes that are reduced together in a pass over stored points
 
   explicit CollapseOptions(const TaskParameters& task);
 };

@@ -403,7 +403,7 @@ void measure_labelled_file(const TaskParameters& task, const TaskRequest& reques
     const ReductionPlan plan{
         .times = task.times, .process = task.process, .counts = {count}, .law = {}, .label_groups = groups};
     ProbeCurves agreement(keeps ? probes : 0, static_cast<std::int64_t>(task.times.size()));
-    const std::int64_t most = ProbeBlock::size_for_rows(task.dimension());
+    const std::int64_t most = ProbeBlock::size_for_rows(task.dimension(), Partition::component);
     for (std::int64_t first = 0; first < probes; first += most) {
       const std::int64_t size = std::min(most, probes - first);
       const ProbeBlock block =
@@ -515,7 +515,7 @@ Cost SpeciationMeasure::cost(const TaskParameters& task, const TaskRequest& requ
   const std::vector<std::int64_t> counts = countable(request.counts);
   if (!counts.empty() && draws_training_set(task)) {
     const auto dimension = static_cast<double>(task.dimension());
-    const auto points = 2.0 * static_cast<double>(ProbeBlock::size_for_rows(task.dimension()));
+    const auto points = 2.0 * static_cast<double>(ProbeBlock::size_for_rows(task.dimension(), Partition::component));
     if (task.file) cost.rank_bytes += 8.0 * points * (dimension + SlabLayout::block);
     const auto n = static_cast<double>(std::ranges::max(counts));
     constexpr double krylov_products = 60.0;

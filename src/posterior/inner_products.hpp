@@ -17,11 +17,13 @@ struct ProbeBlock {
   /// Probes in one block; with components in blocks of SlabLayout::block a tile of products is 1/2 MiB.
   static constexpr std::int64_t size = 64;
 
-  /// Probes in one block for stored rows of so many columns: twice as many, which halves how often each row is packed
-  /// for a product, where their points take no more than 256 MiB.
-  [[nodiscard]] static constexpr std::int64_t size_for_rows(std::int64_t columns) {
-    constexpr std::int64_t bytes_of_column = 2 * 2 * size * 8;
-    return columns <= (std::int64_t{256} << 20) / bytes_of_column ? 2 * size : size;
+  /// Probes in one block for stored rows of so many columns, as many as halve how often each row is packed for a
+  /// product once (by component) or twice (by dimension, where every rank sums its share of them only), and whose
+  /// points take no more than 256 MiB.
+  [[nodiscard]] static constexpr std::int64_t size_for_rows(std::int64_t columns, Partition partition) {
+    std::int64_t probes = partition == Partition::dimension ? 4 * size : 2 * size;
+    while (probes > size && 2 * probes * columns * 8 > std::int64_t{256} << 20) probes /= 2;
+    return probes;
   }
 
   std::int64_t first = 0;  ///< index of the first probe among all of a measure: key of what is drawn for each

@@ -92,7 +92,7 @@ PassSeconds time_pass(const TaskGroup& group, const StoredSource& source, const 
 }
 
 void measure_passes(const TaskGroup& group, const RandomStream& stream, const DataSlab& slab, MachineRates& rates) {
-  ProbeBlock block(ProbeBlock::size_for_rows(dimension), dimension);
+  ProbeBlock block(ProbeBlock::size_for_rows(dimension, Partition::component), dimension);
   for (std::int64_t p = 0; p < block.probes; ++p) {
     const auto parent = slab.row(p);
     std::copy(parent.begin(), parent.end(), block.start(p).begin());
