@@ -18,7 +18,7 @@ constexpr std::int64_t unrolled = 4;  // lines, each summed in registers of its 
 // One line's numbers in vectors of the instruction set. `Width` counts doubles.
 template <typename T, int Width>
 struct LineSum {
-  static constexpr int lanes = Width * static_cast<int>(sizeof(double) / sizeof(T));
+  static constexpr int lanes = 8 * Width / static_cast<int>(sizeof(T));
   static constexpr int vectors = static_cast<int>(line_bytes / sizeof(T)) / lanes;
   typename VectorOf<T, lanes>::Lanes sums[vectors] = {};
 
@@ -36,6 +36,13 @@ struct LineSum {
   }
 };
 
+template <typename Sums>
+DIFFPHASE_INLINE double total(const Sums& sums) {
+  double all = 0.0;
+  for (const auto& sum : sums) all += sum.total();
+  return all;
+}
+
 // Streams of equal length side by side, each fetching what it needs soon; what is left over from whole lines is not
 // read.
 template <typename T, int Width, int Streams>
@@ -52,9 +59,7 @@ DIFFPHASE_INLINE double sum_streams(const T* numbers, std::int64_t count, std::i
       sums[i].add(from);
     }
   }
-  double sum = 0.0;
-  for (const auto& stream : sums) sum += stream.total();
-  return sum;
+  return total(sums);
 }
 
 // What was read before, line by line with what comes next.
@@ -70,9 +75,7 @@ DIFFPHASE_INLINE double sum_side_by_side(const T* next, const T* last, std::int6
       sums[2 * i + 1].add(last + first + i * line);
     }
   }
-  double sum = 0.0;
-  for (const auto& part : sums) sum += part.total();
-  return sum;
+  return total(sums);
 }
 
 template <typename T>
@@ -140,11 +143,14 @@ template <typename T>
 double read_side_by_side(const Reads<T>& read, std::span<const T> numbers, std::int64_t piece, std::int64_t ahead) {
   const auto count = static_cast<std::int64_t>(numbers.size());
   double sum = read.one(numbers.data(), std::min(piece, count), ahead);
-  for (std::int64_t first = piece; first < count; first += piece) {
-    const T* next = numbers.data() + first;
-    sum += read.beside(next, next - piece, std::min(piece, count - first), ahead);
+  std::int64_t first = 0;
+  for (; first + 2 * piece <= count; first += piece) {
+    sum += read.beside(numbers.data() + first + piece, numbers.data() + first, piece, ahead);
   }
-  return sum;
+  // The last piece, and what is left after it.
+  const std::int64_t read_once = std::min(first + piece, count);
+  sum += read.one(numbers.data() + read_once, count - read_once, ahead);
+  return sum + read.one(numbers.data() + first, count - first, 0);
 }
 
 template <typename T>

@@ -61,7 +61,7 @@ Cost explicit_cost(const TaskParameters& task, std::span<const std::int64_t> cou
   const auto points_of_block = 2.0 * static_cast<double>(options.block_probes);
   const double bytes_of_probes = bytes_of_product * points_of_block * dimension;
   (options.partition == Partition::dimension ? cost.divided_bytes : cost.rank_bytes) += bytes_of_probes;
-  cost.rank_bytes += bytes_of_product * 4.0 * points_of_block * SlabLayout::block;
+  cost.rank_bytes += bytes_of_product * 5.0 * points_of_block * SlabLayout::block;
   cost.threaded = Cost::Threaded::posterior_pass;
   return cost;
 }

@@ -198,7 +198,7 @@ Cost explicit_cost(const TaskParameters& task) {
           .exponentials = probes * classes * static_cast<double>(task.times.size()),
           .normals = 2.0 * probes * dimension,
           .divided_bytes = 8.0 * (classes + 2.0 * ProbeBlock::size) * dimension,
-          .rank_bytes = 8.0 * 4.0 * 2.0 * ProbeBlock::size * SlabLayout::block};
+          .rank_bytes = 8.0 * 5.0 * 2.0 * ProbeBlock::size * SlabLayout::block};
 }
 
 Cost projected_cost(const TaskParameters& task) {

@@ -44,6 +44,7 @@ ScatteredSum<Number>::ScatteredSum(const Communicator& comm, std::vector<Scatter
     received_.resize(index(own().count) * pieces_.size());
     if (!leaves_terms()) sum_.resize(index(own().count));
     receives_.reserve(pieces_.size());
+    for (std::vector<MPI_Request>& sends : sends_) sends.reserve(pieces_.size());
     return;
   }
   sum_.resize(index(own().count));
@@ -67,7 +68,9 @@ void ScatteredSum<Number>::start(std::span<const Number> values) {
     return;
   }
   own_values_ = values.data() + own().first;
-  std::vector<MPI_Request>& sends = sends_.emplace_back();
+  wait_sent(most_unsent - 1);
+  std::vector<MPI_Request>& sends = sends_[next_send_];
+  next_send_ = (next_send_ + 1) % most_unsent;
   for (int rank = 0; rank < comm_.size(); ++rank) {
     if (rank == comm_.rank()) continue;
     receives_.push_back(MPI_REQUEST_NULL);
@@ -109,10 +112,7 @@ TwoTerms ScatteredSum<Number>::finish() {
 
 template <typename Number>
 void ScatteredSum<Number>::wait_sent(std::size_t most) {
-  while (sends_.size() > most) {
-    wait_for(sends_.front());
-    sends_.pop_front();
-  }
+  for (std::size_t i = 0; i + most < most_unsent; ++i) wait_for(sends_[(next_send_ + i) % most_unsent]);
 }
 
 // The own piece of a rank's values.

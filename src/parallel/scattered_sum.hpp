@@ -2,8 +2,8 @@
 
 #include <mpi.h>
 
+#include <array>
 #include <cstddef>
-#include <deque>
 #include <span>
 #include <type_traits>
 #include <vector>
@@ -38,24 +38,26 @@ template <typename Number>
 class ScatteredSum {
  public:
   static constexpr int most_direct_ranks = 16;
+  static constexpr std::size_t most_unsent = 3;  ///< sums whose values may be on their way
 
   /// `comm` must outlive it. pieces[r] goes to rank r; pieces may overlap. Larger groups than `direct_ranks` take the
   /// collective. Throws std::logic_error if there are not as many pieces as ranks. Local.
   ScatteredSum(const Communicator& comm, std::vector<ScatteredPiece> pieces, int direct_ranks = most_direct_ranks);
   ScatteredSum(const ScatteredSum&) = delete;
   ScatteredSum& operator=(const ScatteredSum&) = delete;
-  /// A sum that was started and not finished, because of an exception, is given up.
+  /// Sums that are not finished, or whose values are not with all ranks (wait_sent), are given up: for exceptions.
   ~ScatteredSum();
 
   /// Starts the sum of `values`, which must stay as they are as long as what finish() returns is used, and until
-  /// wait_sent(). Returns without waiting for anybody (small groups). Collective.
+  /// wait_sent(). Returns without waiting for anybody in small groups, but for ranks that have not finished the sum
+  /// most_unsent before. Collective.
   void start(std::span<const Number> values);
   [[nodiscard]] bool started() const { return started_; }
   /// Waits for the sum: as many elements as the rank's piece, there until the next start(). In small groups the doubles
   /// of one rank are where they were, and those of two are left as the two terms. Collective.
   [[nodiscard]] TwoTerms finish();
   /// Waits until the values of all sums but the `most` that were started last are with the other ranks, which is when
-  /// these have finished the sums at the latest. Local.
+  /// these have finished the sums at the latest. Not collective.
   void wait_sent(std::size_t most);
 
  private:
@@ -74,7 +76,8 @@ class ScatteredSum {
   std::vector<double> packed_;          // of a large group
   std::vector<double> sum_;
   std::vector<MPI_Request> receives_;
-  std::deque<std::vector<MPI_Request>> sends_;  // of the sums whose values may not be with all ranks, the oldest first
+  std::array<std::vector<MPI_Request>, most_unsent> sends_;  // of the sums that were started last, in turn
+  std::size_t next_send_ = 0;
 };
 
 }  // namespace diffphase

@@ -18,8 +18,8 @@ struct ProbeBlock {
   static constexpr std::int64_t size = 64;
 
   /// Probes in one block for stored rows of so many columns, as many as halve how often each row is packed for a
-  /// product once (by component) or twice (by dimension, where every rank sums its share of them only), and whose
-  /// points take no more than 256 MiB.
+  /// product once (by component) or twice (by dimension, where every rank sums its share of them only), but `size`
+  /// where the points of more would take over 256 MiB.
   [[nodiscard]] static constexpr std::int64_t size_for_rows(std::int64_t columns, Partition partition) {
     std::int64_t probes = partition == Partition::dimension ? 4 * size : 2 * size;
     while (probes > size && 2 * probes * columns * 8 > std::int64_t{256} << 20) probes /= 2;
@@ -98,9 +98,9 @@ class InnerProductSource {
 /// every rank multiplies its columns, the products are summed and scattered by probes, so that each rank consumes all
 /// components for its share of the probes; of more ranks than probes the others only multiply. Memory: by
 /// component 2 probes x SlabLayout::block products, in single precision once more as floats; by dimension
-/// twice as many as they are sent, what arrives (ranks times the largest share of them), and, but for doubles of one
-/// or two ranks, the own share as doubles.
-/// Also 8 bytes per local row and, in single precision, the rank's columns of the block of probes as floats.
+/// three times as many as they are sent, what arrives (ranks times the largest share of them), and, but for doubles of
+/// one or two ranks, the own share as doubles. Also 8 bytes per local row and, in single precision, the rank's columns
+/// of the block of probes as floats.
 class StoredSource : public InnerProductSource {
  public:
   /// `slab` must outlive the source. Collective over the group.

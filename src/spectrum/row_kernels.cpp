@@ -25,7 +25,7 @@ constexpr std::int64_t ahead = 32 * line<T>;  // numbers between what is used of
 // multiple of 4 KiB, the same column of all rows has its place in the same few lines of the first-level cache.
 constexpr std::int64_t apart = 256;
 
-// Rows that are read side by side: as many as have their sums and factors in registers.
+// Rows that are read side by side: as many as have their sums, and for one vector their factors, in registers.
 constexpr int least_group = 4;
 template <int V, int Width>
 constexpr int widest_group = V == 1 && Width == width_avx512 ? 8 : least_group;
@@ -186,9 +186,9 @@ DIFFPHASE_INLINE double sum_of(const Lanes<Width>& lanes) {
   return sum;
 }
 
-// Groups of rows whose products are formed and that are added, `dots` and `adds` of them, from these rows on.
+// Groups of rows whose products are formed and that are added, and the first rows of either.
 struct Groups {
-  std::int64_t first_dot, dots, first_add, adds;
+  std::int64_t first_next, next, first_last, last;
 };
 
 // Up to most_rows rows of each block: strip by strip, all rows.
@@ -199,24 +199,24 @@ DIFFPHASE_INLINE void pass_groups(const Pass<T>& pass, const Groups& groups, dou
   const std::int64_t whole = pass.n / line<T> * line<T>;
   for (std::int64_t first = 0; first < whole; first += strip) {
     const std::int64_t end = std::min(first + strip, whole);
-    for (std::int64_t g = 0; g < std::max(groups.dots, groups.adds); ++g) {
-      const std::int64_t dot = groups.first_dot + g * Rows;
-      const std::int64_t add = groups.first_add + g * Rows;
-      if (g < groups.dots && g < groups.adds) {
+    for (std::int64_t g = 0; g < std::max(groups.next, groups.last); ++g) {
+      const std::int64_t dot = groups.first_next + g * Rows;
+      const std::int64_t add = groups.first_last + g * Rows;
+      if (g < groups.next && g < groups.last) {
         dot_and_add_strip<T, V, Rows, Width>(pass, dot, add, first, end, sums[g], factors, factor_stride);
         continue;
       }
-      if (g < groups.dots) dot_strip<T, V, Rows, Width>(pass, dot, first, end, sums[g]);
-      if (g < groups.adds) add_strip<T, V, Rows, Width>(pass, add, first, end, factors, factor_stride);
+      if (g < groups.next) dot_strip<T, V, Rows, Width>(pass, dot, first, end, sums[g]);
+      if (g < groups.last) add_strip<T, V, Rows, Width>(pass, add, first, end, factors, factor_stride);
     }
   }
   for (int v = 0; v < V; ++v) {
-    for (std::int64_t i = 0; i < groups.dots * Rows; ++i) {
-      const std::int64_t row = groups.first_dot + i;
+    for (std::int64_t i = 0; i < groups.next * Rows; ++i) {
+      const std::int64_t row = groups.first_next + i;
       dots[v * dot_stride + row] = sum_of<Width>(sums[i / Rows][v][i % Rows]) +
                                    dot_row(pass.next + row * pass.n, whole, pass.n, pass.in + v * pass.n);
     }
-    for (std::int64_t row = groups.first_add; row < groups.first_add + groups.adds * Rows; ++row) {
+    for (std::int64_t row = groups.first_last; row < groups.first_last + groups.last * Rows; ++row) {
       add_row(pass.last + row * pass.n, whole, pass.n, factors[v * factor_stride + row], pass.out + v * pass.n);
     }
   }
@@ -224,8 +224,8 @@ DIFFPHASE_INLINE void pass_groups(const Pass<T>& pass, const Groups& groups, dou
 
 // Rows of each block that are done.
 struct Done {
-  std::int64_t dots = 0;
-  std::int64_t adds = 0;
+  std::int64_t next = 0;
+  std::int64_t last = 0;
 };
 
 // All whole groups of Rows rows that are left of the blocks.
@@ -233,17 +233,17 @@ template <typename T, int V, int Rows, int Width>
 DIFFPHASE_INLINE void pass_whole_groups(const Pass<T>& pass, std::int64_t next_rows, std::int64_t last_rows, Done& done,
                                         double* dots, const double* factors) {
   constexpr std::int64_t most_groups = most_rows / Rows;
-  const std::int64_t dot_groups = (next_rows - done.dots) / Rows;
-  const std::int64_t add_groups = (last_rows - done.adds) / Rows;
+  const std::int64_t dot_groups = (next_rows - done.next) / Rows;
+  const std::int64_t add_groups = (last_rows - done.last) / Rows;
   for (std::int64_t g = 0; g < std::max(dot_groups, add_groups); g += most_groups) {
-    const Groups groups{.first_dot = done.dots + g * Rows,
-                        .dots = std::clamp<std::int64_t>(dot_groups - g, 0, most_groups),
-                        .first_add = done.adds + g * Rows,
-                        .adds = std::clamp<std::int64_t>(add_groups - g, 0, most_groups)};
+    const Groups groups{.first_next = done.next + g * Rows,
+                        .next = std::clamp<std::int64_t>(dot_groups - g, 0, most_groups),
+                        .first_last = done.last + g * Rows,
+                        .last = std::clamp<std::int64_t>(add_groups - g, 0, most_groups)};
     pass_groups<T, V, Rows, Width>(pass, groups, dots, next_rows, factors, last_rows);
   }
-  done.dots += dot_groups * Rows;
-  done.adds += add_groups * Rows;
+  done.next += dot_groups * Rows;
+  done.last += add_groups * Rows;
 }
 
 template <typename T, int V, int Width>
@@ -257,10 +257,10 @@ DIFFPHASE_INLINE void pass_rows(const RowBlock<T>& next, const double* in, doubl
     pass_whole_groups<T, V, least_group, Width>(pass, next.rows, last.rows, done, dots, factors);
   }
   for (int v = 0; v < V; ++v) {
-    for (std::int64_t r = done.dots; r < next.rows; ++r) {
+    for (std::int64_t r = done.next; r < next.rows; ++r) {
       dots[v * next.rows + r] = dot_row(next.first + r * pass.n, 0, pass.n, in + v * pass.n);
     }
-    for (std::int64_t r = done.adds; r < last.rows; ++r) {
+    for (std::int64_t r = done.last; r < last.rows; ++r) {
       add_row(last.first + r * pass.n, 0, pass.n, factors[v * last.rows + r], out + v * pass.n);
     }
   }

@@ -2,9 +2,12 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -114,6 +117,23 @@ TEST(ScatteredSum, IsTheSumOfTheOwnPieceInLargeGroupsAndSmall) {
   for (const int direct_ranks : {0, 16}) {
     expect_sums<double>(direct_ranks);
     expect_sums<float>(direct_ranks);
+  }
+}
+
+// The last rank fetches what it is sent long after the others have the sum.
+TEST(ScatteredSum, ValuesMayBeOverwrittenOnceTheyAreSent) {
+  const Communicator world = Communicator::world();
+  constexpr int count = 100000;
+  ScatteredSum<double> sum(world, std::vector<ScatteredPiece>(static_cast<std::size_t>(world.size()), {0, count}));
+  std::vector<double> values(count);
+  for (int round = 0; round < 3; ++round) {
+    std::fill(values.begin(), values.end(), round + 1.0);
+    sum.start(values);
+    if (world.rank() == world.size() - 1) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    const std::vector<double> found = added_up(sum.finish(), count);
+    EXPECT_EQ(found, std::vector<double>(count, world.size() * (round + 1.0)));
+    sum.wait_sent(0);
+    std::fill(values.begin(), values.end(), -1.0);
   }
 }
 
