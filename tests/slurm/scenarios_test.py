@@ -430,14 +430,9 @@ SCENARIOS = {function.__name__: function for function in (
     extended, preempted, by_mpirun, no_progress)}
 
 
-# Ranks that start on a busy machine sometimes crash in Open MPI's TCP transport, which only nodes that share a host
-# need, before the program has the word: that start is one more than a scenario counts.
-NO_CONNECTION = "Open MPI failed to TCP connect to a peer MPI process"
-
-
-def run_scenario(cluster, program, scratch, name, repeated=False):
-    """Whether a scenario went well. It is repeated once where Open MPI did not connect the ranks."""
-    folder = scratch / (f"{name}_repeated" if repeated else name)
+def run_scenario(cluster, program, scratch, name):
+    """Whether a scenario went well."""
+    folder = scratch / name
     folder.mkdir()
     night = Night(cluster, program, folder, "mpirun" if name == "by_mpirun" else "srun")
     start = time.monotonic()
@@ -453,9 +448,6 @@ def run_scenario(cluster, program, scratch, name, repeated=False):
         for job in cluster.jobs():
             cluster.ask("scancel", job)
         wait_for(lambda: not cluster.jobs(), "jobs end")
-        if NO_CONNECTION in night.log() and not repeated:
-            print(f"{name}: repeated, as Open MPI did not connect the ranks", flush=True)
-            return run_scenario(cluster, program, scratch, name, repeated=True)
     return not problem
 
 
