@@ -59,9 +59,10 @@ Cost explicit_cost(const TaskParameters& task, std::span<const std::int64_t> cou
   cost.divided_bytes += bytes_of_row * n * dimension;
   const double bytes_of_product = task.single_precision ? 12.0 : 8.0;
   const auto points_of_block = 2.0 * static_cast<double>(options.block_probes);
-  const double bytes_of_probes = bytes_of_product * points_of_block * dimension;
-  (options.partition == Partition::dimension ? cost.divided_bytes : cost.rank_bytes) += bytes_of_probes;
-  cost.rank_bytes += bytes_of_product * 5.0 * points_of_block * SlabLayout::block;
+  const bool by_dimension = options.partition == Partition::dimension;
+  const double bytes_of_point = task.single_precision ? 12.0 : (by_dimension ? 16.0 : 8.0);
+  (by_dimension ? cost.divided_bytes : cost.rank_bytes) += bytes_of_point * points_of_block * dimension;
+  cost.rank_bytes += bytes_of_product * (by_dimension ? 6.0 : 1.0) * points_of_block * SlabLayout::block;
   cost.threaded = Cost::Threaded::posterior_pass;
   return cost;
 }

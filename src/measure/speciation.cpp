@@ -197,8 +197,8 @@ Cost explicit_cost(const TaskParameters& task) {
   return {.flops = 4.0 * probes * classes * dimension,
           .exponentials = probes * classes * static_cast<double>(task.times.size()),
           .normals = 2.0 * probes * dimension,
-          .divided_bytes = 8.0 * (classes + 2.0 * ProbeBlock::size) * dimension,
-          .rank_bytes = 8.0 * 5.0 * 2.0 * ProbeBlock::size * SlabLayout::block};
+          .divided_bytes = 8.0 * (classes + 2.0 * 2.0 * ProbeBlock::size) * dimension,
+          .rank_bytes = 8.0 * 6.0 * 2.0 * ProbeBlock::size * SlabLayout::block};
 }
 
 Cost projected_cost(const TaskParameters& task) {

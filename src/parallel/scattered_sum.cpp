@@ -1,7 +1,7 @@
 #include "parallel/scattered_sum.hpp"
 
 #include <algorithm>
-#include <cstddef>
+#include <numeric>
 #include <stdexcept>
 #include <type_traits>
 #include <utility>
@@ -11,8 +11,6 @@ namespace diffphase {
 namespace {
 
 constexpr int message_tag = 7301;
-
-std::size_t index(int number) { return static_cast<std::size_t>(number); }
 
 template <typename Number>
 MPI_Datatype datatype() {
@@ -35,107 +33,111 @@ void give_up(std::vector<MPI_Request>& requests) {
 }  // namespace
 
 template <typename Number>
-ScatteredSum<Number>::ScatteredSum(const Communicator& comm, std::vector<ScatteredPiece> pieces, int direct_ranks)
-    : comm_(comm), pieces_(std::move(pieces)), is_direct_(comm.size() <= direct_ranks) {
-  if (pieces_.size() != index(comm_.size())) {
-    throw std::logic_error("ScatteredSum: as many pieces as the communicator has ranks");
+ScatteredSum<Number>::ScatteredSum(const Communicator& comm, std::vector<int> counts, int direct_ranks)
+    : comm_(comm), counts_(std::move(counts)), is_direct_(comm.size() <= direct_ranks) {
+  if (counts_.size() != index(comm_.size())) {
+    throw std::logic_error("ScatteredSum: as many counts as the communicator has ranks");
   }
+  const std::size_t own = count(comm_.rank());
+  const std::size_t total = std::accumulate(counts_.begin(), counts_.end(), std::size_t{0});
+  values_.resize(total - own);
   if (is_direct_) {
-    received_.resize(index(own().count) * pieces_.size());
-    if (!leaves_terms()) sum_.resize(index(own().count));
-    receives_.reserve(pieces_.size());
-    for (std::vector<MPI_Request>& sends : sends_) sends.reserve(pieces_.size());
-    return;
+    pieces_.resize(own * std::max<std::size_t>(1, counts_.size() - 1));
+    receives_.reserve(counts_.size());
+    sends_.reserve(counts_.size());
+  } else {
+    pieces_.resize(own);
+    packed_.resize(total);
+    sum_.resize(own);
   }
-  sum_.resize(index(own().count));
-  std::size_t total = 0;
-  for (const ScatteredPiece& piece : pieces_) total += index(piece.count);
-  packed_.resize(total);
 }
 
 template <typename Number>
 ScatteredSum<Number>::~ScatteredSum() {
   give_up(receives_);
-  for (std::vector<MPI_Request>& sends : sends_) give_up(sends);
+  give_up(sends_);
 }
 
 template <typename Number>
-void ScatteredSum<Number>::start(std::span<const Number> values) {
+std::span<Number> ScatteredSum<Number>::values() {
+  wait_sent();
+  return values_;
+}
+
+template <typename Number>
+void ScatteredSum<Number>::start() {
   if (started_) throw std::logic_error("ScatteredSum: a sum is not finished");
   started_ = true;
-  if (!is_direct_) {
-    start_collective(values);
-    return;
+  if (is_direct_) {
+    start_messages();
+  } else {
+    start_collective();
   }
-  own_values_ = values.data() + own().first;
-  wait_sent(most_unsent - 1);
-  std::vector<MPI_Request>& sends = sends_[next_send_];
-  next_send_ = (next_send_ + 1) % most_unsent;
-  for (int rank = 0; rank < comm_.size(); ++rank) {
+}
+
+template <typename Number>
+void ScatteredSum<Number>::start_messages() {
+  const int ranks = comm_.size();
+  const std::size_t own = count(comm_.rank());
+  Number* piece = pieces_.data();
+  for (int rank = 0; rank < ranks; ++rank) {
     if (rank == comm_.rank()) continue;
     receives_.push_back(MPI_REQUEST_NULL);
-    check_mpi(MPI_Irecv(received_.data() + index(rank) * index(own().count), own().count, datatype<Number>(), rank,
-                        message_tag, comm_.get(), &receives_.back()),
-              "MPI_Irecv");
-    const ScatteredPiece& piece = pieces_[index(rank)];
-    sends.push_back(MPI_REQUEST_NULL);
-    check_mpi(MPI_Isend(values.data() + piece.first, piece.count, datatype<Number>(), rank, message_tag, comm_.get(),
-                        &sends.back()),
-              "MPI_Isend");
+    check_mpi(
+        MPI_Irecv(piece, static_cast<int>(own), datatype<Number>(), rank, message_tag, comm_.get(), &receives_.back()),
+        "MPI_Irecv");
+    piece += own;
+  }
+  const Number* values = values_.data();
+  for (int step = 1; step < ranks; ++step) {
+    const int rank = (comm_.rank() + step) % ranks;
+    sends_.push_back(MPI_REQUEST_NULL);
+    check_mpi(
+        MPI_Isend(values, counts_[index(rank)], datatype<Number>(), rank, message_tag, comm_.get(), &sends_.back()),
+        "MPI_Isend");
+    values += count(rank);
   }
 }
 
 template <typename Number>
-void ScatteredSum<Number>::start_collective(std::span<const Number> values) {
-  auto packed = packed_.begin();
-  std::vector<int> counts;
-  for (const ScatteredPiece& piece : pieces_) {
-    const std::span<const Number> part = values.subspan(piece.first, index(piece.count));
-    packed = std::copy(part.begin(), part.end(), packed);
-    counts.push_back(piece.count);
+void ScatteredSum<Number>::start_collective() {
+  const int ranks = comm_.size();
+  auto values = values_.cbegin();
+  for (int step = 1; step < ranks; ++step) {
+    const int rank = (comm_.rank() + step) % ranks;
+    const auto before = std::accumulate(counts_.begin(), counts_.begin() + rank, std::ptrdiff_t{0});
+    const auto end = values + counts_[index(rank)];
+    std::copy(values, end, packed_.begin() + before);
+    values = end;
   }
-  comm_.sum_scatter(packed_, sum_, counts);
+  comm_.sum_scatter(packed_, sum_, counts_);
 }
 
 template <typename Number>
-TwoTerms ScatteredSum<Number>::finish() {
+std::span<Number> ScatteredSum<Number>::finish() {
   if (!started_) throw std::logic_error("ScatteredSum: no sum was started");
   started_ = false;
-  if (!is_direct_) return {sum_.data()};
-  wait_for(receives_);
-  if constexpr (std::is_same_v<Number, double>) {
-    if (leaves_terms()) return {values_of(0), comm_.size() == 1 ? nullptr : values_of(1)};
+  if (is_direct_) {
+    wait_for(receives_);
+    add_pieces();
+  } else {
+    std::copy(sum_.begin(), sum_.end(), pieces_.begin());
   }
-  add_pieces();
-  return {sum_.data()};
+  return std::span(pieces_).first(count(comm_.rank()));
 }
 
 template <typename Number>
-void ScatteredSum<Number>::wait_sent(std::size_t most) {
-  for (std::size_t i = 0; i + most < most_unsent; ++i) wait_for(sends_[(next_send_ + i) % most_unsent]);
+void ScatteredSum<Number>::wait_sent() {
+  wait_for(sends_);
 }
 
-// The own piece of a rank's values.
-template <typename Number>
-const Number* ScatteredSum<Number>::values_of(int rank) const {
-  return rank == comm_.rank() ? own_values_ : received_.data() + index(rank) * index(own().count);
-}
-
-// The first two in one go: most groups are small.
 template <typename Number>
 void ScatteredSum<Number>::add_pieces() {
-  const Number* first = values_of(0);
-  if (comm_.size() == 1) {
-    std::copy(first, first + sum_.size(), sum_.begin());
-    return;
-  }
-  const Number* second = values_of(1);
-  for (std::size_t i = 0; i < sum_.size(); ++i) {
-    sum_[i] = static_cast<double>(first[i]) + static_cast<double>(second[i]);
-  }
-  for (int rank = 2; rank < comm_.size(); ++rank) {
-    const Number* values = values_of(rank);
-    for (std::size_t i = 0; i < sum_.size(); ++i) sum_[i] += static_cast<double>(values[i]);
+  const std::size_t own = count(comm_.rank());
+  if (comm_.size() == 1) std::fill(pieces_.begin(), pieces_.end(), Number{0});
+  for (std::size_t rank = 1; rank + 1 < counts_.size(); ++rank) {
+    const Number* piece = pieces_.data() + rank * own;
+    for (std::size_t i = 0; i < own; ++i) pieces_[i] += piece[i];
   }
 }
 

@@ -2,82 +2,67 @@
 
 #include <mpi.h>
 
-#include <array>
 #include <cstddef>
 #include <span>
-#include <type_traits>
 #include <vector>
 
 #include "parallel/communicator.hpp"
 
 namespace diffphase {
 
-/// The values [first, first + count) of a sum, which one rank gets.
-struct ScatteredPiece {
-  std::size_t first = 0;
-  int count = 0;
-};
-
-/// A sum of two terms, of which the second may be missing (null): adding them where they are used saves a pass.
-struct TwoTerms {
-  const double* first = nullptr;
-  const double* second = nullptr;
-};
-
-/// A sum over the ranks of which every rank gets a piece, in two halves, so that ranks that are not quite in step need
-/// not wait for each other at every sum: what is started is sent while the next values are computed, and whoever has
-/// the sum goes on before the others have it. Ranks add in rank order, so that a sum is the same every time. `Number`
-/// is double or float: what values are sent as; they are added in double.
+/// A sum over the other ranks of which every rank gets a piece, in two halves, so that ranks that are not quite in step
+/// need not wait for each other at every sum: what is started is sent while the next values are computed, and whoever
+/// has the sum goes on before the others have it. What a rank has itself is left out: it may be added where it is
+/// computed. Ranks add in rank order, so that a sum is the same every time. `Number` is double or float: what values
+/// are sent as and added in.
 ///
-/// Several objects may have a sum under way on one communicator if all ranks start them in the same order; each has one
-/// at a time. Messages have a tag of their own. Groups of more than most_direct_ranks take the collective, all of it in
-/// start(), as messages between all pairs would be too many. Memory: in smaller groups the pieces that arrive, ranks
-/// times the own count; in larger ones all pieces once more, as doubles; and, but for doubles of one or two ranks, the
-/// own count as doubles.
+/// Several objects may have a sum under way on one communicator if all ranks start and finish them in the same order;
+/// each has one at a time. Messages have a tag of their own. Groups of more than most_direct_ranks take the collective,
+/// all of it in start(), as messages between all pairs would be too many; they add in double. Memory: the values for
+/// the other ranks, and in smaller groups the pieces that arrive, other ranks times the own count; in larger ones all
+/// pieces once more and the own one, as doubles.
 template <typename Number>
 class ScatteredSum {
  public:
   static constexpr int most_direct_ranks = 16;
-  static constexpr std::size_t most_unsent = 3;  ///< sums whose values may be on their way
 
-  /// `comm` must outlive it. pieces[r] goes to rank r; pieces may overlap. Larger groups than `direct_ranks` take the
-  /// collective. Throws std::logic_error if there are not as many pieces as ranks. Local.
-  ScatteredSum(const Communicator& comm, std::vector<ScatteredPiece> pieces, int direct_ranks = most_direct_ranks);
+  /// `comm` must outlive it. Rank r gets counts[r] numbers. Larger groups than `direct_ranks` take the collective.
+  /// Throws std::logic_error if there are not as many counts as ranks. Local.
+  ScatteredSum(const Communicator& comm, std::vector<int> counts, int direct_ranks = most_direct_ranks);
   ScatteredSum(const ScatteredSum&) = delete;
   ScatteredSum& operator=(const ScatteredSum&) = delete;
   /// Sums that are not finished, or whose values are not with all ranks (wait_sent), are given up: for exceptions.
   ~ScatteredSum();
 
-  /// Starts the sum of `values`, which must stay as they are as long as what finish() returns is used, and until
-  /// wait_sent(). Returns without waiting for anybody in small groups, but for ranks that have not finished the sum
-  /// most_unsent before. Collective.
-  void start(std::span<const Number> values);
+  /// Where the values of the next sum go, piece after piece: of the rank after this one first, that of the rank before
+  /// it last. Waits until those of the sum before are with the other ranks. Not collective.
+  [[nodiscard]] std::span<Number> values();
+  /// Starts the sum of what is in values(). Returns without waiting for anybody in small groups. Collective.
+  void start();
   [[nodiscard]] bool started() const { return started_; }
-  /// Waits for the sum: as many elements as the rank's piece, there until the next start(). In small groups the doubles
-  /// of one rank are where they were, and those of two are left as the two terms. Collective.
-  [[nodiscard]] TwoTerms finish();
-  /// Waits until the values of all sums but the `most` that were started last are with the other ranks, which is when
-  /// these have finished the sums at the latest. Not collective.
-  void wait_sent(std::size_t most);
+  /// Waits for the sum, zeros where there are no other ranks: counts[own rank] numbers, which may be changed, there
+  /// until the next start(). Collective.
+  [[nodiscard]] std::span<Number> finish();
+  /// Waits until the values are with the other ranks, which is when these have finished the sum at the latest. Not
+  /// collective.
+  void wait_sent();
 
  private:
-  [[nodiscard]] const ScatteredPiece& own() const { return pieces_[static_cast<std::size_t>(comm_.rank())]; }
-  void start_collective(std::span<const Number> values);
-  [[nodiscard]] bool leaves_terms() const { return std::is_same_v<Number, double> && comm_.size() <= 2; }
-  [[nodiscard]] const Number* values_of(int rank) const;
+  [[nodiscard]] std::size_t count(int rank) const { return static_cast<std::size_t>(counts_[index(rank)]); }
+  [[nodiscard]] static std::size_t index(int rank) { return static_cast<std::size_t>(rank); }
+  void start_messages();
+  void start_collective();
   void add_pieces();
 
   const Communicator& comm_;
-  std::vector<ScatteredPiece> pieces_;
+  std::vector<int> counts_;
   bool is_direct_;
   bool started_ = false;
-  const Number* own_values_ = nullptr;  // this rank's piece of its own values
-  std::vector<Number> received_;        // [rank][values of the own piece]
-  std::vector<double> packed_;          // of a large group
+  std::vector<Number> values_;
+  std::vector<Number> pieces_;  // [other rank, ascending][own count]; the sum in the first
+  std::vector<double> packed_;  // of a large group: all pieces in rank order, the own one zero
   std::vector<double> sum_;
-  std::vector<MPI_Request> receives_;
-  std::array<std::vector<MPI_Request>, most_unsent> sends_;  // of the sums that were started last, in turn
-  std::size_t next_send_ = 0;
+  std::vector<MPI_Request> receives_, sends_;
 };
 
 }  // namespace diffphase

@@ -31,12 +31,11 @@ std::size_t ExtremeReduction::entry(std::size_t count, std::int64_t probe, std::
 }
 
 void ExtremeReduction::consume(const ProductTile& tile) {
-  std::vector<double> start_sum(static_cast<std::size_t>(tile.components)), noise_sum(start_sum.size());
   for (std::int64_t p = 0; p < tile.probes; ++p) {
     const auto probe = static_cast<std::size_t>(tile.first_probe + p);
     const std::int64_t start = (tile.first_probe + p) / probes_.noises - tile.first_probe / probes_.noises;
-    const double* const start_row = tile.start_row(start, tile.components, start_sum);
-    const double* const noise_row = tile.noise_row(p, tile.components, noise_sum);
+    const double* const start_row = tile.start_products + start * tile.stride;
+    const double* const noise_row = tile.noise_products + p * tile.stride;
     for (std::int64_t i = 0; i < tile.components; ++i) {
       const auto pair = static_cast<std::size_t>((tile.first + i) * probes_.probes) + probe;
       half_distance2_[pair] = (tile.half_norm2[i] + 0.5 * probes_.start_norm2[probe]) - start_row[i];

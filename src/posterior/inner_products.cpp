@@ -25,16 +25,16 @@ double dot(std::span<const double> a, std::span<const double> b) {
   return cblas_ddot(static_cast<blasint>(a.size()), a.data(), 1, b.data(), 1);
 }
 
-// left (points x columns) times the transpose of right (rows x columns).
+// left (points x columns) times the transpose of right (rows x columns), added to `kept` times `out`.
 void multiply_transposed(blasint points, blasint rows, blasint columns, const double* left, const double* right,
-                         double* out) {
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, points, rows, columns, 1.0, left, columns, right, columns, 0.0,
+                         double kept, double* out) {
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, points, rows, columns, 1.0, left, columns, right, columns, kept,
               out, static_cast<blasint>(block_size));
 }
 
 void multiply_transposed(blasint points, blasint rows, blasint columns, const float* left, const float* right,
-                         float* out) {
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, points, rows, columns, 1.0F, left, columns, right, columns, 0.0F,
+                         float kept, float* out) {
+  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, points, rows, columns, 1.0F, left, columns, right, columns, kept,
               out, static_cast<blasint>(block_size));
 }
 
@@ -45,53 +45,6 @@ const Number* stored_row(const RowView& rows, std::int64_t row) {
   } else {
     return rows.double_row(row);
   }
-}
-
-// x_0 and xi of a block of probes in the precision of the rows that they are multiplied with.
-template <typename Number>
-class ProbePoints {
- public:
-  explicit ProbePoints(const ProbeBlock& probes) : count_(probes.point_count()), columns_(probes.columns) {
-    if constexpr (std::is_same_v<Number, float>) {
-      rounded_.assign(probes.points.begin(), probes.points.end());
-      points_ = rounded_.data();
-    } else {
-      points_ = probes.points.data();
-    }
-  }
-  ProbePoints(const ProbePoints&) = delete;
-  ProbePoints& operator=(const ProbePoints&) = delete;
-  ~ProbePoints() = default;
-
-  // products: [point][block]. Each thread multiplies its share of the points by all of the rows, as wide a product as
-  // there is.
-  void multiply(const Number* rows, std::int64_t row_count, std::span<Number> products) const {
-    if (columns_ == 0) {
-      std::fill(products.begin(), products.end(), Number{0});
-      return;
-    }
-    for_each_part(kernel_threads(), count_, [&](int /*part*/, std::int64_t begin, std::int64_t end) {
-      multiply_transposed(static_cast<blasint>(end - begin), static_cast<blasint>(row_count),
-                          static_cast<blasint>(columns_), points_ + begin * columns_, rows,
-                          products.data() + begin * block_size);
-    });
-  }
-
- private:
-  std::int64_t count_, columns_;
-  std::vector<float> rounded_;
-  const Number* points_ = nullptr;
-};
-
-// The products as doubles: in place, or converted into `widened`.
-const double* as_doubles(std::span<const double> products, std::vector<double>& /*widened*/) { return products.data(); }
-
-const double* as_doubles(std::span<const float> products, std::vector<double>& widened) {
-  for_each_part(kernel_threads(), static_cast<std::int64_t>(products.size()),
-                [&](int /*part*/, std::int64_t begin, std::int64_t end) {
-                  std::copy(products.begin() + begin, products.begin() + end, widened.begin() + begin);
-                });
-  return widened.data();
 }
 
 // Consecutive probes of a block and their starts.
@@ -109,97 +62,151 @@ struct ProbeShare {
     first_start = first_probe / block.noises;
     starts = (end - 1) / block.noises + 1 - first_start;
   }
+  [[nodiscard]] std::int64_t points() const { return starts + probes; }
 };
 
+// Points x_0 and xi in the precision of the rows that they are multiplied with.
+template <typename Number>
+class ProbePoints {
+ public:
+  // Those of a block as they are.
+  explicit ProbePoints(const ProbeBlock& probes) : columns_(probes.columns) {
+    if constexpr (std::is_same_v<Number, float>) {
+      kept_.assign(probes.points.begin(), probes.points.end());
+      points_ = kept_.data();
+    } else {
+      points_ = probes.points.data();
+    }
+  }
+  // Those of one share after another, the starts of each first.
+  ProbePoints(const ProbeBlock& probes, std::span<const ProbeShare> shares) : columns_(probes.columns) {
+    const auto append = [&](std::int64_t first, std::int64_t count) {
+      const auto begin = probes.points.begin() + first * columns_;
+      kept_.insert(kept_.end(), begin, begin + count * columns_);
+    };
+    std::int64_t points = 0;
+    for (const ProbeShare& share : shares) points += share.points();
+    kept_.reserve(size_of(points * columns_));
+    for (const ProbeShare& share : shares) {
+      append(share.first_start, share.starts);
+      append(probes.starts() + share.first_probe, share.probes);
+    }
+    points_ = kept_.data();
+  }
+  ProbePoints(const ProbePoints&) = delete;
+  ProbePoints& operator=(const ProbePoints&) = delete;
+  ~ProbePoints() = default;
+
+  // Products of `count` points from `first` on, [point][block]. Each thread multiplies its share of the points by all
+  // of the rows, as wide a product as there is.
+  void multiply(std::int64_t first, std::int64_t count, const Number* rows, std::int64_t row_count,
+                std::span<Number> products) const {
+    if (columns_ == 0) {
+      std::fill(products.begin(), products.end(), Number{0});
+    } else {
+      multiply(first, count, rows, row_count, Number{0}, products);
+    }
+  }
+  // The same, added to what is in `products`.
+  void multiply_add(std::int64_t first, std::int64_t count, const Number* rows, std::int64_t row_count,
+                    std::span<Number> products) const {
+    if (columns_ > 0) multiply(first, count, rows, row_count, Number{1}, products);
+  }
+
+ private:
+  void multiply(std::int64_t first, std::int64_t count, const Number* rows, std::int64_t row_count, Number kept,
+                std::span<Number> products) const {
+    for_each_part(kernel_threads(), count, [&](int /*part*/, std::int64_t begin, std::int64_t end) {
+      multiply_transposed(static_cast<blasint>(end - begin), static_cast<blasint>(row_count),
+                          static_cast<blasint>(columns_), points_ + (first + begin) * columns_, rows, kept,
+                          products.data() + begin * block_size);
+    });
+  }
+
+  std::int64_t columns_;
+  std::vector<Number> kept_;
+  const Number* points_ = nullptr;
+};
+
+// The products as doubles: in place, or converted into `widened`.
+const double* as_doubles(std::span<const double> products, std::vector<double>& /*widened*/) { return products.data(); }
+
+const double* as_doubles(std::span<const float> products, std::vector<double>& widened) {
+  for_each_part(kernel_threads(), static_cast<std::int64_t>(products.size()),
+                [&](int /*part*/, std::int64_t begin, std::int64_t end) {
+                  std::copy(products.begin() + begin, products.begin() + end, widened.begin() + begin);
+                });
+  return widened.data();
+}
+
+// Shares of the ranks, that of `rank` last and the others as they follow it.
+std::vector<ProbeShare> shares_before(int rank, int ranks, const ProbeBlock& block) {
+  std::vector<ProbeShare> shares;
+  for (int step = 1; step <= ranks; ++step) shares.emplace_back(block, (rank + step) % ranks, ranks);
+  return shares;
+}
+
 // Products with the columns of each rank, summed over the ranks: every rank gets the sums of its share of the probes.
-// While sums travel, the next products are formed in another buffer.
+// Products for the other ranks travel while those of other rows are formed; the own ones are added to what arrives.
 template <typename Number>
 class SharedProducts {
  public:
   SharedProducts(const Communicator& comm, const ProbeBlock& block)
-      : share_(block, comm.rank(), comm.size()),
-        start_numbers_(numbers(block.starts())),
-        start_sum_(comm, pieces(comm, block, &ProbeShare::first_start, &ProbeShare::starts)),
-        noise_sum_(comm, pieces(comm, block, &ProbeShare::first_probe, &ProbeShare::probes)) {
-    for (std::vector<Number>& buffer : buffers_) buffer.resize(numbers(block.point_count()));
+      : share_(block, comm.rank(), comm.size()), points_(block, shares_before(comm.rank(), comm.size(), block)) {
+    std::vector<int> counts;
+    for (int rank = 0; rank < comm.size(); ++rank) {
+      const std::int64_t points = ProbeShare(block, rank, comm.size()).points();
+      counts.push_back(static_cast<int>(points * block_size));
+      if (rank != comm.rank()) others_ += points;
+    }
+    for (auto& sum : sums_) sum.emplace(comm, counts);
+    if constexpr (std::is_same_v<Number, float>) widened_.resize(size_of(share_.points() * block_size));
   }
 
-  // Where the next products go, [start or probe][block], once what was there has been sent.
-  [[nodiscard]] std::span<Number> next() {
-    wait_sent(buffers_.size() - 1);
-    return buffers_[next_];
+  // Multiplies for the other ranks.
+  void multiply_others(const Number* rows, std::int64_t row_count) {
+    points_.multiply(0, others_, rows, row_count, sums_[next_]->values());
   }
-
-  // Starts the sum of the products in next(). Collective.
+  // Starts the sum of the last products. Collective.
   void start() {
-    const std::span<const Number> products = buffers_[next_];
-    start_sum_.start(products.first(start_numbers_));
-    noise_sum_.start(products.subspan(start_numbers_));
-    next_ = (next_ + 1) % buffers_.size();
+    sums_[next_]->start();
+    next_ = (next_ + 1) % sums_.size();
   }
-  [[nodiscard]] bool started() const { return start_sum_.started(); }
-
-  // Waits for the sum. Collective.
+  // Waits for the oldest sum. Collective.
   void finish() {
-    starts_ = start_sum_.finish();
-    noises_ = noise_sum_.finish();
+    products_ = sums_[oldest_]->finish();
+    oldest_ = (oldest_ + 1) % sums_.size();
   }
-
-  // Waits until all but the `most` last products are with the other ranks.
-  void wait_sent(std::size_t most) {
-    start_sum_.wait_sent(most);
-    noise_sum_.wait_sent(most);
+  // Adds the own products to it.
+  void add_own(const Number* rows, std::int64_t row_count) {
+    points_.multiply_add(others_, share_.points(), rows, row_count, products_);
+  }
+  // Waits until all products are with the other ranks.
+  void wait_sent() {
+    for (auto& sum : sums_) sum->wait_sent();
   }
 
   // The rank's probes and the sums that were finished last; components are for the caller to say.
-  [[nodiscard]] ProductTile tile() const {
+  [[nodiscard]] ProductTile tile() {
+    const double* products = as_doubles(products_, widened_);
     return {.first_probe = share_.first_probe,
             .probes = share_.probes,
             .stride = block_size,
-            .start_products = starts_.first,
-            .noise_products = noises_.first,
-            .start_addends = starts_.second,
-            .noise_addends = noises_.second};
+            .start_products = products,
+            .noise_products = products + share_.starts * block_size};
   }
 
  private:
-  static std::size_t numbers(std::int64_t rows) { return static_cast<std::size_t>(rows * block_size); }
-
-  static std::vector<ScatteredPiece> pieces(const Communicator& comm, const ProbeBlock& block,
-                                            std::int64_t ProbeShare::*first, std::int64_t ProbeShare::*count) {
-    std::vector<ScatteredPiece> all;
-    for (int rank = 0; rank < comm.size(); ++rank) {
-      const ProbeShare share(block, rank, comm.size());
-      all.push_back({.first = numbers(share.*first), .count = static_cast<int>(numbers(share.*count))});
-    }
-    return all;
-  }
-
   ProbeShare share_;
-  std::array<std::vector<Number>, 3> buffers_;  // outlive the sums that send them
-  std::size_t next_ = 0;
-  std::size_t start_numbers_;
-  ScatteredSum<Number> start_sum_, noise_sum_;
-  TwoTerms starts_, noises_;  // of the share
+  ProbePoints<Number> points_;
+  std::int64_t others_ = 0;  // points of the other ranks
+  std::array<std::optional<ScatteredSum<Number>>, 3> sums_;
+  std::size_t next_ = 0, oldest_ = 0;
+  std::span<Number> products_;
+  std::vector<double> widened_;
 };
 
-const double* row_with_addends(const double* products, const double* addends, std::int64_t n, std::span<double> sum) {
-  if (addends == nullptr) return products;
-  for (std::int64_t i = 0; i < n; ++i) sum[size_of(i)] = products[i] + addends[i];
-  return sum.data();
-}
-
 }  // namespace
-
-const double* ProductTile::start_row(std::int64_t row, std::int64_t n, std::span<double> sum) const {
-  const std::int64_t at = row * stride;
-  return row_with_addends(start_products + at, start_addends == nullptr ? nullptr : start_addends + at, n, sum);
-}
-
-const double* ProductTile::noise_row(std::int64_t row, std::int64_t n, std::span<double> sum) const {
-  const std::int64_t at = row * stride;
-  return row_with_addends(noise_products + at, noise_addends == nullptr ? nullptr : noise_addends + at, n, sum);
-}
 
 ProbeBlock::ProbeBlock(std::int64_t probe_count, std::int64_t column_count, std::int64_t noise_count)
     : probes(probe_count),
@@ -290,7 +297,7 @@ void StoredSource::visit_own_rows(const TaskGroup& group, const ProbeBlock& prob
     // depend on how many components are asked for.
     const std::int64_t local = layout.local_row(first);
     const std::int64_t rows = std::min(block_size, layout.rows - first);
-    points->multiply(stored_row<Number>(rows_, local), rows, products);
+    points->multiply(0, probes.point_count(), stored_row<Number>(rows_, local), rows, products);
     const double* values = as_doubles(products, widened);
     consumer.consume({.first = first,
                       .components = std::min(rows, components - first),
@@ -323,12 +330,8 @@ void StoredSource::visit_own_columns(const TaskGroup& group, const ProbeBlock& p
   const std::int64_t blocks = (components + block_size - 1) / block_size;
   const std::int64_t chunk = blocks_between_agreements(
       probes.probes, 2.0 * static_cast<double>(layout.most_local_columns()) + consumer.work_per_product);
-  std::optional<ProbePoints<Number>> points;
   std::optional<SharedProducts<Number>> products;
-  group.run_guarded([&] {
-    points.emplace(probes);
-    products.emplace(group.comm(), probes);
-  });
+  group.run_guarded([&] { products.emplace(group.comm(), probes); });
 
   // The sum of a block arrives while the next block is multiplied. An exception waits for the next agreement point: the
   // sums before it must be reached by every rank.
@@ -341,33 +344,36 @@ void StoredSource::visit_own_columns(const TaskGroup& group, const ProbeBlock& p
       failure = std::current_exception();
     }
   };
-  std::int64_t summed = 0;
-  const auto consume_sum = [&] {
-    if (!products->started()) return;
+  const auto rows_from = [&](std::int64_t first) { return std::min(block_size, layout.rows - first); };
+  const auto start_sum = [&](std::int64_t first) {
+    guard([&] { products->multiply_others(stored_row<Number>(rows_, first), rows_from(first)); });
+    products->start();
+  };
+  const auto consume_sum = [&](std::int64_t first) {
     products->finish();
-    ProductTile tile = products->tile();
-    if (tile.probes == 0) return;
-    tile.first = summed;
-    tile.components = std::min(block_size, components - summed);
-    tile.half_norm2 = half_norm2_.data() + summed;
-    tile.labels = labels(summed);
-    guard([&] { consumer.consume(tile); });
+    guard([&] {
+      products->add_own(stored_row<Number>(rows_, first), rows_from(first));
+      ProductTile tile = products->tile();
+      if (tile.probes == 0) return;
+      tile.first = first;
+      tile.components = std::min(block_size, components - first);
+      tile.half_norm2 = half_norm2_.data() + first;
+      tile.labels = labels(first);
+      consumer.consume(tile);
+    });
   };
 
-  for (std::int64_t index = 0; index < blocks; ++index) {
-    const std::int64_t first = index * block_size;
-    const std::span<Number> next = products->next();
-    guard([&] { points->multiply(stored_row<Number>(rows_, first), std::min(block_size, layout.rows - first), next); });
-    consume_sum();
-    products->start();
-    summed = first;
-    if ((index + 1) % chunk == 0 || index + 1 == blocks) {
-      consume_sum();
-      products->wait_sent(0);
-      group.run_guarded([&] {
-        if (failure) std::rethrow_exception(failure);
-      });
+  for (std::int64_t begin = 0; begin < blocks; begin += chunk) {
+    const std::int64_t end = std::min(blocks, begin + chunk);
+    start_sum(begin * block_size);
+    for (std::int64_t index = begin; index < end; ++index) {
+      if (index + 1 < end) start_sum((index + 1) * block_size);
+      consume_sum(index * block_size);
     }
+    products->wait_sent();
+    group.run_guarded([&] {
+      if (failure) std::rethrow_exception(failure);
+    });
   }
 }
 

@@ -17,12 +17,13 @@ struct ProbeBlock {
   /// Probes in one block; with components in blocks of SlabLayout::block a tile of products is 1/2 MiB.
   static constexpr std::int64_t size = 64;
 
-  /// Probes in one block for stored rows of so many columns, as many as halve how often each row is packed for a
-  /// product once (by component) or twice (by dimension, where every rank sums its share of them only), but `size`
-  /// where the points of more would take over 256 MiB.
+  /// Probes in one block for stored rows of so many columns: enough that packing each row for a product is little of
+  /// it, once in a block (by component) or twice (by dimension, where moreover every rank sums its share of them only),
+  /// but not more points than take 256 MiB (by dimension they are kept twice), and `size` at least.
   [[nodiscard]] static constexpr std::int64_t size_for_rows(std::int64_t columns, Partition partition) {
-    std::int64_t probes = partition == Partition::dimension ? 4 * size : 2 * size;
-    while (probes > size && 2 * probes * columns * 8 > std::int64_t{256} << 20) probes /= 2;
+    const std::int64_t copies = partition == Partition::dimension ? 2 : 1;
+    std::int64_t probes = partition == Partition::dimension ? 8 * size : 2 * size;
+    while (probes > size && copies * 2 * probes * columns * 8 > std::int64_t{256} << 20) probes /= 2;
     return probes;
   }
 
@@ -58,16 +59,9 @@ struct ProductTile {
   std::int64_t stride = 0;                 ///< of the two matrices
   const double* start_products = nullptr;  ///< y . x_0: [(start - first start) * stride + component]
   const double* noise_products = nullptr;  ///< y . xi: [(probe - first_probe) * stride + component]
-  const double* start_addends = nullptr;   ///< what is still to be added to start_products; null: nothing
-  const double* noise_addends = nullptr;   ///< the same of noise_products
   const double* half_norm2 = nullptr;      ///< |y|^2 / 2: [(probe - first_probe) * half_norm2_stride + component]
   std::int64_t half_norm2_stride = 0;      ///< 0: all probes have the same components
   const std::int32_t* labels = nullptr;    ///< [component]; null if unlabelled
-
-  /// Products of the first n components with the start, or the probe, of this row of the matrices: where they are, or
-  /// added up in `sum`, of n numbers or more.
-  [[nodiscard]] const double* start_row(std::int64_t row, std::int64_t n, std::span<double> sum) const;
-  [[nodiscard]] const double* noise_row(std::int64_t row, std::int64_t n, std::span<double> sum) const;
 };
 
 /// What is done with a tile, and what that costs: the distance of agreement points follows from it.
@@ -98,9 +92,9 @@ class InnerProductSource {
 /// every rank multiplies its columns, the products are summed and scattered by probes, so that each rank consumes all
 /// components for its share of the probes; of more ranks than probes the others only multiply. Memory: by
 /// component 2 probes x SlabLayout::block products, in single precision once more as floats; by dimension
-/// three times as many as they are sent, what arrives (ranks times the largest share of them), and, but for doubles of
-/// one or two ranks, the own share as doubles. Also 8 bytes per local row and, in single precision, the rank's columns
-/// of the block of probes as floats.
+/// three times as many as they are sent and what arrives (other ranks times the own share of them), in single precision
+/// the own share as doubles. Also 8 bytes per local row and, by dimension or in single precision, the rank's columns of
+/// the block of probes once more, as what they are multiplied in.
 class StoredSource : public InnerProductSource {
  public:
   /// `slab` must outlive the source. Collective over the group.

@@ -44,7 +44,7 @@ Reduction::Reduction(const ReductionPlan& plan, std::int64_t dimension, const Pr
   at_count_.assign(plan.counts.size(), empty_state());
   constexpr auto block = static_cast<std::size_t>(SlabLayout::block);
   for (Workspace& work : workspaces_) {
-    for (auto* buffer : {&work.start, &work.noise, &work.logits, &work.weights}) buffer->resize(block);
+    for (auto* buffer : {&work.logits, &work.weights}) buffer->resize(block);
     work.label_sums.resize(static_cast<std::size_t>(plan.label_groups));
   }
   if (!plan.law.same_for_all_rows()) {
@@ -109,8 +109,8 @@ void Reduction::centre(const ProductTile& tile, std::int64_t components, std::in
   const std::int64_t in_tile = probe - tile.first_probe;
   const std::int64_t start_in_tile = probe / probes_.noises - tile.first_probe / probes_.noises;
   work.products.fill(tile.half_norm2 + in_tile * tile.half_norm2_stride, 0.5 * probes_.start_norm2[p],
-                     tile.start_row(start_in_tile, components, work.start),
-                     tile.noise_row(in_tile, components, work.noise), probes_.start_noise[p], components,
+                     tile.start_products + start_in_tile * tile.stride, tile.noise_products + in_tile * tile.stride,
+                     probes_.start_noise[p], components,
                      probes_.starts_at_parent ? probes_.parents[p] - tile.first : nowhere);
   if (plan_.single) work.rounded.round(work.products);
 }

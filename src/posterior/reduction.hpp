@@ -67,7 +67,7 @@ class Reduction {
   struct Workspace {
     CentredProducts products{SlabLayout::block};
     SingleProducts rounded{SlabLayout::block};
-    std::vector<double> start, noise, logits, weights, label_sums;
+    std::vector<double> logits, weights, label_sums;
   };
 
   void prepare_general_law(const ProductTile& tile);

@@ -135,9 +135,9 @@ TEST(ReductionOverRanks, OneProbeAtOneTimeIsMerged) {
 
 static_assert(ProbeBlock::size_for_rows(131072, Partition::component) == 2 * ProbeBlock::size);
 static_assert(ProbeBlock::size_for_rows(131073, Partition::component) == ProbeBlock::size);
-static_assert(ProbeBlock::size_for_rows(65536, Partition::dimension) == 4 * ProbeBlock::size);
-static_assert(ProbeBlock::size_for_rows(65537, Partition::dimension) == 2 * ProbeBlock::size);
-static_assert(ProbeBlock::size_for_rows(131073, Partition::dimension) == ProbeBlock::size);
+static_assert(ProbeBlock::size_for_rows(16384, Partition::dimension) == 8 * ProbeBlock::size);
+static_assert(ProbeBlock::size_for_rows(16385, Partition::dimension) == 4 * ProbeBlock::size);
+static_assert(ProbeBlock::size_for_rows(65537, Partition::dimension) == ProbeBlock::size);
 
 // By dimension some ranks have no probes of their own where there are more ranks than starts.
 TEST(ReductionOverRanks, EveryPairOfAProbeAndAComponentIsHandedToOneRank) {
