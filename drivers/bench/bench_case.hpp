@@ -31,6 +31,9 @@ struct CaseOptions {
 /// The names that CaseOptions::data may have.
 [[nodiscard]] std::vector<std::string> data_names();
 
+/// The rows of a matrix, row-major, for programs that compute the same. One rank only.
+[[nodiscard]] std::vector<double> all_rows(const TaskGroup& group, const RowView& view);
+
 /// The slab, a point x = y_0 + sqrt(tau) xi and its responsibilities, tau being the first power of 2 at which they are
 /// spread over enough rows. Collective over the group, which must outlive it.
 class BenchCase {

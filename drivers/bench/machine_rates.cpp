@@ -26,19 +26,20 @@ double shortest_time(const Communicator& comm, int runs, const std::function<voi
 }
 
 double product_time(const Communicator& comm, int runs, std::int64_t vectors, std::int64_t rows, std::int64_t columns,
-                    const double* matrix) {
+                    std::int64_t stride, const double* matrix) {
   const int v = static_cast<int>(vectors);
   const int n = static_cast<int>(rows);
   const int d = static_cast<int>(columns);
+  const int apart = static_cast<int>(stride);
   std::vector<double> in(static_cast<std::size_t>(vectors * columns), 1.0);
   std::vector<double> out(in.size());
   std::vector<double> products(static_cast<std::size_t>(vectors * rows));
   return shortest_time(comm, runs, [&] {
     if (n == 0 || d == 0) return;
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, v, n, d, 1.0, in.data(), d, matrix, d, 0.0, products.data(),
-                n);
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, v, d, n, 1.0, products.data(), n, matrix, d, 0.0, out.data(),
-                d);
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, v, n, d, 1.0, in.data(), d, matrix, apart, 0.0,
+                products.data(), n);
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, v, d, n, 1.0, products.data(), n, matrix, apart, 0.0,
+                out.data(), d);
   });
 }
 

@@ -11,9 +11,9 @@ namespace diffphase::bench {
 [[nodiscard]] double shortest_time(const Communicator& comm, int runs, const std::function<void()>& work);
 
 /// Seconds of the two matrix products that a block of `vectors` vectors needs at least, with rows x columns matrices of
-/// doubles that each rank has: one dgemm each, whole. Collective.
+/// doubles that each rank has, rows `stride` numbers apart: one dgemm each, whole. Collective.
 [[nodiscard]] double product_time(const Communicator& comm, int runs, std::int64_t vectors, std::int64_t rows,
-                                  std::int64_t columns, const double* matrix);
+                                  std::int64_t columns, std::int64_t stride, const double* matrix);
 
 /// Multiply-adds per second of dgemm on square matrices, summed over the ranks. Collective.
 [[nodiscard]] double square_product_rate(const Communicator& comm, int runs);

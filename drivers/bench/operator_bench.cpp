@@ -32,12 +32,13 @@ double bare_products_time(const Communicator& comm, const RowView& rows, const O
   constexpr std::int64_t most_numbers = std::int64_t{1} << 25;
   const std::int64_t columns = rows.layout().local_columns();
   const std::int64_t all = rows.layout().local_rows();
-  if (!rows.is_single()) return product_time(comm, options.runs, options.vectors, all, columns, rows.double_row(0));
+  if (!rows.is_single())
+    return product_time(comm, options.runs, options.vectors, all, columns, rows.stride(), rows.double_row(0));
   const std::int64_t some = std::clamp<std::int64_t>(most_numbers / std::max<std::int64_t>(columns, 1), 1, all);
-  std::vector<double> converted(static_cast<std::size_t>(some * columns));
+  std::vector<double> converted(static_cast<std::size_t>(some * rows.stride()));
   const double* doubles = rows.rows(0, some, converted);
-  return product_time(comm, options.runs, options.vectors, some, columns, doubles) * static_cast<double>(all) /
-         static_cast<double>(some);
+  return product_time(comm, options.runs, options.vectors, some, columns, rows.stride(), doubles) *
+         static_cast<double>(all) / static_cast<double>(some);
 }
 
 struct ReadTimes {

@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "bench_case.hpp"
 #include "ensemble/gaussian_mixture.hpp"
 #include "machine_rates.hpp"
 #include "measure/probes.hpp"
@@ -107,9 +108,7 @@ class PosteriorCase {
 
   // One rank only.
   void save(const Participation& found) const {
-    const std::int64_t stored = options_.rows;
-    std::vector<double> buffer(static_cast<std::size_t>(stored * options_.columns));
-    write("rows", std::span(rows().rows(0, stored, buffer), buffer.size()));
+    write("rows", all_rows(group_, rows()));
     write("times", task_.times);
     write("participation", found.means());
     std::vector<double> noises;
@@ -134,8 +133,8 @@ class PosteriorCase {
       for (const std::int64_t left : {starts, options_.probes}) {
         for_each_part(options_.threads, left, [&](int /*part*/, std::int64_t begin, std::int64_t end) {
           multiply(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<int>(end - begin), count, columns, Number{1},
-                   points.data() + begin * columns, columns, stored.data(), columns, Number{0},
-                   products.data() + begin * count, count);
+                   points.data() + begin * columns, columns, stored.data(), static_cast<int>(rows().stride()),
+                   Number{0}, products.data() + begin * count, count);
         });
       }
     });

@@ -19,7 +19,28 @@ void require_columns(const SlabLayout& layout, const Ensemble& ensemble) {
       fmt::format("a layout of {} columns for an ensemble in {} dimensions", layout.columns, ensemble.dimension()));
 }
 
+// Drawn at once, to be moved to their places while they are in cache.
+constexpr std::int64_t numbers_together = 131072;
+constexpr std::int64_t least_products_together = 32;  // rows that are products with vectors: as many as share these
+
 std::int64_t steps_of(std::int64_t count, std::int64_t per_step) { return (count + per_step - 1) / per_step; }
+
+template <typename T>
+std::size_t stored_numbers(const SlabLayout& layout) {
+  return static_cast<std::size_t>(layout.local_rows()) *
+         static_cast<std::size_t>(row_stride<T>(layout.local_columns()));
+}
+
+// Rows that lie one after the other at the beginning of `numbers`, `columns` each, are moved `stride` apart.
+void spread_rows(std::int64_t rows, std::int64_t columns, std::int64_t stride, std::span<double> numbers) {
+  const auto begin = numbers.begin();
+  for (std::int64_t row = rows - 1; row > 0; --row) {
+    std::copy_backward(begin + row * columns, begin + (row + 1) * columns, begin + row * stride + columns);
+  }
+  for (std::int64_t row = 0; row < rows; ++row) {
+    std::fill(begin + row * stride + columns, begin + (row + 1) * stride, 0.0);
+  }
+}
 
 std::int32_t narrow_label(std::int64_t label) {
   if (label > std::numeric_limits<std::int32_t>::max()) {
@@ -72,21 +93,24 @@ std::int64_t SlabLayout::local_columns() const {
 }
 
 std::span<const double> DataSlab::row(std::int64_t local) const {
-  const auto columns = static_cast<std::size_t>(layout.local_columns());
-  return std::span(values).subspan(static_cast<std::size_t>(local) * columns, columns);
+  return std::span(values).subspan(static_cast<std::size_t>(local * stride()),
+                                   static_cast<std::size_t>(layout.local_columns()));
 }
 
 std::span<double> DataSlab::row(std::int64_t local) {
-  const auto columns = static_cast<std::size_t>(layout.local_columns());
-  return std::span(values).subspan(static_cast<std::size_t>(local) * columns, columns);
+  return std::span(values).subspan(static_cast<std::size_t>(local * stride()),
+                                   static_cast<std::size_t>(layout.local_columns()));
 }
 
 DataSlab zero_slab(const SlabLayout& layout) {
   DataSlab slab;
   slab.layout = layout;
-  const auto numbers = static_cast<std::size_t>(layout.local_rows()) * static_cast<std::size_t>(layout.local_columns());
-  slab.values.resize(numbers);
+  slab.values.resize(stored_numbers<double>(layout));
   return slab;
+}
+
+SinglePrecisionSlab zero_single_precision_slab(const SlabLayout& layout) {
+  return {.layout = layout, .values = SlabNumbers<float>(stored_numbers<float>(layout))};
 }
 
 TrainingSetDraw::TrainingSetDraw(const Ensemble& ensemble, const SlabLayout& layout, bool single)
@@ -94,9 +118,7 @@ TrainingSetDraw::TrainingSetDraw(const Ensemble& ensemble, const SlabLayout& lay
   require_columns(layout, ensemble);
   if (single) {
     slab_.layout = layout;
-    single_slab_.layout = layout;
-    const auto numbers = static_cast<std::size_t>(layout.local_rows() * layout.local_columns());
-    single_slab_.values.resize(numbers);
+    single_slab_ = zero_single_precision_slab(layout);
   } else {
     slab_ = zero_slab(layout);
   }
@@ -109,6 +131,8 @@ TrainingSetDraw::TrainingSetDraw(const Ensemble& ensemble, const SlabLayout& lay
   rows_per_step_ =
       std::max<std::int64_t>(1, static_cast<std::int64_t>(static_cast<double>(numbers_per_draw) / numbers));
   preparations_ = steps_of(sampler_->vectors(), vectors_per_step_);
+  rows_together_ =
+      std::max(sampler_->vectors() > 0 ? least_products_together : std::int64_t{1}, numbers_together / columns);
   draws_ = steps_of(layout.most_local_rows(), rows_per_step_);
 }
 
@@ -132,25 +156,31 @@ void TrainingSetDraw::draw() {
   while (next_row_ < end) {
     // Rows that follow each other here follow each other in the whole matrix up to the end of a block.
     const std::int64_t block_end = (next_row_ / SlabLayout::block + 1) * SlabLayout::block;
-    const std::int64_t rows = std::min(end, block_end) - next_row_;
+    const std::int64_t rows = std::min(std::min(end, block_end) - next_row_, rows_together_);
     draw_rows(rows);
     next_row_ += rows;
   }
 }
 
 void TrainingSetDraw::draw_rows(std::int64_t rows) {
-  const auto columns = static_cast<std::size_t>(slab_.layout.local_columns());
-  const auto at = static_cast<std::size_t>(next_row_) * columns;
-  const auto size = static_cast<std::size_t>(rows) * columns;
+  const std::int64_t columns = slab_.layout.local_columns();
+  const auto size = static_cast<std::size_t>(rows * columns);
   const std::int64_t first = slab_.layout.global_row(next_row_);
   if (single_) {
     drawn_.resize(size);
     sampler_->draw(first, rows, drawn_);
-    std::transform(drawn_.begin(), drawn_.end(), single_slab_.values.begin() + static_cast<std::ptrdiff_t>(at),
-                   [](double value) { return static_cast<float>(value); });
+    auto to = single_slab_.values.begin() + next_row_ * single_slab_.stride();
+    for (auto from = drawn_.cbegin(); from != drawn_.cend(); from += columns, to += single_slab_.stride()) {
+      std::transform(from, from + columns, to, [](double value) { return static_cast<float>(value); });
+    }
     return;
   }
-  sampler_->draw(first, rows, std::span(slab_.values).subspan(at, size));
+  const std::int64_t stride = slab_.stride();
+  const std::span<double> numbers =
+      std::span(slab_.values)
+          .subspan(static_cast<std::size_t>(next_row_ * stride), static_cast<std::size_t>(rows * stride));
+  sampler_->draw(first, rows, numbers.first(size));
+  spread_rows(rows, columns, stride, numbers);
   for (std::int64_t i = 0; ensemble_.has_classes() && i < rows; ++i) {
     slab_.labels[static_cast<std::size_t>(next_row_ + i)] = narrow_label(ensemble_.label(first + i));
   }

@@ -39,25 +39,44 @@ struct SlabLayout {
   [[nodiscard]] std::int64_t local_columns() const;
 };
 
-/// A rank's part of a data matrix. Memory: 8 local_rows local_columns bytes, plus 4 local_rows where
+/// Numbers from one row to the next where the rows of a layout are stored in so many numbers: all or none of them have
+/// numbers after the last column, which belong to no column.
+[[nodiscard]] inline std::int64_t stride_of(const SlabLayout& layout, std::size_t stored) {
+  return layout.local_rows() > 0 ? static_cast<std::int64_t>(stored) / layout.local_rows() : layout.local_columns();
+}
+
+/// A rank's part of a data matrix. Memory: 8 local_rows row_stride(local_columns) bytes, plus 4 local_rows where
 /// labelled.
 struct DataSlab {
   SlabLayout layout;
-  SlabNumbers<double> values;        ///< local_rows x local_columns, row-major
+  SlabNumbers<double> values;        ///< the rows one after the other, stride() numbers each
   std::vector<std::int32_t> labels;  ///< of the local rows; empty if unlabelled
 
+  /// local_columns or row_stride(local_columns).
+  [[nodiscard]] std::int64_t stride() const { return stride_of(layout, values.size()); }
   [[nodiscard]] std::span<const double> row(std::int64_t local) const;
   [[nodiscard]] std::span<double> row(std::int64_t local);
 };
 
-/// A slab stored in single precision. Memory: 4 local_rows local_columns bytes.
+/// A slab stored in single precision. Memory: 4 local_rows row_stride(local_columns) bytes.
 struct SinglePrecisionSlab {
   SlabLayout layout;
-  SlabNumbers<float> values;  ///< local_rows x local_columns, row-major
+  SlabNumbers<float> values;  ///< the rows one after the other, stride() numbers each
+
+  [[nodiscard]] std::int64_t stride() const { return stride_of(layout, values.size()); }
 };
 
 /// A slab of zeros without labels. Local.
 [[nodiscard]] DataSlab zero_slab(const SlabLayout& layout);
+[[nodiscard]] SinglePrecisionSlab zero_single_precision_slab(const SlabLayout& layout);
+
+/// Gives all rows but [0, count) of the whole matrix away; labels stay. Local.
+template <typename Slab>
+void keep_prefix(Slab& slab, std::int64_t count) {
+  const auto stride = static_cast<std::size_t>(slab.stride());
+  slab.layout.rows = count;
+  slab.values.resize(static_cast<std::size_t>(slab.layout.local_rows()) * stride);
+}
 
 /// Random numbers that a rank draws between two chances to communicate: about half a second's worth.
 inline constexpr std::int64_t numbers_per_draw = 8'000'000;
@@ -91,6 +110,7 @@ class TrainingSetDraw {
   std::unique_ptr<RowSampler> sampler_;
   std::int64_t vectors_per_step_ = 1;
   std::int64_t rows_per_step_ = 1;
+  std::int64_t rows_together_ = 1;
   std::int64_t preparations_ = 0;
   std::int64_t draws_ = 0;
   std::int64_t next_vector_ = 0;

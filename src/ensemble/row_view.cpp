@@ -8,16 +8,19 @@
 namespace diffphase {
 
 SinglePrecisionSlab single_precision(const DataSlab& slab) {
-  SinglePrecisionSlab out{.layout = slab.layout, .values = SlabNumbers<float>(slab.values.size())};
-  std::transform(slab.values.begin(), slab.values.end(), out.values.begin(),
-                 [](double value) { return static_cast<float>(value); });
+  SinglePrecisionSlab out = zero_single_precision_slab(slab.layout);
+  for (std::int64_t i = 0; i < slab.layout.local_rows(); ++i) {
+    const std::span<const double> row = slab.row(i);
+    std::transform(row.begin(), row.end(), out.values.begin() + i * out.stride(),
+                   [](double value) { return static_cast<float>(value); });
+  }
   return out;
 }
 
 const double* RowView::rows(std::int64_t first, std::int64_t count, std::vector<double>& buffer) const {
   if (!is_single()) return double_row(first);
   const float* stored = single_row(first);
-  std::copy(stored, stored + count * layout_->local_columns(), buffer.begin());
+  std::copy(stored, stored + count * stride_, buffer.begin());
   return buffer.data();
 }
 
@@ -31,7 +34,7 @@ void fetch_rows(const TaskGroup& group, RowView view, std::span<const std::int64
       throw std::out_of_range(fmt::format("fetch_rows: row {} of a matrix of {} rows", row, layout.rows));
     }
   }
-  std::vector<double> buffer(columns);
+  std::vector<double> buffer(static_cast<std::size_t>(view.stride()));
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const std::span<double> part = out.subspan(i * columns, columns);
     if (layout.holds(rows[i])) {

@@ -70,12 +70,6 @@ DataSlab training_set(const TaskParameters& task, std::int64_t count) {
   return read_dataset(TaskGroup(self), *task.file, task.file_summary, layout);
 }
 
-// The first `count` rows of a larger set, which gives them away.
-void keep_prefix(DataSlab& set, std::int64_t count) {
-  set.layout.rows = count;
-  set.values.resize(static_cast<std::size_t>(count * set.layout.columns));
-}
-
 // Streams carry the count, so that a count's numbers do not depend on which others are asked for.
 std::vector<CloneAgreement> participations(const TaskParameters& task, const std::vector<std::int64_t>& counts,
                                            const TaskGroup& group) {

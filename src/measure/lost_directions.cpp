@@ -114,12 +114,12 @@ class CovarianceSums {
         moments_(moments),
         matrices_(columns <= widest_covariance ? index(points * columns * columns) : 0) {}
 
-  // Adds rows of the data with their weights.
-  void add(const double* rows, const ResponsibilityTile& tile) {
+  // Adds rows of the data, `stride` numbers apart, with their weights.
+  void add(const double* rows, std::int64_t stride, const ResponsibilityTile& tile) {
     if (matrices_.empty()) return;
     scaled_.resize(index(tile.rows * columns_));
     for (std::int64_t p = 0; p < points_; ++p) {
-      const std::int64_t kept = scale(rows, tile, p);
+      const std::int64_t kept = scale(rows, stride, tile, p);
       if (kept == 0) continue;
       cblas_dsyrk(CblasRowMajor, CblasLower, CblasTrans, static_cast<blasint>(columns_), static_cast<blasint>(kept),
                   1.0, scaled_.data(), static_cast<blasint>(columns_), 1.0, matrices_.data() + p * columns_ * columns_,
@@ -150,7 +150,7 @@ class CovarianceSums {
   static std::size_t index(std::int64_t number) { return static_cast<std::size_t>(number); }
 
   // sqrt(weight) (y - mean) of the rows that count, one after another; how many.
-  std::int64_t scale(const double* rows, const ResponsibilityTile& tile, std::int64_t point) {
+  std::int64_t scale(const double* rows, std::int64_t stride, const ResponsibilityTile& tile, std::int64_t point) {
     const double* mean = moments_.mean.data() + point * columns_;
     double* out = scaled_.data();
     std::int64_t kept = 0;
@@ -158,7 +158,7 @@ class CovarianceSums {
       const double weight = tile.values[index(point * tile.rows + row)];
       if (weight < negligible_weight) continue;
       const double root = std::sqrt(weight);
-      for (std::int64_t k = 0; k < columns_; ++k) *out++ = root * (rows[row * columns_ + k] - mean[k]);
+      for (std::int64_t k = 0; k < columns_; ++k) *out++ = root * (rows[row * stride + k] - mean[k]);
       ++kept;
     }
     return kept;
@@ -186,11 +186,12 @@ PointCovariances point_covariances(const TaskGroup& group, const PointPosterior&
     covariances.emplace(points, posterior.local_columns(), moments);
   });
   posterior.responsibilities(level, points, x, moments.log_evidence, [&](const ResponsibilityTile& tile) {
-    buffer.resize(static_cast<std::size_t>(tile.rows * posterior.local_columns()));
+    const std::int64_t stride = posterior.rows().stride();
+    buffer.resize(static_cast<std::size_t>(tile.rows * stride));
     const double* rows = posterior.rows().rows(tile.first_row, tile.rows, buffer);
-    covariances->add(rows, tile);
+    covariances->add(rows, stride, tile);
     for (std::int64_t row = 0; row < tile.rows; ++row) {
-      const double* y = rows + row * posterior.local_columns();
+      const double* y = rows + row * stride;
       for (std::size_t b = 0; b < width; ++b) {
         for (std::int64_t p = 0; p < points; ++p) {
           const double weight = tile.values[static_cast<std::size_t>(p * tile.rows + row)];
@@ -232,8 +233,7 @@ class OneSet {
     DataSlab slab = make_nonzero_training_set(group_, own, Partition::component, counts_.front());
     const ProbeStarts starts(own);
     for (const std::int64_t count : counts_) {
-      slab.layout.rows = count;
-      slab.values.resize(static_cast<std::size_t>(slab.layout.local_rows() * slab.layout.local_columns()));
+      keep_prefix(slab, count);
       ProbeBlock probes = fetch_probes(group_, slab, starts.noise(), 0, probe_count(task_),
                                        [&](std::int64_t p) { return starts.row(p, count); });
       measure_count(slab, probes, set, curves.at(count));
@@ -570,7 +570,7 @@ Cost LostDirectionsMeasure::cost(const TaskParameters& task, const TaskRequest& 
     if (columns <= widest_covariance) cost.flops += terms * columns * columns;
     cost.exponentials += 2.0 * terms;
   }
-  cost.divided_bytes += 8.0 * static_cast<double>(largest) * columns;
+  cost.divided_bytes += 8.0 * stored_numbers(static_cast<double>(largest), columns);
   cost.rank_bytes += 8.0 * points * columns * 6.0;
   if (columns <= widest_covariance) cost.rank_bytes += 8.0 * points * columns * columns;
   return cost;

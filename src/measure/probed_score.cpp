@@ -240,10 +240,7 @@ struct StoredRows {
 
   // Gives the rows after the first `count` away.
   void keep_prefix(std::int64_t count) {
-    SlabLayout& layout = single ? singles.layout : doubles.layout;
-    layout.rows = count;
-    const auto numbers = static_cast<std::size_t>(layout.local_rows() * layout.local_columns());
-    single ? singles.values.resize(numbers) : doubles.values.resize(numbers);
+    single ? diffphase::keep_prefix(singles, count) : diffphase::keep_prefix(doubles, count);
   }
 };
 
@@ -404,15 +401,17 @@ Cost score_cost(const TaskParameters& task, const TaskRequest& request, double p
     const Cost draw = draw_cost(task, partition_of(task), largest);
     cost.flops += draw.flops;
     cost.normals += draw.normals;
-    cost.divided_bytes += draw.divided_bytes + number * static_cast<double>(largest) * columns;
+    cost.divided_bytes += draw.divided_bytes + number * stored_numbers(static_cast<double>(largest), columns);
     cost.rank_bytes += draw.rank_bytes + 32.0 * columns;
-    if (task.mixed_precision && task.file) cost.divided_bytes += 8.0 * static_cast<double>(largest) * columns;
+    if (task.mixed_precision && task.file) {
+      cost.divided_bytes += 8.0 * stored_numbers(static_cast<double>(largest), columns);
+    }
     for (const std::int64_t count : counts) rows_of_posterior(static_cast<double>(count), columns);
   } else if (task.mixture) {
     const auto classes = static_cast<double>(task.mixture->classes);
     const auto columns = static_cast<double>(task.mixture->dimension);
     cost.normals += classes * columns;
-    cost.divided_bytes += number * classes * columns;
+    cost.divided_bytes += number * stored_numbers(classes, columns);
     cost.rank_bytes += 32.0 * columns;
     rows_of_posterior(classes, columns);
   } else if (task.manifold && task.manifold->factor == FactorKind::gaussian) {

@@ -52,6 +52,9 @@ class ProbeStarts {
                                       std::int64_t first, std::int64_t probes,
                                       const std::function<std::int64_t(std::int64_t)>& row_of, std::int64_t noises = 1);
 
+/// Numbers in memory, over all ranks, where so many rows of so many columns are stored: row_stride adds 1/32 at most.
+[[nodiscard]] inline double stored_numbers(double rows, double columns) { return 33.0 / 32.0 * rows * columns; }
+
 /// What drawing `count` rows of the task's training set takes beside the slab that holds them. Counts what every rank
 /// of a group makes for itself once: under the component partition each has the whole factor of a linear manifold.
 [[nodiscard]] Cost draw_cost(const TaskParameters& task, Partition partition, std::int64_t count);

@@ -197,7 +197,7 @@ Cost explicit_cost(const TaskParameters& task) {
   return {.flops = 4.0 * probes * classes * dimension,
           .exponentials = probes * classes * static_cast<double>(task.times.size()),
           .normals = 2.0 * probes * dimension,
-          .divided_bytes = 8.0 * (classes + 2.0 * 2.0 * ProbeBlock::size) * dimension,
+          .divided_bytes = 8.0 * stored_numbers(classes + 2.0 * 2.0 * ProbeBlock::size, dimension),
           .rank_bytes = 8.0 * 6.0 * 2.0 * ProbeBlock::size * SlabLayout::block};
 }
 
@@ -523,7 +523,7 @@ Cost SpeciationMeasure::cost(const TaskParameters& task, const TaskRequest& requ
     for (const std::int64_t count : counts) total += static_cast<double>(count);
     cost.flops += 4.0 * krylov_products * total * dimension;
     cost.normals += n * dimension;
-    cost.divided_bytes += 8.0 * n * dimension;
+    cost.divided_bytes += 8.0 * stored_numbers(n, dimension);
     if (task.file && has_classes(task)) {
       cost.flops += 4.0 * probes * total * dimension;
       cost.exponentials += probes * total * times;

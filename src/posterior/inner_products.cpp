@@ -25,26 +25,34 @@ double dot(std::span<const double> a, std::span<const double> b) {
   return cblas_ddot(static_cast<blasint>(a.size()), a.data(), 1, b.data(), 1);
 }
 
-// left (points x columns) times the transpose of right (rows x columns), added to `kept` times `out`.
-void multiply_transposed(blasint points, blasint rows, blasint columns, const double* left, const double* right,
-                         double kept, double* out) {
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, points, rows, columns, 1.0, left, columns, right, columns, kept,
-              out, static_cast<blasint>(block_size));
-}
-
-void multiply_transposed(blasint points, blasint rows, blasint columns, const float* left, const float* right,
-                         float kept, float* out) {
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, points, rows, columns, 1.0F, left, columns, right, columns, kept,
-              out, static_cast<blasint>(block_size));
-}
+// Consecutive rows as they are stored.
+template <typename Number>
+struct StoredRows {
+  const Number* first;
+  std::int64_t count;
+  std::int64_t stride;
+};
 
 template <typename Number>
-const Number* stored_row(const RowView& rows, std::int64_t row) {
+StoredRows<Number> stored_rows(const RowView& rows, std::int64_t first, std::int64_t count) {
   if constexpr (std::is_same_v<Number, float>) {
-    return rows.single_row(row);
+    return {rows.single_row(first), count, rows.stride()};
   } else {
-    return rows.double_row(row);
+    return {rows.double_row(first), count, rows.stride()};
   }
+}
+
+// left (points x columns) times the transpose of right (rows x columns), added to `kept` times `out`.
+void multiply_transposed(blasint points, blasint columns, const double* left, const StoredRows<double>& right,
+                         double kept, double* out) {
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, points, static_cast<blasint>(right.count), columns, 1.0, left,
+              columns, right.first, static_cast<blasint>(right.stride), kept, out, static_cast<blasint>(block_size));
+}
+
+void multiply_transposed(blasint points, blasint columns, const float* left, const StoredRows<float>& right, float kept,
+                         float* out) {
+  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, points, static_cast<blasint>(right.count), columns, 1.0F, left,
+              columns, right.first, static_cast<blasint>(right.stride), kept, out, static_cast<blasint>(block_size));
 }
 
 // Consecutive probes of a block and their starts.
@@ -99,27 +107,26 @@ class ProbePoints {
 
   // Products of `count` points from `first` on, [point][block]. Each thread multiplies its share of the points by all
   // of the rows, as wide a product as there is.
-  void multiply(std::int64_t first, std::int64_t count, const Number* rows, std::int64_t row_count,
+  void multiply(std::int64_t first, std::int64_t count, const StoredRows<Number>& rows,
                 std::span<Number> products) const {
     if (columns_ == 0) {
       std::fill(products.begin(), products.end(), Number{0});
     } else {
-      multiply(first, count, rows, row_count, Number{0}, products);
+      multiply(first, count, rows, Number{0}, products);
     }
   }
   // The same, added to what is in `products`.
-  void multiply_add(std::int64_t first, std::int64_t count, const Number* rows, std::int64_t row_count,
+  void multiply_add(std::int64_t first, std::int64_t count, const StoredRows<Number>& rows,
                     std::span<Number> products) const {
-    if (columns_ > 0) multiply(first, count, rows, row_count, Number{1}, products);
+    if (columns_ > 0) multiply(first, count, rows, Number{1}, products);
   }
 
  private:
-  void multiply(std::int64_t first, std::int64_t count, const Number* rows, std::int64_t row_count, Number kept,
+  void multiply(std::int64_t first, std::int64_t count, const StoredRows<Number>& rows, Number kept,
                 std::span<Number> products) const {
     for_each_part(kernel_threads(), count, [&](int /*part*/, std::int64_t begin, std::int64_t end) {
-      multiply_transposed(static_cast<blasint>(end - begin), static_cast<blasint>(row_count),
-                          static_cast<blasint>(columns_), points_ + (first + begin) * columns_, rows, kept,
-                          products.data() + begin * block_size);
+      multiply_transposed(static_cast<blasint>(end - begin), static_cast<blasint>(columns_),
+                          points_ + (first + begin) * columns_, rows, kept, products.data() + begin * block_size);
     });
   }
 
@@ -164,9 +171,7 @@ class SharedProducts {
   }
 
   // Multiplies for the other ranks.
-  void multiply_others(const Number* rows, std::int64_t row_count) {
-    points_.multiply(0, others_, rows, row_count, sums_[next_]->values());
-  }
+  void multiply_others(const StoredRows<Number>& rows) { points_.multiply(0, others_, rows, sums_[next_]->values()); }
   // Starts the sum of the last products. Collective.
   void start() {
     sums_[next_]->start();
@@ -178,9 +183,7 @@ class SharedProducts {
     oldest_ = (oldest_ + 1) % sums_.size();
   }
   // Adds the own products to it.
-  void add_own(const Number* rows, std::int64_t row_count) {
-    points_.multiply_add(others_, share_.points(), rows, row_count, products_);
-  }
+  void add_own(const StoredRows<Number>& rows) { points_.multiply_add(others_, share_.points(), rows, products_); }
   // Waits until all products are with the other ranks.
   void wait_sent() {
     for (auto& sum : sums_) sum->wait_sent();
@@ -253,9 +256,10 @@ void StoredSource::measure_rows(const TaskGroup& group) {
   const SlabLayout& layout = rows_.layout();
   group.run_guarded([&] {
     half_norm2_.resize(static_cast<std::size_t>(layout.local_rows()));
-    std::vector<double> buffer(static_cast<std::size_t>(layout.local_columns()));
+    std::vector<double> buffer(static_cast<std::size_t>(rows_.stride()));
     for (std::size_t i = 0; i < half_norm2_.size(); ++i) {
-      const std::span row(rows_.rows(static_cast<std::int64_t>(i), 1, buffer), buffer.size());
+      const std::span row(rows_.rows(static_cast<std::int64_t>(i), 1, buffer),
+                          static_cast<std::size_t>(layout.local_columns()));
       half_norm2_[i] = 0.5 * dot(row, row);
     }
   });
@@ -297,7 +301,7 @@ void StoredSource::visit_own_rows(const TaskGroup& group, const ProbeBlock& prob
     // depend on how many components are asked for.
     const std::int64_t local = layout.local_row(first);
     const std::int64_t rows = std::min(block_size, layout.rows - first);
-    points->multiply(0, probes.point_count(), stored_row<Number>(rows_, local), rows, products);
+    points->multiply(0, probes.point_count(), stored_rows<Number>(rows_, local, rows), products);
     const double* values = as_doubles(products, widened);
     consumer.consume({.first = first,
                       .components = std::min(rows, components - first),
@@ -344,15 +348,17 @@ void StoredSource::visit_own_columns(const TaskGroup& group, const ProbeBlock& p
       failure = std::current_exception();
     }
   };
-  const auto rows_from = [&](std::int64_t first) { return std::min(block_size, layout.rows - first); };
+  const auto rows_from = [&](std::int64_t first) {
+    return stored_rows<Number>(rows_, first, std::min(block_size, layout.rows - first));
+  };
   const auto start_sum = [&](std::int64_t first) {
-    guard([&] { products->multiply_others(stored_row<Number>(rows_, first), rows_from(first)); });
+    guard([&] { products->multiply_others(rows_from(first)); });
     products->start();
   };
   const auto consume_sum = [&](std::int64_t first) {
     products->finish();
     guard([&] {
-      products->add_own(stored_row<Number>(rows_, first), rows_from(first));
+      products->add_own(rows_from(first));
       ProductTile tile = products->tile();
       if (tile.probes == 0) return;
       tile.first = first;

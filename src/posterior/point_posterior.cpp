@@ -119,7 +119,10 @@ PointPosterior::PointPosterior(const TaskGroup& group, RowView rows, ComponentLa
   group_.run_guarded([&] {
     const SlabLayout& layout = view_.layout();
     if (layout.rows < 1) throw std::invalid_argument("posterior: no components");
-    if (index(local_rows_) * index(columns_) != view_.stored()) {
+    const std::int64_t stride = view_.stride();
+    const bool is_stride = stride == columns_ ||
+                           stride == (view_.is_single() ? row_stride<float>(columns_) : row_stride<double>(columns_));
+    if (!is_stride || index(local_rows_) * index(stride) != view_.stored()) {
       throw std::invalid_argument("posterior: the slab does not have the size of its layout");
     }
     if (layout.ranks != group_.comm().size() || layout.rank != group_.comm().rank()) {
@@ -129,7 +132,7 @@ PointPosterior::PointPosterior(const TaskGroup& group, RowView rows, ComponentLa
     require_one_per_row(law_.weights, layout.rows, false, "weights");
     static_cast<void>(blas_count(columns_));
     half_norms_.resize(index(local_rows_));
-    std::vector<double> converted(view_.is_single() ? index(columns_) : 0);
+    std::vector<double> converted(view_.is_single() ? index(stride) : 0);
     for (std::int64_t i = 0; i < local_rows_; ++i) {
       const std::span<const double> row(view_.rows(i, 1, converted), index(columns_));
       half_norms_[index(i)] = 0.5 * dot(row, row);
@@ -174,7 +177,8 @@ void PointPosterior::multiply(std::int64_t count, std::span<const double> left, 
   }
   const int columns = static_cast<int>(columns_);
   cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<int>(count), static_cast<int>(rows), columns, 1.0,
-              left.data(), columns, tile, columns, 0.0, products.data(), static_cast<int>(rows));
+              left.data(), columns, tile, static_cast<int>(view_.stride()), 0.0, products.data(),
+              static_cast<int>(rows));
 }
 
 void PointPosterior::accumulate(std::int64_t count, std::span<const double> products, const double* tile,
@@ -182,7 +186,8 @@ void PointPosterior::accumulate(std::int64_t count, std::span<const double> prod
   if (sums.empty()) return;
   const int columns = static_cast<int>(columns_);
   cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, static_cast<int>(count), columns, static_cast<int>(rows), 1.0,
-              products.data(), static_cast<int>(rows), tile, columns, 1.0, sums.data(), columns);
+              products.data(), static_cast<int>(rows), tile, static_cast<int>(view_.stride()), 1.0, sums.data(),
+              columns);
 }
 
 void PointPosterior::sweep(std::int64_t count, std::span<const double> left, std::span<double> sums,
@@ -193,7 +198,7 @@ void PointPosterior::sweep(std::int64_t count, std::span<const double> left, std
   group_.run_guarded([&] {
     static_cast<void>(blas_count(count));
     buffer.resize(index(count * tile));
-    if (view_.is_single()) converted.resize(index(tile * columns_));
+    if (view_.is_single()) converted.resize(index(tile * view_.stride()));
   });
   const auto products_of = [&](std::int64_t first) {
     return std::span(buffer).first(index(count * std::min(tile, local_rows_ - first)));

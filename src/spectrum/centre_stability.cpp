@@ -56,14 +56,14 @@ CentreStability::CentreStability(const TaskGroup& group, const GaussianMixture& 
       cblas_daxpy(static_cast<blasint>(columns), mixture.weight(c), centred.row(c).data(), 1, mean.data(), 1);
     }
     for (std::int64_t c = 0; c < classes; ++c) {
-      cblas_daxpy(static_cast<blasint>(columns), -1.0, mean.data(), 1, centred.values.data() + c * columns, 1);
+      cblas_daxpy(static_cast<blasint>(columns), -1.0, mean.data(), 1, centred.row(c).data(), 1);
     }
     gram_.assign(k * k, 0.0);
     if (columns > 0) {
+      const auto stride = static_cast<blasint>(centred.stride());
       cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, static_cast<blasint>(classes), static_cast<blasint>(classes),
-                  static_cast<blasint>(columns), 1.0, centred.values.data(), static_cast<blasint>(columns),
-                  centred.values.data(), static_cast<blasint>(columns), 0.0, gram_.data(),
-                  static_cast<blasint>(classes));
+                  static_cast<blasint>(columns), 1.0, centred.values.data(), stride, centred.values.data(), stride, 0.0,
+                  gram_.data(), static_cast<blasint>(classes));
     }
   });
   group.comm().sum(gram_);

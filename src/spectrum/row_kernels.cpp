@@ -21,9 +21,6 @@ constexpr std::int64_t most_rows = 32;                                    // of 
 constexpr std::int64_t strip = 1024;  // columns that stay in the first-level cache for all rows of a pass
 template <typename T>
 constexpr std::int64_t ahead = 32 * line<T>;  // numbers between what is used of a row and what is fetched
-// Columns between what is used of rows to come and what is added of rows before them. Where the length of a row is a
-// multiple of 4 KiB, the same column of all rows has its place in the same few lines of the first-level cache.
-constexpr std::int64_t apart = 256;
 
 // Rows that are read side by side: as many as have their sums, and for one vector their factors, in registers.
 constexpr int least_group = 4;
@@ -46,6 +43,7 @@ DIFFPHASE_INLINE Lanes<Width> load(const float* from) {
 template <typename T>
 struct Pass {
   std::int64_t n;
+  std::int64_t stride;  // between rows
   const T* next;
   const double* in;
   const T* last;
@@ -57,19 +55,20 @@ template <typename T, int V, int Rows, int Width>
 DIFFPHASE_INLINE void dot_strip(const Pass<T>& pass, std::int64_t row, std::int64_t first, std::int64_t end,
                                 Lanes<Width> (&kept)[V][Rows]) {
   const std::int64_t n = pass.n;
-  const T* y = pass.next + row * n;
+  const std::int64_t stride = pass.stride;
+  const T* y = pass.next + row * stride;
   Lanes<Width> sums[V][Rows];
   for (int v = 0; v < V; ++v) {
     for (int r = 0; r < Rows; ++r) sums[v][r] = kept[v][r];
   }
   for (std::int64_t begin = first; begin < end; begin += line<T>) {
 #pragma GCC unroll 8
-    for (int r = 0; r < Rows; ++r) __builtin_prefetch(y + r * n + begin + ahead<T>, 0, 2);
+    for (int r = 0; r < Rows; ++r) __builtin_prefetch(y + r * stride + begin + ahead<T>, 0, 2);
 #pragma GCC unroll 4
     for (std::int64_t j = begin; j < begin + line<T>; j += Width) {
       Lanes<Width> rows[Rows];
 #pragma GCC unroll 8
-      for (int r = 0; r < Rows; ++r) rows[r] = load<Width>(y + r * n + j);
+      for (int r = 0; r < Rows; ++r) rows[r] = load<Width>(y + r * stride + j);
 #pragma GCC unroll 4
       for (int v = 0; v < V; ++v) {
         const Lanes<Width> x = load<Width>(pass.in + v * n + j);
@@ -88,7 +87,7 @@ template <typename T, int V, int Rows, int Width>
 DIFFPHASE_INLINE void add_strip(const Pass<T>& pass, std::int64_t row, std::int64_t first, std::int64_t end,
                                 const double* factors, std::int64_t stride) {
   const std::int64_t n = pass.n;
-  const T* z = pass.last + row * n;
+  const T* z = pass.last + row * pass.stride;
   double f[V][Rows];
   for (int v = 0; v < V; ++v) {
     for (int r = 0; r < Rows; ++r) f[v][r] = factors[v * stride + row + r];
@@ -96,7 +95,7 @@ DIFFPHASE_INLINE void add_strip(const Pass<T>& pass, std::int64_t row, std::int6
   for (std::int64_t j = first; j < end; j += Width) {
     Lanes<Width> rows[Rows];
 #pragma GCC unroll 8
-    for (int r = 0; r < Rows; ++r) rows[r] = load<Width>(z + r * n + j);
+    for (int r = 0; r < Rows; ++r) rows[r] = load<Width>(z + r * pass.stride + j);
 #pragma GCC unroll 4
     for (int v = 0; v < V; ++v) {
       Lanes<Width> sum = load<Width>(pass.out + v * n + j);
@@ -107,37 +106,36 @@ DIFFPHASE_INLINE void add_strip(const Pass<T>& pass, std::int64_t row, std::int6
   }
 }
 
-// The products of the columns [first, end) of rows y; rows z are added `shift` columns further on.
+// The products of the columns [first, end) of rows y, while rows z are added.
 template <typename T, int V, int Rows, int Width>
 DIFFPHASE_INLINE void dot_and_add_columns(const Pass<T>& pass, const T* y, const T* z, std::int64_t first,
-                                          std::int64_t end, std::int64_t shift, Lanes<Width> (&sums)[V][Rows],
+                                          std::int64_t end, Lanes<Width> (&sums)[V][Rows],
                                           const Lanes<Width> (&f)[V][Rows]) {
   const std::int64_t n = pass.n;
-  for (std::int64_t begin = first; begin < end; begin += line<T>) {
+  const std::int64_t stride = pass.stride;
+  for (std::int64_t j = first; j < end; j += Width) {
+    // Once per line would do, but the loop over its parts costs more than asking again.
 #pragma GCC unroll 8
-    for (int r = 0; r < Rows; ++r) __builtin_prefetch(y + r * n + begin + ahead<T>, 0, 2);
+    for (int r = 0; r < Rows; ++r) __builtin_prefetch(y + r * stride + j + ahead<T>, 0, 2);
+    Lanes<Width> x[V];
+    Lanes<Width> out[V];
 #pragma GCC unroll 4
-    for (std::int64_t j = begin; j < begin + line<T>; j += Width) {
-      Lanes<Width> x[V];
-      Lanes<Width> out[V];
+    for (int v = 0; v < V; ++v) {
+      x[v] = load<Width>(pass.in + v * n + j);
+      out[v] = load<Width>(pass.out + v * n + j);
+    }
+#pragma GCC unroll 8
+    for (int r = 0; r < Rows; ++r) {
+      const Lanes<Width> next = load<Width>(y + r * stride + j);
+      const Lanes<Width> last = load<Width>(z + r * stride + j);
 #pragma GCC unroll 4
       for (int v = 0; v < V; ++v) {
-        x[v] = load<Width>(pass.in + v * n + j);
-        out[v] = load<Width>(pass.out + v * n + j + shift);
+        sums[v][r] += next * x[v];
+        out[v] += f[v][r] * last;
       }
-#pragma GCC unroll 8
-      for (int r = 0; r < Rows; ++r) {
-        const Lanes<Width> next = load<Width>(y + r * n + j);
-        const Lanes<Width> last = load<Width>(z + r * n + j + shift);
-#pragma GCC unroll 4
-        for (int v = 0; v < V; ++v) {
-          sums[v][r] += next * x[v];
-          out[v] += f[v][r] * last;
-        }
-      }
-#pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) store_lanes<double, Width>(out[v], pass.out + v * n + j + shift);
     }
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) store_lanes<double, Width>(out[v], pass.out + v * n + j);
   }
 }
 
@@ -146,8 +144,8 @@ template <typename T, int V, int Rows, int Width>
 DIFFPHASE_INLINE void dot_and_add_strip(const Pass<T>& pass, std::int64_t dot, std::int64_t add, std::int64_t first,
                                         std::int64_t end, Lanes<Width> (&kept)[V][Rows], const double* factors,
                                         std::int64_t stride) {
-  const T* y = pass.next + dot * pass.n;
-  const T* z = pass.last + add * pass.n;
+  const T* y = pass.next + dot * pass.stride;
+  const T* z = pass.last + add * pass.stride;
   Lanes<Width> sums[V][Rows];
   Lanes<Width> f[V][Rows];
   for (int v = 0; v < V; ++v) {
@@ -156,9 +154,7 @@ DIFFPHASE_INLINE void dot_and_add_strip(const Pass<T>& pass, std::int64_t dot, s
       f[v][r] = all_lanes<double, Width>(factors[v * stride + add + r]);
     }
   }
-  const std::int64_t shift = end - first > apart ? apart : 0;
-  dot_and_add_columns<T, V, Rows, Width>(pass, y, z, first, end - shift, shift, sums, f);
-  dot_and_add_columns<T, V, Rows, Width>(pass, y, z, end - shift, end, first + shift - end, sums, f);
+  dot_and_add_columns<T, V, Rows, Width>(pass, y, z, first, end, sums, f);
   for (int v = 0; v < V; ++v) {
     for (int r = 0; r < Rows; ++r) kept[v][r] = sums[v][r];
   }
@@ -214,10 +210,10 @@ DIFFPHASE_INLINE void pass_groups(const Pass<T>& pass, const Groups& groups, dou
     for (std::int64_t i = 0; i < groups.next * Rows; ++i) {
       const std::int64_t row = groups.first_next + i;
       dots[v * dot_stride + row] = sum_of<Width>(sums[i / Rows][v][i % Rows]) +
-                                   dot_row(pass.next + row * pass.n, whole, pass.n, pass.in + v * pass.n);
+                                   dot_row(pass.next + row * pass.stride, whole, pass.n, pass.in + v * pass.n);
     }
     for (std::int64_t row = groups.first_last; row < groups.first_last + groups.last * Rows; ++row) {
-      add_row(pass.last + row * pass.n, whole, pass.n, factors[v * factor_stride + row], pass.out + v * pass.n);
+      add_row(pass.last + row * pass.stride, whole, pass.n, factors[v * factor_stride + row], pass.out + v * pass.n);
     }
   }
 }
@@ -249,7 +245,8 @@ DIFFPHASE_INLINE void pass_whole_groups(const Pass<T>& pass, std::int64_t next_r
 template <typename T, int V, int Width>
 DIFFPHASE_INLINE void pass_rows(const RowBlock<T>& next, const double* in, double* dots, const RowBlock<T>& last,
                                 const double* factors, double* out) {
-  const Pass<T> pass{next.rows > 0 ? next.columns : last.columns, next.first, in, last.first, out};
+  const RowBlock<T>& rows = next.rows > 0 ? next : last;
+  const Pass<T> pass{rows.columns, rows.stride, next.first, in, last.first, out};
   constexpr int group = widest_group<V, Width>;
   Done done;
   pass_whole_groups<T, V, group, Width>(pass, next.rows, last.rows, done, dots, factors);
@@ -258,10 +255,10 @@ DIFFPHASE_INLINE void pass_rows(const RowBlock<T>& next, const double* in, doubl
   }
   for (int v = 0; v < V; ++v) {
     for (std::int64_t r = done.next; r < next.rows; ++r) {
-      dots[v * next.rows + r] = dot_row(next.first + r * pass.n, 0, pass.n, in + v * pass.n);
+      dots[v * next.rows + r] = dot_row(next.first + r * pass.stride, 0, pass.n, in + v * pass.n);
     }
     for (std::int64_t r = done.last; r < last.rows; ++r) {
-      add_row(last.first + r * pass.n, 0, pass.n, factors[v * last.rows + r], out + v * pass.n);
+      add_row(last.first + r * pass.stride, 0, pass.n, factors[v * last.rows + r], out + v * pass.n);
     }
   }
 }

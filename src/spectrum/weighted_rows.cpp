@@ -248,9 +248,9 @@ WeightedRows::Tile WeightedRows::tile_of(std::int64_t first, std::int64_t rows) 
   Tile tile;
   tile.rows = rows;
   if (view_.is_single()) {
-    tile.singles = {view_.single_row(first), rows, columns_};
+    tile.singles = {view_.single_row(first), rows, columns_, view_.stride()};
   } else {
-    tile.doubles = {view_.double_row(first), rows, columns_};
+    tile.doubles = {view_.double_row(first), rows, columns_, view_.stride()};
   }
   return tile;
 }
@@ -260,14 +260,15 @@ WeightedRows::Tile WeightedRows::tile_of(std::int64_t first, std::int64_t rows) 
 template <typename UsePanel>
 void WeightedRows::for_panels(const Tile& tile, std::span<double> converted, const UsePanel& use) const {
   if (!view_.is_single()) {
-    if (columns_ > 0) use(Panel{.first = 0, .columns = columns_, .numbers = tile.doubles.first, .stride = columns_});
+    if (columns_ > 0)
+      use(Panel{.first = 0, .columns = columns_, .numbers = tile.doubles.first, .stride = view_.stride()});
     return;
   }
   const std::int64_t width = static_cast<std::int64_t>(converted.size()) / std::max<std::int64_t>(tile.rows, 1);
   for (std::int64_t first = 0; first < columns_; first += width) {
     const std::int64_t columns = std::min(width, columns_ - first);
     for (std::int64_t row = 0; row < tile.rows; ++row) {
-      const float* const from = tile.singles.first + row * columns_ + first;
+      const float* const from = tile.singles.first + row * view_.stride() + first;
       std::copy(from, from + columns, converted.begin() + row * columns);
     }
     use(Panel{.first = first, .columns = columns, .numbers = converted.data(), .stride = columns});

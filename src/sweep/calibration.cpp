@@ -65,7 +65,7 @@ double measure_normals(const RandomStream& stream, DataSlab& slab) {
   do {
     for (std::int64_t row = 0; row < slab.layout.local_rows(); ++row)
       stream.normals(static_cast<std::uint64_t>(row), 0, slab.row(row));
-    drawn += static_cast<double>(slab.values.size());
+    drawn += static_cast<double>(slab.layout.local_rows() * slab.layout.local_columns());
     now = steady_seconds();
   } while (now - start < seconds_of_normals);
   return drawn / (now - start);

@@ -66,7 +66,7 @@ class DatasetMpi : public testing::Test {
       for (std::int64_t local = 0; local < layout.local_rows(); ++local) {
         const std::int64_t row = layout.global_row(local);
         const auto part = slab.row(local);
-        std::copy(part.begin(), part.end(), assembled.begin() + row * columns + layout.first_column());
+        std::copy(part.begin(), part.end(), assembled.begin() + row * whole.stride() + layout.first_column());
         EXPECT_EQ(slab.labels[static_cast<std::size_t>(local)], whole.labels[static_cast<std::size_t>(row)]);
       }
       comm.sum(std::span(assembled));

@@ -90,6 +90,42 @@ TEST(DataSlab, TrainingSetIsTheMixturesSamplesForAnyPartition) {
 }
 
 // Every number rounded once, whatever is drawn in how many steps; labels are not kept.
+static_assert(row_stride<double>(511) == 511);
+static_assert(row_stride<double>(512) == 520);
+static_assert(row_stride<double>(513) == 520);
+static_assert(row_stride<double>(521) == 536);
+static_assert(row_stride<float>(1023) == 1023);
+static_assert(row_stride<float>(1024) == 1040);
+
+// Rows of an odd number of cache lines hold what packed rows do, drawn in as many steps as there are, and begin where a
+// cache line begins.
+TEST(DataSlab, WideRowsAreStoredApart) {
+  constexpr std::int64_t columns = 1100;
+  const GaussianMixture mixture({.dimension = columns, .classes = 3}, 5, hash_text("slab test"), 1);
+  for (const Partition partition : partitions) {
+    for (int rank = 0; rank < 2; ++rank) {
+      const SlabLayout layout = layout_of(partition, 1030, columns, 2, rank);
+      DataSlab slab = draw_training_set(mixture, layout);
+      EXPECT_EQ(slab.stride(), row_stride<double>(layout.local_columns()));
+      EXPECT_GT(slab.stride(), layout.local_columns());
+      const SinglePrecisionSlab single = single_precision(slab);
+      std::vector<double> expected(columns);
+      for (std::int64_t local = 0; local < layout.local_rows(); ++local) {
+        mixture.sample(layout.global_row(local), layout.first_column(),
+                       std::span(expected).first(slab.row(local).size()));
+        ASSERT_TRUE(std::ranges::equal(slab.row(local), std::span(expected).first(slab.row(local).size())));
+        for (std::size_t j = 0; j < slab.row(local).size(); ++j) {
+          ASSERT_EQ(RowView(single).single_row(local)[j], static_cast<float>(expected[j]));
+        }
+      }
+      EXPECT_EQ(reinterpret_cast<std::uintptr_t>(slab.row(1).data()) % 64, 0U);
+      keep_prefix(slab, 515);
+      EXPECT_EQ(slab.layout.rows, 515);
+      EXPECT_EQ(slab.stride(), row_stride<double>(layout.local_columns()));
+    }
+  }
+}
+
 TEST(DataSlab, ATrainingSetInSinglePrecisionIsTheOtherRounded) {
   const GaussianMixture mixture = mixture_of(CentroidKind::orthogonal);
   const ManifoldParameters parameters{.dimension = 13,

@@ -487,14 +487,18 @@ double largest_covariance_eigenvalue(DataSlab slab) {
   const auto n = static_cast<std::size_t>(slab.layout.rows);
   const auto d = static_cast<std::size_t>(slab.layout.columns);
   std::vector<double> mean(d);
-  for (std::size_t i = 0; i < n * d; ++i) mean[i % d] += slab.values[i] / static_cast<double>(n);
-  for (std::size_t i = 0; i < n * d; ++i) slab.values[i] -= mean[i % d];
+  for (std::int64_t i = 0; i < slab.layout.rows; ++i) {
+    for (std::size_t j = 0; j < d; ++j) mean[j] += slab.row(i)[j] / static_cast<double>(n);
+  }
+  for (std::int64_t i = 0; i < slab.layout.rows; ++i) {
+    for (std::size_t j = 0; j < d; ++j) slab.row(i)[j] -= mean[j];
+  }
   std::vector<double> v(d, 1.0 / std::sqrt(static_cast<double>(d)));
   double eigenvalue = 0.0;
   for (int step = 0; step < 60; ++step) {
     std::vector<double> image(d);
     for (std::size_t i = 0; i < n; ++i) {
-      const double* row = slab.values.data() + i * d;
+      const double* row = slab.row(static_cast<std::int64_t>(i)).data();
       const double overlap = std::inner_product(v.begin(), v.end(), row, 0.0) / static_cast<double>(n);
       for (std::size_t j = 0; j < d; ++j) image[j] += overlap * row[j];
     }

@@ -39,24 +39,31 @@ struct ExactSum {
 
 template <typename T>
 struct Case {
-  std::int64_t vectors, next_rows, last_rows, columns;
+  std::int64_t vectors, next_rows, last_rows, columns, stride;
   std::vector<T> next, last;
   std::vector<double> in, factors, out;
 
-  Case(std::mt19937_64& generator, std::int64_t v, std::int64_t n, std::int64_t l, std::int64_t c)
+  Case(std::mt19937_64& generator, std::int64_t v, std::int64_t n, std::int64_t l, std::int64_t c, std::int64_t s)
       : vectors(v),
         next_rows(n),
         last_rows(l),
         columns(c),
-        next(drawn<T>(generator, n * c)),
-        last(drawn<T>(generator, l * c)),
+        stride(s),
+        next(drawn<T>(generator, n * s)),
+        last(drawn<T>(generator, l * s)),
         in(drawn<double>(generator, v * c)),
         factors(drawn<double>(generator, v * l)),
-        out(drawn<double>(generator, v * c)) {}
+        out(drawn<double>(generator, v * c)) {
+    for (std::vector<T>* rows : {&next, &last}) {
+      for (std::size_t i = 0; i < rows->size(); ++i) {
+        if (static_cast<std::int64_t>(i) % s >= c) (*rows)[i] = static_cast<T>(std::nan(""));
+      }
+    }
+  }
 
   [[nodiscard]] std::string name() const {
     return std::to_string(vectors) + " vectors, " + std::to_string(next_rows) + " and " + std::to_string(last_rows) +
-           " rows, " + std::to_string(columns) + " columns";
+           " rows, " + std::to_string(columns) + " columns, " + std::to_string(stride) + " numbers apart";
   }
 };
 
@@ -69,12 +76,12 @@ template <typename T>
 void expect_exact(Case<T> c) {
   const std::vector<double> before = c.out;
   std::vector<double> dots(static_cast<std::size_t>(c.vectors * c.next_rows), std::nan(""));
-  dot_and_add_rows(c.vectors, {c.next.data(), c.next_rows, c.columns}, c.in.data(), dots.data(),
-                   {c.last.data(), c.last_rows, c.columns}, c.factors.data(), c.out.data());
+  dot_and_add_rows(c.vectors, {c.next.data(), c.next_rows, c.columns, c.stride}, c.in.data(), dots.data(),
+                   {c.last.data(), c.last_rows, c.columns, c.stride}, c.factors.data(), c.out.data());
   for (std::int64_t v = 0; v < c.vectors; ++v) {
     for (std::int64_t r = 0; r < c.next_rows; ++r) {
       ExactSum dot;
-      for (std::int64_t j = 0; j < c.columns; ++j) dot.add(at(c.next, r, j, c.columns), at(c.in, v, j, c.columns));
+      for (std::int64_t j = 0; j < c.columns; ++j) dot.add(at(c.next, r, j, c.stride), at(c.in, v, j, c.columns));
       EXPECT_NEAR(static_cast<double>(at(dots, v, r, c.next_rows) - dot.value), 0.0,
                   static_cast<double>(dot.rounding(c.columns)))
           << c.name() << ", vector " << v << ", row " << r;
@@ -83,7 +90,7 @@ void expect_exact(Case<T> c) {
       ExactSum sum;
       sum.add(1.0L, at(before, v, j, c.columns));
       for (std::int64_t r = 0; r < c.last_rows; ++r)
-        sum.add(at(c.factors, v, r, c.last_rows), at(c.last, r, j, c.columns));
+        sum.add(at(c.factors, v, r, c.last_rows), at(c.last, r, j, c.stride));
       EXPECT_NEAR(static_cast<double>(at(c.out, v, j, c.columns) - sum.value), 0.0,
                   static_cast<double>(sum.rounding(c.last_rows)))
           << c.name() << ", vector " << v << ", column " << j;
@@ -91,14 +98,17 @@ void expect_exact(Case<T> c) {
   }
 }
 
-// Rows and columns that are and are not whole groups, lines and strips; either block longer, or without rows.
+// Rows and columns that are and are not whole groups, lines and strips; either block longer, or without rows; with and
+// without numbers after the last column.
 template <typename T>
 void expect_exact_for_all_shapes() {
   std::mt19937_64 generator(1);
   for (const std::int64_t vectors : {1, 2, 3, 4}) {
     for (const std::int64_t columns : {1, 7, 8, 15, 16, 33, 264, 1024, 1033, 1320, 2100}) {
       for (const auto& [next, last] : {std::pair{1, 0}, {0, 3}, {4, 4}, {5, 9}, {8, 3}, {8, 8}, {12, 21}, {41, 36}}) {
-        expect_exact(Case<T>(generator, vectors, next, last, columns));
+        for (const std::int64_t more : {0, 3}) {
+          expect_exact(Case<T>(generator, vectors, next, last, columns, columns + more));
+        }
       }
     }
   }
