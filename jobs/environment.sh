@@ -30,8 +30,11 @@ count_cores() {
   printf '%s\n' "$usable"
 }
 
-# Open MPI refuses to start as root unless told twice.
+# Open MPI refuses to start as root unless told twice. Of the ways in which SLURM's PMIx plugin makes ranks of several
+# nodes wait for each other, the one by a tree (seen in 22.05) lets some go before all have come: MPI_Init then is no
+# barrier, and where nodes are connected by TCP a rank that is still in it crashes over what others send.
 set_mpi_environment() {
+  export SLURM_PMIX_FENCE=${SLURM_PMIX_FENCE:-ring}
   if [ "$(id -u)" -eq 0 ]; then
     export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
   fi

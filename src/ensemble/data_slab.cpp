@@ -19,9 +19,10 @@ void require_columns(const SlabLayout& layout, const Ensemble& ensemble) {
       fmt::format("a layout of {} columns for an ensemble in {} dimensions", layout.columns, ensemble.dimension()));
 }
 
-// Drawn at once, to be moved to their places while they are in cache.
+// Drawn at once, to be moved to their places while they are in cache, or of rows that are products with vectors as many
+// as go through these together.
 constexpr std::int64_t numbers_together = 131072;
-constexpr std::int64_t least_products_together = 32;  // rows that are products with vectors: as many as share these
+constexpr std::int64_t products_together = 64;
 
 std::int64_t steps_of(std::int64_t count, std::int64_t per_step) { return (count + per_step - 1) / per_step; }
 
@@ -33,6 +34,7 @@ std::size_t stored_numbers(const SlabLayout& layout) {
 
 // Rows that lie one after the other at the beginning of `numbers`, `columns` each, are moved `stride` apart.
 void spread_rows(std::int64_t rows, std::int64_t columns, std::int64_t stride, std::span<double> numbers) {
+  if (stride == columns) return;
   const auto begin = numbers.begin();
   for (std::int64_t row = rows - 1; row > 0; --row) {
     std::copy_backward(begin + row * columns, begin + (row + 1) * columns, begin + row * stride + columns);
@@ -131,8 +133,10 @@ TrainingSetDraw::TrainingSetDraw(const Ensemble& ensemble, const SlabLayout& lay
   rows_per_step_ =
       std::max<std::int64_t>(1, static_cast<std::int64_t>(static_cast<double>(numbers_per_draw) / numbers));
   preparations_ = steps_of(sampler_->vectors(), vectors_per_step_);
-  rows_together_ =
-      std::max(sampler_->vectors() > 0 ? least_products_together : std::int64_t{1}, numbers_together / columns);
+  rows_together_ = std::max<std::int64_t>(1, numbers_together / columns);
+  if (sampler_->vectors() > 0) {
+    rows_together_ = (rows_together_ + products_together - 1) / products_together * products_together;
+  }
   draws_ = steps_of(layout.most_local_rows(), rows_per_step_);
 }
 

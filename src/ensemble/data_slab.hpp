@@ -88,7 +88,7 @@ class TrainingSetDraw {
  public:
   /// `ensemble` must outlive it. The layout may leave out columns that are zero in every row; throws std::logic_error
   /// if it has other columns than the ensemble.
-  /// Stored in single precision, the doubles of one step at a time are kept beside it.
+  /// Stored in single precision, doubles of about 1 MiB of rows, or of 64 rows, are kept beside it.
   TrainingSetDraw(const Ensemble& ensemble, const SlabLayout& layout, bool single = false);
 
   [[nodiscard]] std::int64_t steps() const { return preparations_ + draws_; }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "ensemble/data_slab.hpp"
+#include "measure/probes.hpp"
 #include "trajectory/clones.hpp"
 
 namespace diffphase {
@@ -172,7 +173,8 @@ Cost ClonesMeasure::cost(const TaskParameters& task, const TaskRequest& request)
   cost.exponentials = 2.0 * updates * components;
   cost.normals = updates * simulations * dimension;
   // The slab, a block of states and the posterior's tiles.
-  cost.rank_bytes = 8.0 * most * (dimension + 1.0) + std::max(8.0 * states * dimension, 100.0 * 1048576.0);
+  cost.rank_bytes =
+      8.0 * (stored_numbers(most, dimension) + most) + std::max(8.0 * states * dimension, 100.0 * 1048576.0);
   return cost;
 }
 

@@ -80,7 +80,8 @@ class ProbeStarts {
 
 /// The centroids of a mixture, layout.rows = classes, labelled by superclass where there are superclasses. Collective.
 [[nodiscard]] DataSlab make_centroids(const TaskGroup& group, const GaussianMixture& mixture, const SlabLayout& layout);
-/// make_centroids stored in single precision; the doubles of one step at a time are kept beside it. Collective.
+/// make_centroids stored in single precision; doubles of about 1 MiB of rows, or of 64 rows, are kept beside it.
+/// Collective.
 [[nodiscard]] SinglePrecisionSlab make_single_precision_centroids(const TaskGroup& group,
                                                                   const GaussianMixture& mixture,
                                                                   const SlabLayout& layout);

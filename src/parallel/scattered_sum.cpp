@@ -67,6 +67,7 @@ std::span<Number> ScatteredSum<Number>::values() {
 template <typename Number>
 void ScatteredSum<Number>::start() {
   if (started_) throw std::logic_error("ScatteredSum: a sum is not finished");
+  wait_sent();  // in case values() was not asked for
   started_ = true;
   if (is_direct_) {
     start_messages();

@@ -19,8 +19,8 @@ namespace diffphase {
 /// Several objects may have a sum under way on one communicator if all ranks start and finish them in the same order;
 /// each has one at a time. Messages have a tag of their own. Groups of more than most_direct_ranks take the collective,
 /// all of it in start(), as messages between all pairs would be too many; they add in double. Memory: the values for
-/// the other ranks, and in smaller groups the pieces that arrive, other ranks times the own count; in larger ones all
-/// pieces once more and the own one, as doubles.
+/// the other ranks, and in smaller groups the pieces that arrive, other ranks times the own count; in larger ones the
+/// own piece, and all pieces and the own one once more as doubles.
 template <typename Number>
 class ScatteredSum {
  public:

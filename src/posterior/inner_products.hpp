@@ -92,9 +92,10 @@ class InnerProductSource {
 /// every rank multiplies its columns, the products are summed and scattered by probes, so that each rank consumes all
 /// components for its share of the probes; of more ranks than probes the others only multiply. Memory: by
 /// component 2 probes x SlabLayout::block products, in single precision once more as floats; by dimension
-/// three times as many as they are sent and what arrives (other ranks times the own share of them), in single precision
-/// the own share as doubles. Also 8 bytes per local row and, by dimension or in single precision, the rank's columns of
-/// the block of probes once more, as what they are multiplied in.
+/// three times as many as they are sent and what arrives (other ranks times the own share of them, or in groups of more
+/// than 16 ranks the own share, and all of them once more as doubles), in single precision the own share as doubles.
+/// Also 8 bytes per local row and, by dimension or in single precision, the rank's columns of the block of probes once
+/// more, as what they are multiplied in.
 class StoredSource : public InnerProductSource {
  public:
   /// `slab` must outlive the source. Collective over the group.

@@ -236,7 +236,7 @@ def early_signal(night):
 
 def array(night):
     """Four shards, one of which is stopped and requeued; `status --watch` from outside; a job that collects."""
-    night.write_for(12.0)  # shards are at work together while the status is read more than once
+    night.write_for(6.0)  # shards are at work together while the status is read more than once
     jobs = night.submit("--array", 4)
     number, collect = jobs
     first = f"{number}_1"

@@ -89,7 +89,6 @@ TEST(DataSlab, TrainingSetIsTheMixturesSamplesForAnyPartition) {
   }
 }
 
-// Every number rounded once, whatever is drawn in how many steps; labels are not kept.
 static_assert(row_stride<double>(511) == 511);
 static_assert(row_stride<double>(512) == 520);
 static_assert(row_stride<double>(513) == 520);
@@ -119,13 +118,20 @@ TEST(DataSlab, WideRowsAreStoredApart) {
         }
       }
       EXPECT_EQ(reinterpret_cast<std::uintptr_t>(slab.row(1).data()) % 64, 0U);
-      keep_prefix(slab, 515);
-      EXPECT_EQ(slab.layout.rows, 515);
-      EXPECT_EQ(slab.stride(), row_stride<double>(layout.local_columns()));
+      for (const std::int64_t count : {515, 500}) {
+        keep_prefix(slab, count);
+        EXPECT_EQ(slab.layout.rows, count);
+        for (std::int64_t local = 0; local < slab.layout.local_rows(); ++local) {
+          mixture.sample(slab.layout.global_row(local), layout.first_column(),
+                         std::span(expected).first(slab.row(local).size()));
+          ASSERT_TRUE(std::ranges::equal(slab.row(local), std::span(expected).first(slab.row(local).size())));
+        }
+      }
     }
   }
 }
 
+// Every number rounded once, whatever is drawn in how many steps; labels are not kept.
 TEST(DataSlab, ATrainingSetInSinglePrecisionIsTheOtherRounded) {
   const GaussianMixture mixture = mixture_of(CentroidKind::orthogonal);
   const ManifoldParameters parameters{.dimension = 13,
