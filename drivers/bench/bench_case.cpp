@@ -51,8 +51,8 @@ void write_numbers(const std::string& path, std::span<const double> numbers) {
 
 }  // namespace
 
-std::vector<double> all_rows(const TaskGroup& group, const RowView& view) {
-  std::vector<std::int64_t> numbers(static_cast<std::size_t>(view.layout().rows));
+std::vector<double> first_rows(const TaskGroup& group, const RowView& view, std::int64_t count) {
+  std::vector<std::int64_t> numbers(static_cast<std::size_t>(count));
   std::iota(numbers.begin(), numbers.end(), std::int64_t{0});
   std::vector<double> rows(numbers.size() * static_cast<std::size_t>(view.layout().columns));
   fetch_rows(group, view, numbers, rows);
@@ -130,7 +130,7 @@ ScoreJacobian BenchCase::jacobian() const {
 
 void BenchCase::save(const std::string& folder) const {
   if (layout_.ranks != 1 || singles_) throw std::runtime_error("rows are saved by one rank, stored as doubles");
-  write_numbers(folder + "/rows", all_rows(group_, rows()));
+  write_numbers(folder + "/rows", first_rows(group_, rows(), layout_.rows));
   write_numbers(folder + "/responsibilities", responsibilities_);
 }
 

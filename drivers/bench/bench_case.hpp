@@ -31,8 +31,8 @@ struct CaseOptions {
 /// The names that CaseOptions::data may have.
 [[nodiscard]] std::vector<std::string> data_names();
 
-/// The rows of a matrix, row-major, for programs that compute the same. One rank only.
-[[nodiscard]] std::vector<double> all_rows(const TaskGroup& group, const RowView& view);
+/// The first `count` rows of a matrix, row-major, for programs that compute the same. One rank only.
+[[nodiscard]] std::vector<double> first_rows(const TaskGroup& group, const RowView& view, std::int64_t count);
 
 /// The slab, a point x = y_0 + sqrt(tau) xi and its responsibilities, tau being the first power of 2 at which they are
 /// spread over enough rows. Collective over the group, which must outlive it.

@@ -108,7 +108,7 @@ class PosteriorCase {
 
   // One rank only.
   void save(const Participation& found) const {
-    write("rows", all_rows(group_, rows()));
+    write("rows", first_rows(group_, rows(), options_.rows));
     write("times", task_.times);
     write("participation", found.means());
     std::vector<double> noises;
