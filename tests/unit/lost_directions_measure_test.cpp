@@ -140,6 +140,27 @@ TEST(LostDirections, AreThoseOfANaiveSoftmaxOverTheSameSets) {
   }
 }
 
+// Rows that are stored apart, as those of more than a page are.
+TEST(LostDirections, OfWideRowsAreThoseOfTheirColumns) {
+  TaskParameters task = task_of(600, {{.size = 20, .sigma = 1.0}, {.size = 500, .sigma = 0.5}}, {0.4}, {6}, "wide");
+  task.options["sets"] = 2.0;
+  task.options["probes"] = 1.0;
+  const Measured found(measure, task);
+  const std::array<DenseBlock, 2> blocks{{{0, 20, 1.0}, {20, 500, 0.25}}};
+  const std::vector<double> x(600, 0.0);
+  std::array<double, 2> fractions{};
+  double open = 0.0;
+  for (std::int64_t set = 0; set < 2; ++set) {
+    const DenseComponents points = manifold_points(of_set(task, set), 6);
+    for (std::size_t b = 0; b < 2; ++b) fractions[b] += 0.5 * dense_fraction(points, x, 0.4, blocks[b]);
+    open += 0.5 * dense_open(points, x, 0.4);
+  }
+  for (std::size_t b = 0; b < 2; ++b) {
+    EXPECT_NEAR(found.value("retained_fraction", origin * 2 + b), fractions[b], 1e-10) << "block " << b;
+  }
+  EXPECT_NEAR(found.value("open_directions", origin), open, 1e-12);
+}
+
 // -------------------------------------------------------------------------------------------------- tables and theory
 
 // Simulation of the theory text, n = 1000, 20 directions of variance 1 and 20 of 0.01: at tau_C and at 3 tau_C.
