@@ -140,13 +140,13 @@ TEST(LostDirections, AreThoseOfANaiveSoftmaxOverTheSameSets) {
   }
 }
 
-// Rows that are stored apart, as those of more than a page are.
+// 512 columns that are not zero, whose rows are stored apart.
 TEST(LostDirections, OfWideRowsAreThoseOfTheirColumns) {
-  TaskParameters task = task_of(600, {{.size = 20, .sigma = 1.0}, {.size = 500, .sigma = 0.5}}, {0.4}, {6}, "wide");
+  TaskParameters task = task_of(600, {{.size = 20, .sigma = 1.0}, {.size = 492, .sigma = 0.5}}, {0.4}, {6}, "wide");
   task.options["sets"] = 2.0;
   task.options["probes"] = 1.0;
   const Measured found(measure, task);
-  const std::array<DenseBlock, 2> blocks{{{0, 20, 1.0}, {20, 500, 0.25}}};
+  const std::array<DenseBlock, 2> blocks{{{0, 20, 1.0}, {20, 492, 0.25}}};
   const std::vector<double> x(600, 0.0);
   std::array<double, 2> fractions{};
   double open = 0.0;
