@@ -31,8 +31,9 @@ count_cores() {
 }
 
 # Open MPI refuses to start as root unless told twice. Of the ways in which SLURM's PMIx plugin makes ranks of several
-# nodes wait for each other, the one by a tree (seen in 22.05) lets some go before all have come: MPI_Init then is no
-# barrier, and where nodes are connected by TCP a rank that is still in it crashes over what others send.
+# nodes wait for each other, the one by a tree (22.05, seen with two nodes on one host) lets some go before all have
+# come: MPI_Init then is no barrier, and where nodes are connected by TCP a rank that is still in it crashes over what
+# others send.
 set_mpi_environment() {
   export SLURM_PMIX_FENCE=${SLURM_PMIX_FENCE:-ring}
   if [ "$(id -u)" -eq 0 ]; then

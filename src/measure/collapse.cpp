@@ -62,7 +62,9 @@ Cost explicit_cost(const TaskParameters& task, std::span<const std::int64_t> cou
   const bool by_dimension = options.partition == Partition::dimension;
   const double bytes_of_point = task.single_precision ? 12.0 : (by_dimension ? 16.0 : 8.0);
   (by_dimension ? cost.divided_bytes : cost.rank_bytes) += bytes_of_point * points_of_block * dimension;
-  cost.rank_bytes += bytes_of_product * (by_dimension ? 6.0 : 1.0) * points_of_block * SlabLayout::block;
+  // Three sums under way, each of what is sent and of what arrives.
+  const double copies = by_dimension ? 2.0 * 3.0 : 1.0;
+  cost.rank_bytes += bytes_of_product * copies * points_of_block * SlabLayout::block;
   cost.threaded = Cost::Threaded::posterior_pass;
   return cost;
 }

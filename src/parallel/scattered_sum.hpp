@@ -39,7 +39,6 @@ class ScatteredSum {
   [[nodiscard]] std::span<Number> values();
   /// Starts the sum of what is in values(). Returns without waiting for anybody in small groups. Collective.
   void start();
-  [[nodiscard]] bool started() const { return started_; }
   /// Waits for the sum, zeros where there are no other ranks: counts[own rank] numbers, which may be changed, there
   /// until the next start(). Collective.
   [[nodiscard]] std::span<Number> finish();
