@@ -5,10 +5,12 @@
 #include <algorithm>
 #include <cstdint>
 #include <span>
+#include <stdexcept>
 #include <vector>
 
 #include "machine_rates.hpp"
 #include "memory_reads.hpp"
+#include "spectrum/row_kernels.hpp"
 #include "spectrum/vector_block.hpp"
 
 namespace diffphase::bench {
@@ -41,6 +43,35 @@ double bare_products_time(const Communicator& comm, const RowView& rows, const O
          static_cast<double>(all) / static_cast<double>(some);
 }
 
+// What the product with one vector would take if nothing came from memory: its kernel, from and to numbers that stay in
+// a core's cache, as often as there are numbers.
+template <typename T>
+double arithmetic_time(const TaskGroup& group, int runs, const RowView& rows, const T* first) {
+  constexpr std::int64_t side_by_side = 8;
+  constexpr std::int64_t most_columns = 4096;
+  constexpr std::int64_t passes = 1000;
+  const std::int64_t tile = std::min(side_by_side, rows.layout().local_rows() / 2);
+  const std::int64_t columns = std::min(most_columns, rows.layout().local_columns());
+  std::vector<double> in, out, dots, factors;
+  group.run_guarded([&] {
+    if (tile == 0 || columns == 0) throw std::invalid_argument("the operator's benchmark: two rows for each rank");
+    in.resize(static_cast<std::size_t>(columns), 1.0);
+    out.resize(in.size());
+    dots.resize(static_cast<std::size_t>(tile));
+    factors.resize(dots.size(), 1.0);
+  });
+  const RowBlock<T> one{first, tile, columns, rows.stride()};
+  const RowBlock<T> other{first + tile * rows.stride(), tile, columns, rows.stride()};
+  const double seconds = shortest_time(group.comm(), runs, [&] {
+    for (std::int64_t pass = 0; pass < passes; ++pass) {
+      dot_and_add_rows(1, pass % 2 == 0 ? one : other, in.data(), dots.data(), pass % 2 == 0 ? other : one,
+                       factors.data(), out.data());
+    }
+  });
+  const auto numbers = static_cast<double>(rows.layout().local_rows() * rows.layout().local_columns());
+  return seconds * numbers / static_cast<double>(passes * tile * columns);
+}
+
 struct ReadTimes {
   double once, twice;
 };
@@ -70,6 +101,9 @@ void measure_operator(const TaskGroup& group, const BenchCase& data, const Opera
   line.add("single_seconds", single);
   line.add("single_over_read", read.once / single);
   line.add("single_over_read_twice", read.twice / single);
+  const double arithmetic = rows.is_single() ? arithmetic_time(group, options.runs, rows, rows.single_row(0))
+                                             : arithmetic_time(group, options.runs, rows, rows.double_row(0));
+  line.add("arithmetic_over_read", read.once / arithmetic);
   line.add("vectors", options.vectors);
   const double block = apply_time(group, op, options.vectors, options.runs);
   line.add("block_seconds", block);

@@ -59,9 +59,10 @@ class Settings:
 
 def compare_operator(settings: Settings) -> None:
     title("Products: share of the read bandwidth (one vector) and of the dgemm rate (block of 32)")
-    print("of twice: share of the rate at which every number can be read from memory and once more from cache")
+    print("of twice: share of the rate at which every number can be read from memory and once more from cache;")
+    print("in cache: the rate of the same product where nothing comes from memory, over that of reading memory")
     print(f"{'rows':>7}{'columns':>9} {'stored':<7}{'partition':<10}{'ranks':>6}{'read GB/s':>11}{'single ms':>11}"
-          f"{'share':>8}{'':14}{'of twice':>9}{'block ms':>10}{'share':>8}{'':14}{'of square':>10}")
+          f"{'share':>8}{'':14}{'of twice':>9}{'in cache':>9}{'block ms':>10}{'share':>8}{'':14}{'of square':>10}")
     shapes = [(20000, 4096), (20000, 20000), (1000, 500000)]
     for rows, columns in shapes:
         for stored in ("double", "float"):
@@ -73,6 +74,7 @@ def compare_operator(settings: Settings) -> None:
                 print(f"{line['rows']:>7}{line['columns']:>9} {stored:<7}{partition:<10}{ranks:>6}"
                       f"{1e-9 * line['read_bandwidth']:>11.1f}{1e3 * line['single_seconds']:>11.2f}"
                       f"{verdict(line['single_over_read'], 0.8)}{line['single_over_read_twice']:>9.2f}"
+                      f"{line['arithmetic_over_read']:>9.2f}"
                       f"{1e3 * line['block_seconds']:>10.1f}"
                       f"{verdict(of_dgemm, 0.8)}{line['block_over_square_dgemm']:>10.2f}", flush=True)
 
