@@ -216,19 +216,17 @@ void require_unchanged(const DatasetFile& file, const DatasetStream& stream, con
                                  summary.dimension));
 }
 
-// Copies the rows of a block that belong to this rank, and of those its columns, to their place.
-void place(const RowBlock& block, bool labelled, DataSlab& slab) {
-  const SlabLayout& layout = slab.layout;
+// Rows of a block that belong to this rank: use(local row, the rank's columns, label).
+template <typename UseRow>
+void for_own_rows(const RowBlock& block, const SlabLayout& layout, const UseRow& use) {
   const auto columns = static_cast<std::size_t>(layout.columns);
   for (std::size_t i = 0; i < block.positions.size(); ++i) {
     const std::int64_t position = block.positions[i];
     if (position >= layout.rows || !layout.holds(position)) continue;
-    const std::int64_t local = layout.local_row(position);
     const auto part = std::span(block.values)
                           .subspan(i * columns + static_cast<std::size_t>(layout.first_column()),
                                    static_cast<std::size_t>(layout.local_columns()));
-    std::copy(part.begin(), part.end(), slab.row(local).begin());
-    if (labelled) slab.labels[static_cast<std::size_t>(local)] = block.labels[i];
+    use(layout.local_row(position), part, block.labels[i]);
   }
 }
 
@@ -243,6 +241,40 @@ void broadcast(const Communicator& comm, RowBlock& block, std::int64_t columns) 
   comm.broadcast(std::span(block.positions));
   comm.broadcast(std::span(block.labels));
   comm.broadcast(std::span(block.values));
+}
+
+// All blocks of a file up to the last of the first layout.rows rows, scaled, on every rank. `allocate` is called first,
+// where it may throw. Collective.
+template <typename Allocate, typename UseBlock>
+void for_blocks(const TaskGroup& group, const DatasetFile& file, const DatasetSummary& summary,
+                const SlabLayout& layout, const Allocate& allocate, const UseBlock& use) {
+  const Communicator& comm = group.comm();
+  RowBlock block;
+  std::optional<DatasetStream> stream;  // on the root only
+  group.run_guarded([&] {
+    require_layout(file, summary, layout);
+    allocate();
+    const auto rows = static_cast<std::size_t>(std::max<std::int64_t>(1, block_numbers / layout.columns));
+    block.positions.reserve(rows);
+    block.labels.reserve(rows);
+    block.values.reserve(rows * static_cast<std::size_t>(layout.columns));
+    if (!comm.is_root()) return;
+    stream.emplace(file);
+    require_unchanged(file, *stream, summary);
+  });
+  std::int64_t missing = layout.rows;
+  while (missing > 0) {
+    group.run_guarded([&] {
+      if (!comm.is_root()) return;
+      if (stream->done()) throw DatasetError(file.path + ": has changed since it was inspected");
+      block = stream->next();
+      scale(block.values, file.scaling, stream->type(), summary);
+    });
+    broadcast(comm, block, layout.columns);
+    use(block);
+    missing -= std::count_if(block.positions.begin(), block.positions.end(),
+                             [&](std::int64_t position) { return position < layout.rows; });
+  }
 }
 
 }  // namespace
@@ -269,36 +301,38 @@ DatasetSummary inspect_dataset(const DatasetFile& file) {
 
 DataSlab read_dataset(const TaskGroup& group, const DatasetFile& file, const DatasetSummary& summary,
                       const SlabLayout& layout) {
-  const Communicator& comm = group.comm();
   const bool labelled = !summary.class_sizes.empty();
   DataSlab slab;
-  RowBlock block;
-  std::optional<DatasetStream> stream;  // on the root only
-  group.run_guarded([&] {
-    require_layout(file, summary, layout);
+  const auto allocate = [&] {
     slab = zero_slab(layout);
     if (labelled) slab.labels.resize(static_cast<std::size_t>(layout.local_rows()));
-    const auto rows = static_cast<std::size_t>(std::max<std::int64_t>(1, block_numbers / layout.columns));
-    block.positions.reserve(rows);
-    block.labels.reserve(rows);
-    block.values.reserve(rows * static_cast<std::size_t>(layout.columns));
-    if (!comm.is_root()) return;
-    stream.emplace(file);
-    require_unchanged(file, *stream, summary);
-  });
-  std::int64_t missing = layout.rows;
-  while (missing > 0) {
-    group.run_guarded([&] {
-      if (!comm.is_root()) return;
-      if (stream->done()) throw DatasetError(file.path + ": has changed since it was inspected");
-      block = stream->next();
-      scale(block.values, file.scaling, stream->type(), summary);
-    });
-    broadcast(comm, block, layout.columns);
-    place(block, labelled, slab);
-    missing -= std::count_if(block.positions.begin(), block.positions.end(),
-                             [&](std::int64_t position) { return position < layout.rows; });
+  };
+  const auto place = [&](std::int64_t local, std::span<const double> part, std::int32_t label) {
+    std::copy(part.begin(), part.end(), slab.row(local).begin());
+    if (labelled) slab.labels[static_cast<std::size_t>(local)] = label;
+  };
+  for_blocks(group, file, summary, layout, allocate,
+             [&](const RowBlock& block) { for_own_rows(block, layout, place); });
+  return slab;
+}
+
+SinglePrecisionSlab read_single_precision_differences(const TaskGroup& group, const DatasetFile& file,
+                                                      const DatasetSummary& summary, const SlabLayout& layout) {
+  SlabLayout first_row = layout;  // of this rank's columns, on every rank
+  first_row.rows = 1;
+  if (layout.partition == Partition::component) {
+    first_row.ranks = 1;
+    first_row.rank = 0;
   }
+  const DataSlab origin = read_dataset(group, file, summary, first_row);
+  SinglePrecisionSlab slab;
+  const auto place = [&](std::int64_t local, std::span<const double> part, std::int32_t /*label*/) {
+    std::transform(part.begin(), part.end(), origin.row(0).begin(), slab.values.begin() + local * slab.stride(),
+                   [](double value, double from) { return static_cast<float>(value - from); });
+  };
+  for_blocks(
+      group, file, summary, layout, [&] { slab = zero_single_precision_slab(layout); },
+      [&](const RowBlock& block) { for_own_rows(block, layout, place); });
   return slab;
 }
 

@@ -64,6 +64,13 @@ struct DatasetSummary {
 [[nodiscard]] DataSlab read_dataset(const TaskGroup& group, const DatasetFile& file, const DatasetSummary& summary,
                                     const SlabLayout& layout);
 
+/// What read_dataset reads, each row less the first of them, rounded to single precision, without labels: what is
+/// common to all rows would take digits. The file is read up to that row, in its order, and then once more; no rank
+/// holds its part in double. Collective; errors as in read_dataset.
+[[nodiscard]] SinglePrecisionSlab read_single_precision_differences(const TaskGroup& group, const DatasetFile& file,
+                                                                    const DatasetSummary& summary,
+                                                                    const SlabLayout& layout);
+
 /// Labels of the first `rows` rows, in their order after selection and shuffling; empty if there are none.
 /// Local.
 [[nodiscard]] std::vector<std::int32_t> read_labels(const DatasetFile& file, std::int64_t rows);

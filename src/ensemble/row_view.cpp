@@ -7,16 +7,6 @@
 
 namespace diffphase {
 
-SinglePrecisionSlab single_precision(const DataSlab& slab) {
-  SinglePrecisionSlab out = zero_single_precision_slab(slab.layout);
-  for (std::int64_t i = 0; i < slab.layout.local_rows(); ++i) {
-    const std::span<const double> row = slab.row(i);
-    std::transform(row.begin(), row.end(), out.values.begin() + i * out.stride(),
-                   [](double value) { return static_cast<float>(value); });
-  }
-  return out;
-}
-
 const double* RowView::rows(std::int64_t first, std::int64_t count, std::vector<double>& buffer) const {
   if (!is_single()) return double_row(first);
   const float* stored = single_row(first);

@@ -10,9 +10,6 @@
 
 namespace diffphase {
 
-/// The slab rounded to single precision. Local.
-[[nodiscard]] SinglePrecisionSlab single_precision(const DataSlab& slab);
-
 /// The rows of a slab, whatever precision they are stored in; all arithmetic with them is in double. Does not own them.
 class RowView {
  public:

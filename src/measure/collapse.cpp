@@ -54,9 +54,7 @@ Cost explicit_cost(const TaskParameters& task, std::span<const std::int64_t> cou
   cost.flops += of_double * passes * 2.0 * points * n * dimension;
   cost.exponentials += of_double * passes * probes * n * times;
   cost.normals += 2.0 * probes * dimension;
-  const bool stores_doubles = !task.single_precision || task.file;
-  const double bytes_of_row = (stores_doubles ? 8.0 : 0.0) + (task.single_precision ? 4.0 : 0.0);
-  cost.divided_bytes += bytes_of_row * stored_numbers(n, dimension);
+  cost.divided_bytes += (task.single_precision ? 4.0 : 8.0) * stored_numbers(n, dimension);
   const double bytes_of_product = task.single_precision ? 12.0 : 8.0;
   const auto points_of_block = 2.0 * static_cast<double>(options.block_probes);
   const bool by_dimension = options.partition == Partition::dimension;

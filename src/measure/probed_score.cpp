@@ -403,9 +403,6 @@ Cost score_cost(const TaskParameters& task, const TaskRequest& request, double p
     cost.normals += draw.normals;
     cost.divided_bytes += draw.divided_bytes + number * stored_numbers(static_cast<double>(largest), columns);
     cost.rank_bytes += draw.rank_bytes + 32.0 * columns;
-    if (task.mixed_precision && task.file) {
-      cost.divided_bytes += 8.0 * stored_numbers(static_cast<double>(largest), columns);
-    }
     for (const std::int64_t count : counts) rows_of_posterior(static_cast<double>(count), columns);
   } else if (task.mixture) {
     const auto classes = static_cast<double>(task.mixture->classes);

@@ -199,12 +199,7 @@ DataSlab make_nonzero_training_set(const TaskGroup& group, const TaskParameters&
 SinglePrecisionSlab make_single_precision_training_set(const TaskGroup& group, const TaskParameters& task,
                                                        Partition partition, std::int64_t count) {
   const SlabLayout layout = layout_of(group, task, partition, count, task.nonzero_columns());
-  if (task.file) {
-    const DataSlab slab = make_columns(group, task, layout);
-    SinglePrecisionSlab rounded;
-    group.run_guarded([&] { rounded = single_precision(slab); });
-    return rounded;
-  }
+  if (task.file) return read_single_precision_differences(group, *task.file, task.file_summary, layout);
   const std::unique_ptr<Ensemble> ensemble = ensemble_of(group, task);
   return finished_draw(group, *ensemble, layout, /*single=*/true).take_single();
 }

@@ -73,8 +73,7 @@ class ProbeStarts {
 [[nodiscard]] DataSlab make_nonzero_training_set(const TaskGroup& group, const TaskParameters& task,
                                                  Partition partition, std::int64_t count);
 
-/// make_nonzero_training_set stored in single precision. Of a file, the doubles are kept until all are rounded.
-/// Collective.
+/// make_nonzero_training_set stored in single precision, never the whole of it in double. Collective.
 [[nodiscard]] SinglePrecisionSlab make_single_precision_training_set(const TaskGroup& group, const TaskParameters& task,
                                                                      Partition partition, std::int64_t count);
 

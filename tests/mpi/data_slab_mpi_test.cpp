@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "ensemble/row_view.hpp"
+#include "support/rounded_slab.hpp"
 
 namespace diffphase {
 namespace {
@@ -41,7 +42,7 @@ TEST(DataSlabMpi, FetchedRowsEqualThoseDrawnDirectly) {
       }
       fetch_rows(group, slab, {}, {});
 
-      const SinglePrecisionSlab rounded = single_precision(slab);
+      const SinglePrecisionSlab rounded = test::single_precision(slab);
       std::vector<double> from_single(out.size(), -1.0);
       fetch_rows(group, rounded, rows, from_single);
       for (std::size_t i = 0; i < out.size(); ++i) {

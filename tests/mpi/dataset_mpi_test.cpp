@@ -1,12 +1,15 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "ensemble/dataset_file.hpp"
 #include "support/array_files.hpp"
+#include "support/rounded_slab.hpp"
 
 namespace diffphase {
 namespace {
@@ -74,6 +77,24 @@ class DatasetMpi : public testing::Test {
     }
   }
 
+  // In single precision: the same less the first row, rounded.
+  void expect_rounded_differences(const Communicator& comm, std::int64_t rows) const {
+    const TaskGroup group(comm);
+    const DatasetSummary summary = inspect_dataset(file_);
+    for (const Partition partition : {Partition::component, Partition::dimension}) {
+      const SlabLayout layout{partition, rows, columns, comm.size(), comm.rank()};
+      DataSlab slab = read_dataset(group, file_, summary, layout);
+      const DataSlab whole = read_whole(file_, summary, 1);
+      const auto origin = whole.row(0).subspan(static_cast<std::size_t>(layout.first_column()));
+      for (std::int64_t local = 0; local < layout.local_rows(); ++local) {
+        const auto row = slab.row(local);
+        std::transform(row.begin(), row.end(), origin.begin(), row.begin(), std::minus<>());
+      }
+      const SinglePrecisionSlab singles = read_single_precision_differences(group, file_, summary, layout);
+      EXPECT_EQ(singles.values, test::single_precision(slab).values);
+    }
+  }
+
   // What every rank of the world gets to hear when the world reads the file.
   std::string error_of_reading(const DatasetSummary& summary) const {
     const SlabLayout layout{Partition::component, stored_rows, columns, world_.size(), world_.rank()};
@@ -104,6 +125,16 @@ TEST_F(DatasetMpi, AnyRanksAndPartitionHoldTheSameMatrix) {
   }
   file_.select_classes = {4, 1};
   expect_parts_of_the_whole(world_, 1100);
+}
+
+TEST_F(DatasetMpi, SinglePrecisionHoldsRoundedDifferencesFromTheFirstRow) {
+  for (const bool shuffle : {false, true}) {
+    file_.shuffle = shuffle;
+    for (const std::int64_t rows : {1, 700, 1500}) expect_rounded_differences(world_, rows);
+  }
+  file_.select_classes = {4, 1};
+  file_.scaling = Scaling::standardised;
+  expect_rounded_differences(world_, 1100);
 }
 
 TEST_F(DatasetMpi, UnevenGroupsReadAtTheSameTime) {

@@ -18,6 +18,7 @@
 #include "posterior/inner_products.hpp"
 #include "posterior/point_posterior.hpp"
 #include "spectrum/score_jacobian.hpp"
+#include "support/rounded_slab.hpp"
 
 namespace diffphase {
 namespace {
@@ -116,7 +117,7 @@ TEST(RowStride, NothingReadsWhatIsBetweenRows) {
   for (const Partition partition : {Partition::component, Partition::dimension}) {
     const SlabLayout layout{partition, rows, columns, world.size(), world.rank()};
     const DataSlab drawn = draw_training_set(mixture, layout);
-    expect_same_everywhere(group, Pair<SinglePrecisionSlab>(single_precision(drawn)));
+    expect_same_everywhere(group, Pair<SinglePrecisionSlab>(test::single_precision(drawn)));
     expect_same_everywhere(group, Pair<DataSlab>(drawn));
   }
 }

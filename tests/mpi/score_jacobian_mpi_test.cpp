@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "spectrum_cases.hpp"
+#include "support/rounded_slab.hpp"
 
 namespace diffphase {
 namespace {
@@ -115,7 +116,7 @@ TEST(ScoreJacobianMpi, SinglePrecisionIsThatOfTheRoundedRows) {
         for (double& value : row) value = static_cast<float>(value);
       }
       const Stage stage(group, c, partition);
-      const SinglePrecisionSlab singles = single_precision(stage.slab);
+      const SinglePrecisionSlab singles = test::single_precision(stage.slab);
       const PointPosterior posterior(group, singles, c.law());
       const ScoreJacobian rounded = ScoreJacobian::at(group, posterior, c.level, stage.local_columns(c.x));
       EXPECT_EQ(rounded.support(), stage.jacobian.support());
@@ -137,7 +138,7 @@ TEST(ScoreJacobianMpi, LongRowsInSinglePrecisionAreThoseOfTheRoundedRows) {
   on_groups([&](const TaskGroup& group) {
     for (const Partition partition : partitions) {
       const Stage stage(group, c, partition);
-      const SinglePrecisionSlab singles = single_precision(stage.slab);
+      const SinglePrecisionSlab singles = test::single_precision(stage.slab);
       const PointPosterior posterior(group, singles, c.law());
       const ScoreJacobian rounded = ScoreJacobian::at(group, posterior, c.level, stage.local_columns(c.x));
       const SymmetricOperator expected_op = stage.jacobian.covariance();

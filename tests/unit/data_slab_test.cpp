@@ -10,6 +10,7 @@
 #include "ensemble/centroid_rows.hpp"
 #include "ensemble/linear_manifold.hpp"
 #include "ensemble/row_view.hpp"
+#include "support/rounded_slab.hpp"
 
 namespace diffphase {
 namespace {
@@ -107,7 +108,7 @@ TEST(DataSlab, WideRowsAreStoredApart) {
       DataSlab slab = draw_training_set(mixture, layout);
       EXPECT_EQ(slab.stride(), row_stride<double>(layout.local_columns()));
       EXPECT_GT(slab.stride(), layout.local_columns());
-      const SinglePrecisionSlab single = single_precision(slab);
+      const SinglePrecisionSlab single = test::single_precision(slab);
       std::vector<double> expected(columns);
       for (std::int64_t local = 0; local < layout.local_rows(); ++local) {
         mixture.sample(layout.global_row(local), layout.first_column(),
@@ -172,7 +173,7 @@ TEST(DataSlab, SinglePrecisionCentroidsAreTheOthersRounded) {
       for (int rank = 0; rank < 3; ++rank) {
         const SlabLayout layout = layout_of(partition, mixture.classes(), 13, 3, rank);
         EXPECT_EQ(single_precision_centroids(mixture, layout).values,
-                  single_precision(centroid_matrix(mixture, layout)).values);
+                  test::single_precision(centroid_matrix(mixture, layout)).values);
       }
     }
   }
