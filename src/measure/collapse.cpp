@@ -114,8 +114,6 @@ bool can_stream(const TaskParameters& task) {
 // their number is Poisson.
 constexpr std::int64_t least_extreme_dimension = 10;
 constexpr std::int64_t least_extreme_samples = 100;
-// Far more than a machine draws in a day.
-constexpr std::int64_t most_drawn_samples = 10'000'000'000;
 
 bool can_be_extreme(const TaskParameters& task) {
   if (!can_reduce(task) || CollapseOptions(task).noises > 1 || task.mixture->dimension < least_extreme_dimension)

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -37,6 +38,10 @@ struct RepresentationChoice {
   RepresentationReason reason = RepresentationReason::asked_for;
   std::string explanation;
 };
+
+/// Points of the largest training set of a mixture that `automatic` draws, far more than a machine draws in a day:
+/// beyond, only the law of the set is known.
+inline constexpr std::int64_t most_drawn_samples = 10'000'000'000;
 
 /// How many times less work a reduced representation must be for `automatic` to take it: it has other random numbers
 /// than the full one, whose numbers are those of every other measure of the same realization. A change here is a new

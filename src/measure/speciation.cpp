@@ -45,15 +45,21 @@ bool is_reduced(const TaskParameters& task) {
          task.representation == Representation::extreme;
 }
 
-// The spectral time is that of a training set's covariance, for every sample count that can be counted; where none can,
-// that of the law.
-bool has_samples(const TaskParameters& task) { return std::ranges::any_of(task.samples, is_countable); }
+// Whether a set of so many points exists, or only its law.
+bool is_drawn(const TaskParameters& task, std::int64_t count) {
+  const bool is_automatic = task.mixture && task.representation == Representation::automatic;
+  return is_countable(count) && (!is_automatic || count <= most_drawn_samples);
+}
 
-std::vector<std::int64_t> countable(const std::vector<std::int64_t>& counts) {
+std::vector<std::int64_t> drawn_counts(const TaskParameters& task, const std::vector<std::int64_t>& counts) {
   std::vector<std::int64_t> result;
-  std::ranges::copy_if(counts, std::back_inserter(result), is_countable);
+  std::ranges::copy_if(counts, std::back_inserter(result), [&](std::int64_t count) { return is_drawn(task, count); });
   return result;
 }
+
+// The spectral time is that of a training set's covariance, for every sample count that is drawn; where none is, that
+// of the law.
+bool has_samples(const TaskParameters& task) { return !drawn_counts(task, task.samples).empty(); }
 
 bool draws_training_set(const TaskParameters& task) { return has_samples(task) && !is_reduced(task); }
 
@@ -161,7 +167,7 @@ void predict_spectral_time(const TaskParameters& task, const Biroli2024& theory,
     return;
   }
   for (const std::int64_t count : task.samples) {
-    if (!is_countable(count)) {
+    if (!is_drawn(task, count)) {
       collector.append("covariance_eigenvalue_theory", theory.covariance_eigenvalue());
       collector.append("speciation_time_spectral_theory", ensemble_time);
       continue;
@@ -431,7 +437,7 @@ void measure_labelled_file(const TaskParameters& task, const TaskRequest& reques
 void measure_spectral_time(const TaskParameters& task, const TaskRequest& request, const TaskGroup& group,
                            const DataSlab& slab, VariableCollector& collector) {
   for (const std::int64_t count : request.counts) {
-    if (!is_countable(count)) {
+    if (!is_drawn(task, count)) {
       if (!group.comm().is_root()) continue;
       collector.append("covariance_eigenvalue", nan);
       collector.append("covariance_residual", nan);
@@ -512,7 +518,7 @@ Cost SpeciationMeasure::cost(const TaskParameters& task, const TaskRequest& requ
   if (task.mixture && request.count_free) {
     cost += choose(task).representation == Representation::projected ? projected_cost(task) : explicit_cost(task);
   }
-  const std::vector<std::int64_t> counts = countable(request.counts);
+  const std::vector<std::int64_t> counts = drawn_counts(task, request.counts);
   if (!counts.empty() && draws_training_set(task)) {
     const auto dimension = static_cast<double>(task.dimension());
     const auto points = 2.0 * static_cast<double>(ProbeBlock::size_for_rows(task.dimension(), Partition::component));
@@ -547,7 +553,7 @@ MeasureResult SpeciationMeasure::run(const TaskParameters& task, const TaskReque
     speciation.measure_centre(collector);
   }
   if (!request.counts.empty() && draws_training_set(task)) {
-    const std::vector<std::int64_t> counts = countable(request.counts);
+    const std::vector<std::int64_t> counts = drawn_counts(task, request.counts);
     const std::int64_t largest = counts.empty() ? 1 : std::ranges::max(counts);
     const DataSlab slab = make_training_set(group, task, Partition::component, largest);
     if (task.file && has_classes(task)) measure_labelled_file(task, request, group, slab, collector);

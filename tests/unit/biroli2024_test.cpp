@@ -458,17 +458,5 @@ TEST(Source, NamesPaperOrDerivation) {
             std::string::npos);
 }
 
-TEST(FullTiming, OneAgreementTakesAboutAMillisecond) {
-  const WeightGroup group{1.0 / 64.0, 64.0};
-  for (const double c : {0.05, 0.2, 0.5, 2.0, 4.0}) {
-    const std::clock_t start = std::clock();
-    double sum = 0.0;
-    for (int k = 0; k < 50; ++k) sum += equidistant_averages(c, {&group, 1}).agreement;
-    const double seconds = static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC / 50.0;
-    EXPECT_GT(sum, 0.0);
-    EXPECT_LT(seconds, 3e-3) << c;
-  }
-}
-
 }  // namespace
 }  // namespace diffphase

@@ -232,7 +232,6 @@ TEST(RecordCosts, AreMeasuredByRecordsThatAreWritten) {
   EXPECT_TRUE(costs.valid());
   EXPECT_GT(costs.begin_seconds, 0.0);
   EXPECT_GT(costs.result_seconds, 0.0);
-  EXPECT_LT(costs.result_seconds, 0.1);
   EXPECT_EQ(costs.message_seconds, QueueCosts{}.message_seconds);
   std::uintmax_t bytes = 0;
   for (const auto& entry : fs::recursive_directory_iterator(folder.path())) {

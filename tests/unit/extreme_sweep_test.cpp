@@ -125,15 +125,22 @@ TEST(ExtremeCollapse, CostsTheSameForAnyNumberOfPointsAndDimensions) {
   EXPECT_EQ(cost(1'000'000, 3000.0).divided_bytes, 0.0);
 }
 
-TEST(ExtremeSpeciation, TakesATrainingSetBeyondCountingForItsLaw) {
+TEST(ExtremeSpeciation, TakesATrainingSetThatNobodyDrawsForItsLaw) {
   TaskParameters task = mixture_task(speciation, {.dimension = 64, .classes = 2, .centroids = CentroidKind::opposite},
                                      {0.5, 2.0, 4.0}, "extreme sweep");
   task.options["probes"] = 64;
   const Measured without(speciation, task);
-  task.samples = {samples_of_log(50.0)};
-  const Measured beyond(speciation, task);
-  EXPECT_EQ(beyond.values("covariance_eigenvalue"), without.values("covariance_eigenvalue"));
-  EXPECT_EQ(beyond.values("speciation_time_spectral"), without.values("speciation_time_spectral"));
+  for (const std::int64_t samples : {most_drawn_samples + 1, samples_of_log(50.0)}) {
+    task.samples = {samples};
+    const Measured beyond(speciation, task);
+    EXPECT_EQ(beyond.values("covariance_eigenvalue"), without.values("covariance_eigenvalue"));
+    EXPECT_EQ(beyond.values("speciation_time_spectral"), without.values("speciation_time_spectral"));
+    EXPECT_LT(speciation.cost(task, {.counts = task.samples}).divided_bytes, 1e6);
+  }
+  // Stored, where that is asked for and there is room for it.
+  task.samples = {most_drawn_samples + 1};
+  task.representation = Representation::full;
+  EXPECT_GT(speciation.cost(task, {.counts = task.samples}).divided_bytes, 8.0 * 64.0 * 1e10);
 }
 
 // Both paths over the same task: probes share nothing but their law.
