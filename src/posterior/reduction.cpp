@@ -130,27 +130,44 @@ void Reduction::add_probe(const ProductTile& tile, std::int64_t components, std:
                           Workspace& work) const {
   centre(tile, components, probe, work);
   const std::int64_t parent = probes_.parents[static_cast<std::size_t>(probe)] - tile.first;
+  const bool one_law = plan_.law.same_for_all_rows();
   for (std::size_t time = 0; time < plan_.times.size(); ++time) {
+    PosteriorSums& total = state.sums[entry(probe, time)];
+    if (one_law) {
+      add_parent(work, parent, time, total);
+      if (is_negligible(work, time, total)) continue;
+    }
     if (fused()) {
-      add_fused(work, parent, time, state.sums[entry(probe, time)]);
+      add_fused(work, time, total);
     } else {
       add_stored(tile, probe, parent, time, state, work);
     }
   }
 }
 
-// Of components with one law and no labels: what does not matter is not computed, and nothing is stored.
-void Reduction::add_fused(const Workspace& work, std::int64_t parent, std::size_t time, PosteriorSums& total) const {
+void Reduction::add_parent(const Workspace& work, std::int64_t parent, std::size_t time, PosteriorSums& total) const {
+  const CentredProducts& products = work.products;
+  if (parent < 0 || parent >= products.size()) return;
+  const LogitCoefficients& factors = factors_[time].shared;
+  total.parent =
+      factors.overlap * products.noise_overlap()[parent] - factors.distance * products.half_distance2()[parent];
+}
+
+// Components with one law, none of which matters beside those before them.
+bool Reduction::is_negligible(const Workspace& work, std::size_t time, const PosteriorSums& total) const {
+  // The component that a probe starts at is in every set, with logit 0.
+  const double known = probes_.starts_at_parent ? std::max(total.largest, 0.0) : total.largest;
+  const LogitCoefficients& factors = factors_[time].shared;
+  return work.products.upper_bound(factors.distance, factors.overlap) <
+         known - (plan_.single ? negligible_in_single : negligible_logit);
+}
+
+// Of components with one law and no labels: nothing is stored.
+void Reduction::add_fused(const Workspace& work, std::size_t time, PosteriorSums& total) const {
   const CentredProducts& products = work.products;
   const double distance = factors_[time].shared.distance;
   const double overlap = factors_[time].shared.overlap;
-  if (parent >= 0 && parent < products.size()) {
-    total.parent = overlap * products.noise_overlap()[parent] - distance * products.half_distance2()[parent];
-  }
-  // The component that a probe starts at is in every set, with logit 0.
-  const double known = probes_.starts_at_parent ? std::max(total.largest, 0.0) : total.largest;
   const double bound = products.upper_bound(distance, overlap);
-  if (bound < known - (plan_.single ? negligible_in_single : negligible_logit)) return;
   double reference = total.sum > 0.0 ? total.reference : (probes_.starts_at_parent ? 0.0 : empty);
   const double headroom = plan_.single ? single_headroom : fused_headroom;
   if (bound > reference + headroom) reference = std::max(reference, largest_logit(products, distance, overlap));

@@ -77,7 +77,9 @@ class Reduction {
   void add_probe(const ProductTile& tile, std::int64_t components, std::int64_t probe, State& state,
                  Workspace& work) const;
   [[nodiscard]] bool fused() const;
-  void add_fused(const Workspace& work, std::int64_t parent, std::size_t time, PosteriorSums& total) const;
+  void add_parent(const Workspace& work, std::int64_t parent, std::size_t time, PosteriorSums& total) const;
+  [[nodiscard]] bool is_negligible(const Workspace& work, std::size_t time, const PosteriorSums& total) const;
+  void add_fused(const Workspace& work, std::size_t time, PosteriorSums& total) const;
   void add_stored(const ProductTile& tile, std::int64_t probe, std::int64_t parent, std::size_t time, State& state,
                   Workspace& work) const;
   void add(State& state, std::size_t entry, const PosteriorSums& sums, const double* label_sums) const;

@@ -207,6 +207,8 @@ struct Problem {
 
 TEST(Reduction, TrainingSetEqualsTheDensePosterior) {
   Problem(1100, 24, true, false, false, 1).expect_dense({3, 100, 512, 513, 1024, 1100});
+  // Only the parent matters at early times: blocks without it are skipped.
+  Problem(1300, 700, true, false, false, 8).expect_dense({600, 1300});
 }
 
 TEST(Reduction, TrainingSetWithoutLabelsEqualsTheDensePosterior) {
