@@ -430,10 +430,7 @@ VariableSpec condensation_spec(const char* name, const char* meaning, const char
 class Predictions {
  public:
   Predictions(const TaskParameters& task, std::int64_t count)
-      : task_(task),
-        bands_(bands_of(task)),
-        variances_(variances_of(task)),
-        theory_(variances_, std::log(static_cast<double>(count))) {}
+      : task_(task), bands_(bands_of(task)), theory_(variances_of(task), std::log(static_cast<double>(count))) {}
 
   void append(VariableCollector& collector) const {
     for (const double time : task_.times) append_time(collector, task_.process.noise_to_signal(time));
@@ -455,19 +452,20 @@ class Predictions {
 
   void append_time(VariableCollector& collector, double tau) const {
     for (const ProbeKind kind : kinds) {
-      double open = 0.0;
-      for (std::size_t b = 0; b < variances_.size(); ++b) {  // bands, then normal directions that have ambient noise
-        const double finite = theory_.finite_retained_fraction(kind, b, tau, b);
-        if (b < bands_.size()) {
-          collector.append("retained_fraction_theory", finite);
-          collector.append("retained_fraction_theory_asymptotic", theory_.retained_fraction(kind, b, tau, b));
-        }
-        if (std::isnan(finite)) open = nan;  // and stays so: which blocks are open is not known
-        const auto& [count, variance] = variances_[b];
-        if (finite * variance / (variance + tau) > 0.5) open += static_cast<double>(count);
+      for (std::size_t b = 0; b < bands_.size(); ++b) {
+        collector.append("retained_fraction_theory", theory_.finite_retained_fraction(kind, b, tau, b));
+        collector.append("retained_fraction_theory_asymptotic", theory_.retained_fraction(kind, b, tau, b));
       }
-      collector.append("open_directions_theory_asymptotic", open);
+      collector.append("open_directions_theory_asymptotic", open_directions(kind, tau));
     }
+  }
+
+  // Mean over the probes: one displaced probe along each band.
+  [[nodiscard]] double open_directions(ProbeKind kind, double tau) const {
+    if (kind != ProbeKind::displaced) return theory_.open_directions(kind, tau);
+    double sum = 0.0;
+    for (std::size_t b = 0; b < bands_.size(); ++b) sum += theory_.open_directions(kind, tau, b);
+    return sum / static_cast<double>(bands_.size());
   }
 
   // How far a fraction that is off by its accuracy moves the crossing, on the clock.
@@ -502,7 +500,6 @@ class Predictions {
 
   const TaskParameters& task_;
   std::vector<VarianceBand> bands_;
-  std::vector<VarianceBlock> variances_;
   Achilli2024 theory_;
 };
 

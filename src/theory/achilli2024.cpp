@@ -215,12 +215,12 @@ double Achilli2024::opening_tau(std::size_t k) const {
   return s > collapse_tau() ? s : nan;
 }
 
-std::int64_t Achilli2024::open_directions(double tau) const {
-  if (!(tau > 0.0)) return 0;
-  const double retained = 1.0 - planted_participation(tau);
-  std::int64_t open = 0;
+double Achilli2024::open_directions(ProbeKind probe, double tau, std::size_t along) const {
+  const double lost = participation(probe, tau, along);
+  if (std::isnan(lost) || (probe != ProbeKind::planted && lost > 0.0)) return nan;
+  double open = 0.0;
   for (const VarianceBlock& b : blocks_) {
-    if (retained * b.variance / (b.variance + tau) > 0.5) open += b.count;
+    if ((1.0 - lost) * b.variance / (b.variance + tau) > 0.5) open += static_cast<double>(b.count);
   }
   return open;
 }
@@ -234,6 +234,10 @@ std::string Achilli2024::source(std::string_view prediction) {
       prediction == "displaced_condensation_tau" || prediction == "participation") {
     return "condensation of Achilli et al. 2024 (arXiv:2410.08727), exact large deviations of the energies, diffphase "
            "derivation";
+  }
+  if (prediction == "open_directions") {
+    return "directions of variance above tau: planted probes lose all with the collapse (Biroli et al. 2024, "
+           "arXiv:2402.18491), fixed probes have them above their condensation, diffphase derivation";
   }
   if (prediction == "collapse_shift") return "diffphase: empirical fit to the crossing E[Y] = 1/2";
   if (prediction == "retained_fraction" || prediction == "loss_tau") {

@@ -91,8 +91,9 @@ class Achilli2024 {
   /// The largest tau at which a direction of block k is resolved, N_kk < 1/2, by planted probes: s_k; NaN if the
   /// collapse comes before (s_k <= tau_C).
   [[nodiscard]] double opening_tau(std::size_t k) const;
-  /// The number of directions with N_kk = 1 - R_k s_k/(s_k + tau) < 1/2, planted probes.
-  [[nodiscard]] std::int64_t open_directions(double tau) const;
+  /// The number of directions with N_kk = 1 - R_k s_k/(s_k + tau) < 1/2 at tau > 0. NaN in the frozen phase of a fixed
+  /// probe: the few points that carry the weights span fewer directions, whatever the mean N_kk.
+  [[nodiscard]] double open_directions(ProbeKind probe, double tau, std::size_t along = 0) const;
 
   /// The `source` attribute of a prediction, by the name of the function above.
   [[nodiscard]] static std::string source(std::string_view prediction);

@@ -322,14 +322,22 @@ TEST(Achilli2024, ParticipationApproachesTheRandomEnergyModel) {
 
 TEST(Achilli2024, OpenDirections) {
   const Achilli2024 theory({{10, 1.0}, {10, 0.1}, {10, 0.01}}, std::log(1e6));
-  EXPECT_EQ(theory.open_directions(100.0), 0);
-  EXPECT_EQ(theory.open_directions(0.5), 10);
-  EXPECT_EQ(theory.open_directions(0.01), 0);
+  EXPECT_EQ(theory.open_directions(ProbeKind::planted, 100.0), 0.0);
+  EXPECT_EQ(theory.open_directions(ProbeKind::planted, 0.5), 10.0);
+  EXPECT_EQ(theory.open_directions(ProbeKind::planted, 0.01), 0.0);
   EXPECT_EQ(theory.opening_tau(0), 1.0);
   EXPECT_TRUE(std::isnan(theory.opening_tau(1)));
   EXPECT_TRUE(std::isnan(theory.opening_tau(2)));
   const Achilli2024 more({{10, 1.0}, {10, 0.1}}, 25.0);
-  EXPECT_EQ(more.open_directions(0.05), 20);
+  EXPECT_EQ(more.open_directions(ProbeKind::planted, 0.05), 20.0);
+  // Fixed probes: by the variances where all points count, unknown where few carry the weights.
+  const double origin = theory.origin_condensation_tau();
+  EXPECT_EQ(theory.open_directions(ProbeKind::origin, 1.01 * origin), origin < 0.1 ? 20.0 : 10.0);
+  EXPECT_TRUE(std::isnan(theory.open_directions(ProbeKind::origin, 0.99 * origin)));
+  EXPECT_EQ(theory.open_directions(ProbeKind::origin, 2.0), 0.0);
+  const double displaced = theory.displaced_condensation_tau(1);
+  EXPECT_TRUE(std::isnan(theory.open_directions(ProbeKind::displaced, 0.99 * displaced, 1)));
+  EXPECT_FALSE(std::isnan(theory.open_directions(ProbeKind::displaced, 1.01 * displaced, 1)));
 }
 
 TEST(Achilli2024, NoneWhereThereIsNoTheory) {
