@@ -33,7 +33,7 @@ double krylov_work(const SymmetricOperator& op, double count) {
   const double products = 60.0 + 6.0 * count;
   const auto size = static_cast<double>(op.size);
   const double product = op.work > 0.0 ? op.work : size * size;
-  const SpectrumMethod method = op.block > 1 ? SpectrumMethod::block_krylov : SpectrumMethod::krylov;
+  const SpectrumMethod method = takes_blocks(op) ? SpectrumMethod::block_krylov : SpectrumMethod::krylov;
   return products * (product_penalty(method) * product + 4.0 * 2.0 * count * size);
 }
 
@@ -168,7 +168,7 @@ MethodChoice choose_method(const SymmetricOperator& op, std::int64_t count) {
         SpectrumMethod::dense,
         fmt::format("dense: the whole matrix in {} dimensions is the least work for {} eigenvalues", op.size, count)};
   }
-  const SpectrumMethod products = op.block > 1 ? SpectrumMethod::block_krylov : SpectrumMethod::krylov;
+  const SpectrumMethod products = takes_blocks(op) ? SpectrumMethod::block_krylov : SpectrumMethod::krylov;
   return {products, fmt::format("{}: {} eigenvalues in {} dimensions{} are less work by products than by any matrix",
                                 name(products), count, op.size,
                                 op.factor ? fmt::format(" from {} rows", op.factor->rows) : std::string())};
@@ -187,6 +187,10 @@ PartialSpectrum largest_eigenpairs(const TaskGroup& group, const SymmetricOperat
     MethodChoice choice = choose_method(op, count);
     result.method = choice.method;
     result.reason = std::move(choice.reason);
+  }
+  if (result.method == SpectrumMethod::block_krylov && !takes_blocks(op)) {
+    result.method = SpectrumMethod::krylov;
+    result.reason = fmt::format("{}: in {} dimensions there is no room for blocks", name(result.method), op.size);
   }
   Found found = solve(group, op, count, options, result);
   add_residuals(group, op, found, result);

@@ -28,10 +28,13 @@ std::int64_t verification_basis(std::int64_t size, std::int64_t count, std::int6
   return std::max(16 + count / 2, block * steps_to_see(size, block));
 }
 
+bool has_room_for_blocks(const SymmetricOperator& op, std::int64_t deflated) {
+  return op.block > 1 && op.size - deflated >= 16 * op.block;
+}
+
 // Vectors that a solver of this kind starts from.
 std::int64_t start_block(const SymmetricOperator& op, std::int64_t deflated, KrylovKind kind) {
-  const bool room = op.block > 1 && op.size - deflated >= 16 * op.block;
-  return kind == KrylovKind::block && room ? op.block : 1;
+  return kind == KrylovKind::block && has_room_for_blocks(op, deflated) ? op.block : 1;
 }
 
 KrylovResult solve(const TaskGroup& group, const SymmetricOperator& op, const KrylovRequest& request, KrylovKind kind) {
@@ -86,6 +89,8 @@ bool add_missed(const TaskGroup& group, const SymmetricOperator& op, std::int64_
 }
 
 }  // namespace
+
+bool takes_blocks(const SymmetricOperator& op) { return has_room_for_blocks(op, 0); }
 
 std::int64_t verified_krylov_vectors(std::int64_t size, std::int64_t count, std::int64_t block) {
   // While the first search ends: its basis and its result. While the second does: what was found, too.

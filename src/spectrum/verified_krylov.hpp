@@ -31,6 +31,10 @@ struct VerifiedPairs {
 /// One vector at a time (krylov_schur), or blocks of them (block_krylov_schur).
 enum class KrylovKind { single, block };
 
+/// Whether an operator has a size of blocks and 16 times as many dimensions: all others are searched with one vector at
+/// a time, whatever is asked for. Local.
+[[nodiscard]] bool takes_blocks(const SymmetricOperator& op);
+
 /// Vectors that verified_krylov keeps at most, the result included: of one vector at a time, and within a block of
 /// blocks of up to `block`. Local.
 [[nodiscard]] std::int64_t verified_krylov_vectors(std::int64_t size, std::int64_t count, std::int64_t block);
@@ -39,8 +43,8 @@ enum class KrylovKind { single, block };
 /// all that was found, until one finds nothing above the smallest wanted eigenvalue: what it finds is added. Of a
 /// positive semidefinite operator it is improbable that one is overlooked (allowed_residual) that is larger by more
 /// than the tolerance tells apart. Of an eigenvalue of multiplicity 31 a solution from one vector loses copies at 1e-8
-/// too. Blocks are for operators that have a size of them (op.block) and 16 times as many dimensions; otherwise it is
-/// one vector. Collective. Memory: verified_krylov_vectors and two blocks.
+/// too. Blocks are for operators that take them; otherwise it is one vector. Collective. Memory:
+/// verified_krylov_vectors and two blocks.
 [[nodiscard]] VerifiedPairs verified_krylov(const TaskGroup& group, const SymmetricOperator& op, std::int64_t count,
                                             double tolerance, bool verify, KrylovKind kind = KrylovKind::single);
 

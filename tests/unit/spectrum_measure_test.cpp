@@ -433,7 +433,7 @@ TEST(SpectrumMeasure, ResolvedIsConvergedOrBelowTheRoundingOfN) {
 
 // Eigenvalues down to the smallest numbers there are, whose squares are 0.
 TEST(SpectrumMeasure, OfACollapsedSetIsZeroByEveryMethod) {
-  TaskParameters task = task_of(classes_of(CentroidKind::random, 1, 60), {0.02, 0.05, 0.1}, "collapsed");
+  TaskParameters task = task_of(classes_of(CentroidKind::random, 1, 80), {0.02, 0.05, 0.1}, "collapsed");
   task.samples = {100};
   task.options["probes"] = 6.0;
   for (const char* method : {"automatic", "krylov", "block-krylov", "gram", "dense"}) {
