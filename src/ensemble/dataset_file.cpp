@@ -243,11 +243,11 @@ void broadcast(const Communicator& comm, RowBlock& block, std::int64_t columns) 
   comm.broadcast(std::span(block.values));
 }
 
-// All blocks of a file up to the last of the first layout.rows rows, scaled, on every rank. `allocate` is called first,
-// where it may throw. Collective.
-template <typename Allocate, typename UseBlock>
-void for_blocks(const TaskGroup& group, const DatasetFile& file, const DatasetSummary& summary,
-                const SlabLayout& layout, const Allocate& allocate, const UseBlock& use) {
+// The rank's part of the first layout.rows rows of a file, scaled, in the order of the file: use_row as in
+// for_own_rows. `allocate` is called first, where it may throw. Collective.
+template <typename Allocate, typename UseRow>
+void read_own_rows(const TaskGroup& group, const DatasetFile& file, const DatasetSummary& summary,
+                   const SlabLayout& layout, const Allocate& allocate, const UseRow& use_row) {
   const Communicator& comm = group.comm();
   RowBlock block;
   std::optional<DatasetStream> stream;  // on the root only
@@ -271,7 +271,7 @@ void for_blocks(const TaskGroup& group, const DatasetFile& file, const DatasetSu
       scale(block.values, file.scaling, stream->type(), summary);
     });
     broadcast(comm, block, layout.columns);
-    use(block);
+    for_own_rows(block, layout, use_row);
     missing -= std::count_if(block.positions.begin(), block.positions.end(),
                              [&](std::int64_t position) { return position < layout.rows; });
   }
@@ -311,8 +311,7 @@ DataSlab read_dataset(const TaskGroup& group, const DatasetFile& file, const Dat
     std::copy(part.begin(), part.end(), slab.row(local).begin());
     if (labelled) slab.labels[static_cast<std::size_t>(local)] = label;
   };
-  for_blocks(group, file, summary, layout, allocate,
-             [&](const RowBlock& block) { for_own_rows(block, layout, place); });
+  read_own_rows(group, file, summary, layout, allocate, place);
   return slab;
 }
 
@@ -330,9 +329,8 @@ SinglePrecisionSlab read_single_precision_differences(const TaskGroup& group, co
     std::transform(part.begin(), part.end(), origin.row(0).begin(), slab.values.begin() + local * slab.stride(),
                    [](double value, double from) { return static_cast<float>(value - from); });
   };
-  for_blocks(
-      group, file, summary, layout, [&] { slab = zero_single_precision_slab(layout); },
-      [&](const RowBlock& block) { for_own_rows(block, layout, place); });
+  const auto allocate = [&] { slab = zero_single_precision_slab(layout); };
+  read_own_rows(group, file, summary, layout, allocate, place);
   return slab;
 }
 

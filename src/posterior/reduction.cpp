@@ -145,6 +145,7 @@ void Reduction::add_probe(const ProductTile& tile, std::int64_t components, std:
   }
 }
 
+// Also of blocks that are negligible.
 void Reduction::add_parent(const Workspace& work, std::int64_t parent, std::size_t time, PosteriorSums& total) const {
   const CentredProducts& products = work.products;
   if (parent < 0 || parent >= products.size()) return;
@@ -204,7 +205,9 @@ void Reduction::add_stored(const ProductTile& tile, std::int64_t probe, std::int
   const std::int64_t components = work.products.size();
   const double maximum = fill_logits(probe, time, work);
   PosteriorSums sums = softmax_sums(work.logits.data(), components, maximum, work.weights.data());
-  if (parent >= 0 && parent < components) sums.parent = work.logits[static_cast<std::size_t>(parent)];
+  // With one law it is known already (add_parent).
+  const bool own_laws = !plan_.law.same_for_all_rows();
+  if (own_laws && parent >= 0 && parent < components) sums.parent = work.logits[static_cast<std::size_t>(parent)];
   if (plan_.label_groups > 0) {
     std::fill(work.label_sums.begin(), work.label_sums.end(), 0.0);
     for (std::int64_t i = 0; i < components; ++i) {

@@ -332,7 +332,8 @@ TEST(Achilli2024, OpenDirections) {
   EXPECT_EQ(more.open_directions(ProbeKind::planted, 0.05), 20.0);
   // Fixed probes: by the variances where all points count, unknown where few carry the weights.
   const double origin = theory.origin_condensation_tau();
-  EXPECT_EQ(theory.open_directions(ProbeKind::origin, 1.01 * origin), origin < 0.1 ? 20.0 : 10.0);
+  EXPECT_EQ(theory.open_directions(ProbeKind::origin, 1.01 * origin), 20.0);
+  EXPECT_EQ(theory.open_directions(ProbeKind::origin, 0.5), 10.0);
   EXPECT_TRUE(std::isnan(theory.open_directions(ProbeKind::origin, 0.99 * origin)));
   EXPECT_EQ(theory.open_directions(ProbeKind::origin, 2.0), 0.0);
   const double displaced = theory.displaced_condensation_tau(1);
