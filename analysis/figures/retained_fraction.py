@@ -63,7 +63,7 @@ CAPTION = ("Retained fraction <i>R</i><sub><i>k</i></sub> = E[Cov<sub><i>kk</i><
            "ticks: predicted, at planted probes with the shift expected at this size. Vertical lines: condensation of "
            "the posterior at that probe, by exact large deviations (at planted probes: the collapse) and by the formula "
            "of the paper's code; grey where the blocks share it. "
-           "Last: number of directions of blocks whose mean eigenvalue of <i>N</i> is below 1/2.")
+           "Last: number of eigenvalues of <i>N</i> below 1/2; predicted by whole blocks.")
 
 
 def draw_fractions(panel: Axes, results: Results, curve: Curve, kind: int) -> set[str]:

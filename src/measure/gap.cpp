@@ -304,7 +304,7 @@ class MeasuredGaps {
     append_curves(collector_, "block_eigenvalue_upper", curves_.upper);
     if (has_gaps(task_)) append_gaps();
     if (has_final_gap(task_)) append_final_gap();
-    time("coverage_time", outer(curves_.spread, threshold_of(task_)));
+    append_coverage();
     append_phases();
   }
 
@@ -319,27 +319,42 @@ class MeasuredGaps {
     return smallest_crossing_of_mean(task_.times, c.values, c.probes, level, task_.process, /*falling=*/false);
   }
 
-  // A gap rises and falls with time: where it stays below the threshold, its maximum tells what is missing. `which` of
-  // several is for the warning.
-  void opening_and_closing(const std::string& name, const std::string& which, const ProbeCurves& gap) {
-    const std::vector<double> heights = average_curve(gap.values, gap.probes, gap.times).mean;
+  // What rises and falls with time and stays below a level: why there is no crossing. Nothing where it reaches the
+  // level.
+  static std::optional<RootStatus> below(double level, const ProbeCurves& curve) {
+    const std::vector<double> heights = average_curve(curve.values, curve.probes, curve.times).mean;
     const auto highest = std::ranges::max_element(heights);
-    if (*highest > threshold_of(task_)) {
-      time(name + "_opening_time", outer(gap, threshold_of(task_)));
-      time(name + "_closing_time", inner(gap, threshold_of(task_)));
-      return;
-    }
-    RootStatus status = RootStatus::never;
-    if (highest == heights.begin()) status = RootStatus::before_grid;
-    if (highest == heights.end() - 1) status = RootStatus::after_grid;
-    if (*highest == std::ranges::min(heights)) status = RootStatus::failed;  // collapsed: nothing of it is left
+    if (*highest > level) return std::nullopt;
+    if (*highest == std::ranges::min(heights)) return RootStatus::failed;  // collapsed: nothing of it is left
+    if (highest == heights.begin()) return RootStatus::before_grid;
+    return highest == heights.end() - 1 ? RootStatus::after_grid : RootStatus::never;
+  }
+
+  // The warning for `which` of several.
+  [[nodiscard]] std::string stays_below(const std::string& which, RootStatus status) const {
     const char* advice = status == RootStatus::failed ? ", where it is always the same" : "";
     if (status == RootStatus::before_grid) advice = ", and is highest at the first: start the grid earlier";
     if (status == RootStatus::after_grid) advice = ", and is highest at the last: end the grid later";
-    collector_.append_no_time(name + "_opening_time", status,
-                              fmt::format("{} of n = {} does not reach the threshold {} at any time of the grid{}",
-                                          which, count_, threshold_of(task_), advice));
-    collector_.append_no_time(name + "_closing_time", status, "");
+    return fmt::format("{} of n = {} does not reach the threshold {} at any time of the grid{}", which, count_,
+                       threshold_of(task_), advice);
+  }
+
+  void opening_and_closing(const std::string& name, const std::string& which, const ProbeCurves& gap) {
+    if (const std::optional<RootStatus> status = below(threshold_of(task_), gap)) {
+      collector_.append_no_time(name + "_opening_time", *status, stays_below(which, *status));
+      collector_.append_no_time(name + "_closing_time", *status, "");
+      return;
+    }
+    time(name + "_opening_time", outer(gap, threshold_of(task_)));
+    time(name + "_closing_time", inner(gap, threshold_of(task_)));
+  }
+
+  void append_coverage() {
+    if (const std::optional<RootStatus> status = below(threshold_of(task_), curves_.spread)) {
+      collector_.append_no_time("coverage_time", *status, stays_below("the spread of all eigenvalues", *status));
+      return;
+    }
+    time("coverage_time", outer(curves_.spread, threshold_of(task_)));
   }
 
   void append_gaps() {
@@ -349,7 +364,12 @@ class MeasuredGaps {
       const CurveMaximum maximum = maximum_of_mean(task_.times, gap.values, gap.probes, task_.process);
       collector_.append("gap_maximum", maximum.height);
       collector_.append("gap_maximum_stderr", maximum.standard_error);
-      time("gap_maximum_time", maximum.time);
+      // Where all heights are the same, the warning is that of the opening.
+      if (maximum.time.status == RootStatus::failed) {
+        collector_.append_no_time("gap_maximum_time", RootStatus::failed, "");
+      } else {
+        time("gap_maximum_time", maximum.time);
+      }
       opening_and_closing("gap", fmt::format("the gap between blocks {} and {}", k, k + 1), gap);
     }
   }
@@ -357,11 +377,11 @@ class MeasuredGaps {
   void append_final_gap() {
     collector_.append_curve("final_gap", curves_.final_gap);
     opening_and_closing("final_gap", "the final gap", curves_.final_gap);
-    const CriticalTime consolidation = outer(lead_of_final_gap(curves_, threshold_of(task_)), 0.0);
-    if (consolidation.status == RootStatus::before_grid) {
-      collector_.append_no_time("consolidation_time", RootStatus::before_grid, "");
+    const ProbeCurves lead = lead_of_final_gap(curves_, threshold_of(task_));
+    if (const std::optional<RootStatus> status = below(0.0, lead)) {
+      collector_.append_no_time("consolidation_time", *status, "");
     } else {
-      time("consolidation_time", consolidation);
+      time("consolidation_time", outer(lead, 0.0));
     }
   }
 

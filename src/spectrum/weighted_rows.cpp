@@ -18,11 +18,12 @@ namespace {
 
 constexpr std::int64_t few_vectors = most_row_vectors;  // up to which memory, not arithmetic, is the limit
 // Rows of a tile. Few vectors: 256 KiB, so that two tiles stay in the cache of a core, but as many rows as the kernel
-// reads side by side, or half of them where those would not even stay in the cache that cores share.
+// reads side by side. Of rows so wide that those would not even stay in the cache that cores share, as many as a pass
+// of the kernel takes: they are read twice, but the vectors, as long as the rows, only once for all of them.
 constexpr std::int64_t tile_numbers = std::int64_t{1} << 15;
 constexpr std::int64_t least_rows = 8;
 constexpr std::int64_t wide_row = std::int64_t{1} << 16;
-constexpr std::int64_t least_wide_rows = 4;
+constexpr std::int64_t least_wide_rows = 32;
 constexpr std::int64_t many_rows = 384;                               // more vectors: enough rows for matrix products
 constexpr std::int64_t converted_numbers = std::int64_t{1} << 19;     // 4 MiB of singles made doubles
 constexpr std::int64_t product_tile_numbers = std::int64_t{1} << 19;  // 4 MiB

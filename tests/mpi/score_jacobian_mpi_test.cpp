@@ -160,6 +160,37 @@ TEST(ScoreJacobianMpi, LongRowsInSinglePrecisionAreThoseOfTheRoundedRows) {
   });
 }
 
+// Rows that no cache keeps: few vectors, which read them side by side, beside matrix products, in tiles of other sizes.
+TEST(ScoreJacobianMpi, WideRowsAreThoseOfMatrixProducts) {
+  const SpectrumCase c =
+      test::noised("wide rows", dense::random_points(75, 70001, 0.05, "wide"), NoiseLevel::at_tau(400.0));
+  const Communicator world = Communicator::world();
+  const TaskGroup group(world);
+  for (const Partition partition : partitions) {
+    const Stage stage(group, c, partition);
+    ASSERT_GT(stage.jacobian.support(), 70) << "more rows count than the kernel takes in a pass";
+    const SymmetricOperator op = stage.jacobian.covariance();
+    const auto local = static_cast<std::size_t>(op.local_size);
+    const VectorBlocks blocks(group, op);
+    std::vector<double> in(9 * local), expected(in.size()), found(in.size());
+    for (std::size_t v = 0; v < 9; ++v) {
+      blocks.random("wide rows", static_cast<std::int64_t>(v), std::span(in).subspan(v * local, local));
+    }
+    op.apply(9, in, expected);
+    for (std::size_t v = 0; v < 9;) {
+      const std::size_t count = v == 0 ? 1 : 4;
+      const auto numbers = [&](std::span<double> all) { return all.subspan(v * local, count * local); };
+      op.apply(static_cast<std::int64_t>(count), numbers(in), numbers(found));
+      v += count;
+    }
+    double largest = 0.0;
+    for (const double value : expected) largest = std::max(largest, std::abs(value));
+    group.comm().maximum(std::span(&largest, 1));
+    ASSERT_GT(largest, 0.0);
+    expect_near(found, expected, 1e-12 * largest);
+  }
+}
+
 TEST(ScoreJacobianMpi, WhatIsWrongOnOneRankIsThrownOnAll) {
   const Communicator world = Communicator::world();
   const TaskGroup group(world);

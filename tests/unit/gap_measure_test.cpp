@@ -489,6 +489,11 @@ TEST(GapMeasure, OfATrainingSetSaysOnWhichSideOfTheGridItIs) {
     EXPECT_EQ(late.value(std::string(name) + "_status"), 1.0) << name << ": before the grid";
     EXPECT_EQ(early.value(std::string(name) + "_status"), 4.0) << name << ": all gaps are 0 there";
   }
+  for (const char* name : {"gap_maximum_time", "coverage_time", "consolidation_time"}) {
+    EXPECT_TRUE(std::isnan(late.value(name)) && std::isnan(early.value(name))) << name;
+    EXPECT_EQ(late.value(std::string(name) + "_status"), 1.0) << name << ": before the grid";
+    EXPECT_EQ(early.value(std::string(name) + "_status"), 4.0) << name << ": nothing there tells the side";
+  }
 }
 
 // The numbers of a count do not depend, to the last bit, on the other counts.
