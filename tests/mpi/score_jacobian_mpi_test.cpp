@@ -30,6 +30,17 @@ void on_groups(const Test& run) {
   run(TaskGroup(part));
 }
 
+// This rank's pieces of them.
+std::vector<double> random_vectors(const TaskGroup& group, const SymmetricOperator& op, std::size_t count) {
+  const VectorBlocks blocks(group, op);
+  const auto local = static_cast<std::size_t>(op.local_size);
+  std::vector<double> all(count * local);
+  for (std::size_t v = 0; v < count; ++v) {
+    blocks.random("random vectors", static_cast<std::int64_t>(v), std::span(all).subspan(v * local, local));
+  }
+  return all;
+}
+
 TEST(ScoreJacobianMpi, EqualsTheDenseMatrixInBlocksAndVectorByVector) {
   on_groups([](const TaskGroup& group) {
     for (const SpectrumCase& c : test::spectrum_cases()) {
@@ -143,12 +154,8 @@ TEST(ScoreJacobianMpi, LongRowsInSinglePrecisionAreThoseOfTheRoundedRows) {
       const ScoreJacobian rounded = ScoreJacobian::at(group, posterior, c.level, stage.local_columns(c.x));
       const SymmetricOperator expected_op = stage.jacobian.covariance();
       const SymmetricOperator found_op = rounded.covariance();
-      const auto local = static_cast<std::size_t>(found_op.local_size);
-      const VectorBlocks blocks(group, found_op);
-      std::vector<double> in(9 * local), expected(in.size()), found(in.size());
-      for (std::size_t v = 0; v < 9; ++v) {
-        blocks.random("long rows", static_cast<std::int64_t>(v), std::span(in).subspan(v * local, local));
-      }
+      const std::vector<double> in = random_vectors(group, found_op, 9);
+      std::vector<double> expected(in.size()), found(in.size());
       expected_op.apply(9, in, expected);
       found_op.apply(9, in, found);
       double largest = 0.0;
@@ -171,16 +178,13 @@ TEST(ScoreJacobianMpi, WideRowsAreThoseOfMatrixProducts) {
     ASSERT_GT(stage.jacobian.support(), 70) << "more rows count than the kernel takes in a pass";
     const SymmetricOperator op = stage.jacobian.covariance();
     const auto local = static_cast<std::size_t>(op.local_size);
-    const VectorBlocks blocks(group, op);
-    std::vector<double> in(9 * local), expected(in.size()), found(in.size());
-    for (std::size_t v = 0; v < 9; ++v) {
-      blocks.random("wide rows", static_cast<std::int64_t>(v), std::span(in).subspan(v * local, local));
-    }
+    const std::vector<double> in = random_vectors(group, op, 9);
+    std::vector<double> expected(in.size()), found(in.size());
     op.apply(9, in, expected);
     for (std::size_t v = 0; v < 9;) {
       const std::size_t count = v == 0 ? 1 : 4;
-      const auto numbers = [&](std::span<double> all) { return all.subspan(v * local, count * local); };
-      op.apply(static_cast<std::int64_t>(count), numbers(in), numbers(found));
+      op.apply(static_cast<std::int64_t>(count), std::span(in).subspan(v * local, count * local),
+               std::span(found).subspan(v * local, count * local));
       v += count;
     }
     double largest = 0.0;
