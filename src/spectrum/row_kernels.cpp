@@ -17,7 +17,6 @@ using Lanes = typename VectorOf<double, Width>::Lanes;
 
 template <typename T>
 constexpr std::int64_t line = 64 / static_cast<std::int64_t>(sizeof(T));  // numbers that are fetched together
-constexpr std::int64_t most_rows = 32;                                    // of a pass
 constexpr std::int64_t strip = 1024;  // columns that stay in the first-level cache for all rows of a pass
 template <typename T>
 constexpr std::int64_t ahead = 32 * line<T>;  // numbers between what is used of a row and what is fetched
@@ -187,11 +186,11 @@ struct Groups {
   std::int64_t first_next, next, first_last, last;
 };
 
-// Up to most_rows rows of each block: strip by strip, all rows.
+// Up to rows_of_pass rows of each block: strip by strip, all rows.
 template <typename T, int V, int Rows, int Width>
 DIFFPHASE_INLINE void pass_groups(const Pass<T>& pass, const Groups& groups, double* dots, std::int64_t dot_stride,
                                   const double* factors, std::int64_t factor_stride) {
-  Lanes<Width> sums[most_rows / Rows][V][Rows] = {};
+  Lanes<Width> sums[rows_of_pass / Rows][V][Rows] = {};
   const std::int64_t whole = pass.n / line<T> * line<T>;
   for (std::int64_t first = 0; first < whole; first += strip) {
     const std::int64_t end = std::min(first + strip, whole);
@@ -228,7 +227,7 @@ struct Done {
 template <typename T, int V, int Rows, int Width>
 DIFFPHASE_INLINE void pass_whole_groups(const Pass<T>& pass, std::int64_t next_rows, std::int64_t last_rows, Done& done,
                                         double* dots, const double* factors) {
-  constexpr std::int64_t most_groups = most_rows / Rows;
+  constexpr std::int64_t most_groups = rows_of_pass / Rows;
   const std::int64_t dot_groups = (next_rows - done.next) / Rows;
   const std::int64_t add_groups = (last_rows - done.last) / Rows;
   for (std::int64_t g = 0; g < std::max(dot_groups, add_groups); g += most_groups) {

@@ -16,6 +16,9 @@ struct RowBlock {
 /// Vectors that dot_and_add_rows takes at once.
 inline constexpr std::int64_t most_row_vectors = 4;
 
+/// Rows of each block for which it reads the vectors once.
+inline constexpr std::int64_t rows_of_pass = 32;
+
 /// For `vectors` <= most_row_vectors vectors v, one after the other in `in` and `out`:
 ///
 ///   dots[v][r] := next_r . in_v,   out_v += sum_r factors[v][r] last_r,

@@ -18,12 +18,13 @@ namespace {
 
 constexpr std::int64_t few_vectors = most_row_vectors;  // up to which memory, not arithmetic, is the limit
 // Rows of a tile. Few vectors: 256 KiB, so that two tiles stay in the cache of a core, but as many rows as the kernel
-// reads side by side. Of rows so wide that those would not even stay in the cache that cores share, as many as a pass
-// of the kernel takes: they are read twice, but the vectors, as long as the rows, only once for all of them.
+// reads side by side. Of rows so wide that those would not even stay in the cache that cores share, half of them for
+// one vector, and for a block of vectors as many as a pass of the kernel takes: the rows are read twice then, but the
+// vectors, as long as the rows, only once for all of them.
 constexpr std::int64_t tile_numbers = std::int64_t{1} << 15;
 constexpr std::int64_t least_rows = 8;
 constexpr std::int64_t wide_row = std::int64_t{1} << 16;
-constexpr std::int64_t least_wide_rows = 32;
+constexpr std::int64_t least_wide_rows = 4;
 constexpr std::int64_t many_rows = 384;                               // more vectors: enough rows for matrix products
 constexpr std::int64_t converted_numbers = std::int64_t{1} << 19;     // 4 MiB of singles made doubles
 constexpr std::int64_t product_tile_numbers = std::int64_t{1} << 19;  // 4 MiB
@@ -204,7 +205,8 @@ std::int64_t WeightedRows::tile_rows(std::int64_t vectors) const {
   // Whole groups of the kernel: what is left over from them is read twice.
   const std::int64_t numbers = by_component() ? tile_numbers : 2 * tile_numbers;  // which are summed over the ranks
   const std::int64_t in_cache = numbers / columns / least_rows * least_rows;
-  const std::int64_t least_few = columns < wide_row ? least_rows : least_wide_rows;
+  const std::int64_t least_wide = vectors == most_row_vectors ? rows_of_pass : least_wide_rows;
+  const std::int64_t least_few = columns < wide_row ? least_rows : least_wide;
   const std::int64_t least = vectors > few_vectors ? many_rows : least_few;
   const std::int64_t bounded = product_tile_numbers / std::max<std::int64_t>(vectors, 1);
   return std::clamp<std::int64_t>(std::min(std::max(in_cache, least), bounded), 1,
