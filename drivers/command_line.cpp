@@ -53,6 +53,8 @@ void add_run(CLI::App& app, CommandLine& line) {
                                          "stop cleanly after this time, as 55m, or auto: before the SLURM job ends")
       ->check(time_limit);
   command->add_flag("--retry-failed", run.retry_failed, "try tasks again that failed as often as allowed");
+  command->add_flag("--accept-changed-data", run.accept_changed_data,
+                    "keep what was computed from data files that have changed since");
   const auto be = [&run](Verbosity verbosity) { return [&run, verbosity] { run.verbosity = verbosity; }; };
   auto* quiet = command->add_flag_callback("-q,--quiet", be(Verbosity::quiet), "show warnings and errors only");
   command->add_flag_callback("-v,--verbose", be(Verbosity::verbose), "show every task")->excludes(quiet);
@@ -87,6 +89,14 @@ void add_status(CLI::App& app, CommandLine& line) {
 void add_collect(CLI::App& app, CommandLine& line) {
   auto* command = app.add_subcommand("collect", "rebuild results.h5 from the journals");
   command->callback([&line] { line.command = CommandLine::Command::collect; });
+  command->add_option("folder", line.folder, "folder of the run")->required();
+  command->add_flag("--all", line.all_sweeps, "a file for each sweep that was run there: results-<last start>.h5");
+}
+
+void add_check(CLI::App& app, CommandLine& line) {
+  auto* command =
+      app.add_subcommand("check", "are journals, results and lock whole, and do they agree? changes nothing");
+  command->callback([&line] { line.command = CommandLine::Command::check; });
   command->add_option("folder", line.folder, "folder of the run")->required();
 }
 
@@ -136,7 +146,7 @@ std::variant<CommandLine, CommandLineEnd> parse_command_line(int argc, char** ar
                    : error.what();
     return fmt::format("diffphase: error: {} (diffphase --help lists what there is)\n", problem);
   });
-  for (const auto add : {add_run, add_plan, add_theory, add_status, add_collect}) add(app, line);
+  for (const auto add : {add_run, add_plan, add_theory, add_status, add_collect, add_check}) add(app, line);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ExtrasError&) {

@@ -20,13 +20,14 @@ struct PlanOptions {
 
 /// The command line, parsed: which command, and its options.
 struct CommandLine {
-  enum class Command { run, plan, theory, status, collect };
+  enum class Command { run, plan, theory, status, collect, check };
 
   Command command = Command::run;
   RunOptions run;
   PlanOptions plan;
-  std::filesystem::path folder;  ///< of status and collect
+  std::filesystem::path folder;  ///< of status, collect and check
   bool watch = false;
+  bool all_sweeps = false;  ///< collect
 };
 
 /// A command line with nothing to do: --help and --version (code 0), errors (code 2).

@@ -8,6 +8,7 @@
 //   $ mpirun -n 2 diffphase run jobs/quickstart.toml --points 0:1 --set measure.collapse.probes=64 -o runs/sample
 //   $ diffphase status runs/sample
 //   $ diffphase collect runs/sample
+//   $ diffphase check runs/sample
 
 #include <fmt/format.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@
 #include "parallel/mpi_environment.hpp"
 #include "parallel/stop_request.hpp"
 #include "sweep/calibration.hpp"
+#include "sweep/folder_check.hpp"
 #include "sweep/plan_report.hpp"
 #include "sweep/status_report.hpp"
 #include "sweep/sweep_keys.hpp"
@@ -36,7 +38,7 @@ Sweep load_sweep(const PlanOptions& options) {
 }
 
 int run(int argc, char** argv, const RunOptions& options) {
-  hold_stop_signals();            // a stop that is asked for while MPI starts is not lost
+  note_stop_signals();            // a stop that is asked for while MPI starts is not lost
   std::signal(SIGXFSZ, SIG_IGN);  // a file at its limit is a full disk, with a message
   const MpiEnvironment environment(argc, argv);
   return run_sweep(Communicator::world(), options, measures());
@@ -68,6 +70,12 @@ int status(const CommandLine& line) {
   return exit_complete;
 }
 
+int check(const CommandLine& line) {
+  const FolderCheck found = check_folder(line.folder, measures());
+  fmt::print("{}", found.text());
+  return found.problems.empty() ? exit_complete : exit_failed_tasks;
+}
+
 int execute(int argc, char** argv, const CommandLine& line) {
   switch (line.command) {
     case CommandLine::Command::run:
@@ -80,7 +88,9 @@ int execute(int argc, char** argv, const CommandLine& line) {
     case CommandLine::Command::status:
       return status(line);
     case CommandLine::Command::collect:
-      return collect_results(line.folder, line.run.command_line, measures());
+      return collect_results(line.folder, line.all_sweeps, line.run.command_line, measures());
+    case CommandLine::Command::check:
+      return check(line);
   }
   return exit_bad_input;
 }

@@ -11,6 +11,7 @@
 #include "files/bad_input.hpp"
 #include "files/bounded_archive.hpp"
 #include "files/checksummed_record.hpp"
+#include "sweep/stop_marks.hpp"
 
 namespace diffphase {
 namespace {
@@ -37,9 +38,27 @@ void require_same(const fs::path& path, const JournalHeader& header, const Journ
   }
 }
 
+fs::path journal_path(const fs::path& run, const std::string& stem) {
+  return journal_folder(run) / (stem + std::string(journal_ending));
+}
+
 fs::path new_journal_path(const fs::path& run, const std::string& stem) {
   ensure_directory(journal_folder(run));
-  return journal_folder(run) / (stem + std::string(journal_ending));
+  return journal_path(run, stem);
+}
+
+// Up to where a journal is good, of the `known` bytes; its size alone is taken for that where not all is to be read.
+// What follows where a file was cut may be later records that were appended there: nothing of a shorter file is
+// trusted.
+std::uint64_t good_bytes(const fs::path& path, std::uint64_t known, bool whole) {
+  try {
+    const PosixFile file = PosixFile::open(path);
+    if (file.size() < known) return 0;
+    return whole ? scan_records(file, [](std::span<const std::byte>, std::uint64_t) {}).end : known;
+  } catch (const FileError& error) {
+    if (error.code() == ENOENT || error.code() == ENOTDIR) return 0;
+    throw;
+  }
 }
 
 // Size of the file; empty if it has gone.
@@ -67,8 +86,15 @@ std::map<std::string, fs::path> list_journals(const fs::path& run) {
 
 Journal::Journal(const fs::path& run, const std::string& stem, const JournalHeader& header, WallClock clock)
     : clock_(std::move(clock)), file_(PosixFile::create_for_appending(new_journal_path(run, stem))) {
-  append(encode_header(header));
-  file_.sync();
+  try {
+    written_ = look_at_file(path());
+    append(frame_record(encode_header(header)));
+    file_.sync();
+  } catch (const FileError&) {
+    std::error_code ignored;
+    fs::remove(path(), ignored);
+    throw;
+  }
   sync_folder(journal_folder(run));
   dirty_ = false;
   last_sync_ = clock_();
@@ -81,24 +107,37 @@ Journal::~Journal() {
   }
 }
 
-void Journal::append(std::span<const std::byte> payload) {
-  file_.append_or_undo(frame_record(payload));
+void Journal::append(std::span<const std::byte> records) {
+  file_.append_or_undo(records);
+  if (written_) written_->size += records.size();
   dirty_ = true;
 }
 
-void Journal::add(const JournalRecord& record) { append_record(added_, encode_record(record)); }
+bool Journal::is_there() const {
+  try {
+    const std::optional<FileState> now = look_at_file(path());
+    return now && (!written_ || (now->identity == written_->identity && now->size == written_->size));
+  } catch (const FileError&) {
+    return true;
+  }
+}
+
+std::uint64_t Journal::add(const JournalRecord& record) {
+  const std::size_t before = added_.size();
+  append_record(added_, encode_record(record));
+  return added_.size() - before;
+}
 
 void Journal::commit() {
   if (added_.empty()) return;
-  file_.append_or_undo(added_);
+  append(added_);
   added_.clear();
-  dirty_ = true;
   poll();
 }
 
 void Journal::write(const JournalRecord& record) {
   commit();
-  append(encode_record(record));
+  append(frame_record(encode_record(record)));
   poll();
 }
 
@@ -147,33 +186,90 @@ void JournalState::forget() {
   sources_.clear();
   tasks_.clear();
   first_.reset();
-  latest_.reset();
+  headers_.clear();
 }
+
+const JournalHeader* JournalState::latest() const { return headers_.empty() ? nullptr : &headers_.rbegin()->second; }
 
 void JournalState::refresh() {
   const std::map<std::string, fs::path> found = list_journals(run_);
   const bool shrunk = std::any_of(sources_.begin(), sources_.end(), [&](const auto& entry) {
     return found.count(entry.first) == 0 || size_of(entry.second.path).value_or(0) < entry.second.size;
   });
-  if (shrunk) forget();
+  if (shrunk && own_.empty()) forget();
   for (const auto& [stem, path] : found) {
     Source& source = sources_[stem];
+    if (source.own || source.written_again) continue;
     source.path = path;
     read(stem, source);
   }
 }
 
+void JournalState::set_live(std::set<std::string> stems) {
+  live_ = std::move(stems);
+  for (const auto& [stem, source] : sources_) blame(stem, source);
+}
+
+void JournalState::begin_own(const std::string& stem, const JournalHeader& header) {
+  own_ = stem;
+  Source& source = sources_[stem];
+  source.path = journal_path(run_, stem);
+  source.own = true;
+  source.read = source.size = record_frame_bytes + encode_header(header).size();
+  take_header({stem, 0}, source, header);
+}
+
+void JournalState::advance(std::uint64_t bytes) {
+  Source& source = sources_.at(own_);
+  source.read += bytes;
+  source.size = source.read;
+}
+
+void JournalState::learn(JournalRecord record, std::uint64_t bytes) {
+  Source& source = sources_.at(own_);
+  const RecordOrigin origin{own_, source.read};
+  advance(bytes);
+  take(origin, source, std::move(record));
+  blame(own_, source);
+}
+
+LostBytes JournalState::lost(bool whole) const {
+  LostBytes lost;
+  for (const auto& [stem, source] : sources_) {
+    if (source.written_again || source.read == 0) continue;
+    const std::uint64_t there = good_bytes(source.path, source.read, whole);
+    if (there < source.read) lost[stem] = there;
+  }
+  if (!lost.contains(own_)) return lost;
+  for (const auto& [stem, source] : sources_) {
+    if (source.written_again) lost[stem] = *source.written_again;
+  }
+  return lost;
+}
+
+std::vector<JournalRecord> JournalState::records(const LostBytes& lost) const {
+  std::vector<JournalRecord> all;
+  for (const auto& [identity, history] : tasks_) {
+    for (JournalRecord& record : history.records(identity, lost)) all.push_back(std::move(record));
+  }
+  return all;
+}
+
+void JournalState::written_again(const LostBytes& lost, std::uint64_t bytes) {
+  for (const auto& [stem, from] : lost) sources_.at(stem).written_again = from;
+  advance(bytes);
+}
+
 void JournalState::read(const std::string& stem, Source& source) {
   const std::uint64_t size = size_of(source.path).value_or(0);
-  if (size == source.size) return;
+  if (size == source.size || (size < source.size && !own_.empty())) return;
   const PosixFile file = PosixFile::open(source.path);
   source.size = size;
   source.problem.clear();
   const auto visit = [&](std::span<const std::byte> payload, std::uint64_t offset) {
     const RecordOrigin origin{stem, offset};
     if (source.has_header) {
-      std::visit([&](auto&& record) { take(origin, source, std::forward<decltype(record)>(record)); },
-                 decode_record(payload));
+      take(origin, source, decode_record(payload));
     } else {
       take_header(origin, source, decode_header(payload, source.path));
     }
@@ -190,19 +286,31 @@ void JournalState::read(const std::string& stem, Source& source) {
     source.problem = fmt::format("{}, byte {}: {}; nothing from there on is used, its tasks are computed again",
                                  source.path.string(), source.read, reason);
   }
-  blame(source);
+  blame(stem, source);
 }
 
 // A group works through what it was handed in order: of what has no end only the first was running. Where the end of
-// the journal is lost, nobody knows.
-void JournalState::blame(const Source& source) {
+// the journal is lost, nobody knows. Where all ranks of the group were alive when the start was told to stop, nobody is
+// to blame.
+void JournalState::blame(const std::string& stem, const Source& source) {
+  if (source.unended.empty()) return;
+  const bool live = source.own || live_.contains(stem);
+  const std::vector<bool> marks = live ? std::vector<bool>{} : read_stop_marks(stop_marks_path(run_, stem));
+  const auto outcome = [&](std::int64_t leader, const HandOut& hand_out, bool first) {
+    if (!live && were_told_to_stop(marks, leader, hand_out.ranks)) return Attempt::Outcome::abandoned;
+    if (!first || !source.problem.empty()) return Attempt::Outcome::unknown;
+    return live ? Attempt::Outcome::running : Attempt::Outcome::open;
+  };
   for (const auto& [leader, hand_outs] : source.unended) {
     for (const HandOut& hand_out : hand_outs) {
-      const bool running = &hand_out == &hand_outs.front() && source.problem.empty();
       tasks_[hand_out.identity].set_outcome(hand_out.origin,
-                                            running ? Attempt::Outcome::open : Attempt::Outcome::unknown);
+                                            outcome(leader, hand_out, &hand_out == &hand_outs.front()));
     }
   }
+}
+
+void JournalState::take(const RecordOrigin& origin, Source& source, JournalRecord record) {
+  std::visit([&](auto&& kind) { take(origin, source, std::forward<decltype(kind)>(kind)); }, std::move(record));
 }
 
 void JournalState::end(const RecordOrigin& origin, Source& source, const Hash128& identity, const Attempt& ended) {
@@ -217,7 +325,7 @@ void JournalState::end(const RecordOrigin& origin, Source& source, const Hash128
 
 void JournalState::take(const RecordOrigin& origin, Source& source, const BeginRecord& record) {
   tasks_[record.identity].begin(origin, record);
-  source.unended[record.leader].push_back({record.identity, origin});
+  source.unended[record.leader].push_back({record.identity, origin, record.ranks});
   source.leader_of[origin.second] = record.leader;
 }
 
@@ -250,10 +358,7 @@ void JournalState::take_header(const RecordOrigin& origin, Source& source, Journ
     first_name_ = source.path.filename().string();
   }
   source.has_header = true;
-  if (!latest_ || latest_stem_ < origin.first) {
-    latest_ = std::move(header);
-    latest_stem_ = origin.first;
-  }
+  headers_[origin.first] = std::move(header);
 }
 
 JournalState read_journals(const fs::path& run, std::optional<JournalHeader> expected) {

@@ -6,12 +6,14 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "files/file_identity.hpp"
 #include "files/posix_file.hpp"
 #include "files/wall_clock.hpp"
 #include "random/text_hash.hpp"
@@ -33,9 +35,9 @@ class Journal {
   /// Syncs, and ignores errors; call close() where they matter.
   ~Journal();
 
-  /// Takes a record along in the next commit. Throws std::length_error for records beyond the format's bound,
-  /// std::logic_error if the values of a per_sample variable do not divide among the counts.
-  void add(const JournalRecord& record);
+  /// Takes a record along in the next commit; returns its bytes in the file. Throws std::length_error for records
+  /// beyond the format's bound, std::logic_error if the values of a per_sample variable do not divide among the counts.
+  std::uint64_t add(const JournalRecord& record);
   /// Appends what was added since the last commit, in its order: one write, then a sync if the last is a second ago.
   /// Throws FileError when the disk is full; nothing is left behind then, and the records wait for the next commit.
   void commit();
@@ -47,14 +49,25 @@ class Journal {
   /// Commits, and syncs if something was written since the last sync. Call it before results are replaced.
   void sync();
   void close();
+  /// Syncs what was written, and nothing that waits for a commit; may be called by another thread while none of the
+  /// other functions runs.
+  void sync_written() { file_.sync_data(); }
+
+  /// Whether something was added that no commit has written.
+  [[nodiscard]] bool has_uncommitted() const { return !added_.empty(); }
+  /// Whether the file is still there under its name, with everything that was written. Cheap. True where that cannot be
+  /// told, because the file system is out of reach.
+  [[nodiscard]] bool is_there() const;
 
   [[nodiscard]] const std::filesystem::path& path() const { return file_.path(); }
+  [[nodiscard]] std::string stem() const { return path().stem().string(); }
 
  private:
-  void append(std::span<const std::byte> payload);
+  void append(std::span<const std::byte> records);
 
   WallClock clock_;
   PosixFile file_;
+  std::optional<FileState> written_;
   std::vector<std::byte> added_;  // records with their frames
   WallTime last_sync_;
   bool dirty_ = false;
@@ -65,6 +78,9 @@ class Journal {
 ///
 /// Files are never changed by reading. A torn or corrupt record ends the reading of its file: what follows it
 /// is not trusted, and its tasks are computed again into another file.
+///
+/// A start that works on the run knows its own journal from what it wrote, not from the file, and forgets nothing that
+/// it has read: files that somebody removes or damages meanwhile are found by lost(), and can be written again.
 class JournalState {
  public:
   /// Journals of another seed or numerics version are refused; without `expected`, the first journal is the
@@ -72,15 +88,33 @@ class JournalState {
   explicit JournalState(std::filesystem::path run, std::optional<JournalHeader> expected = std::nullopt);
 
   /// Reads what was appended since the last time, in all journals; cheap when nothing was. A file that was
-  /// removed or has shrunk makes it read everything anew. Throws BadInput that names the journal.
+  /// removed or has shrunk makes it read everything anew, unless there is an own journal. Throws BadInput that names
+  /// the journal.
   void refresh();
+
+  /// Journals of starts that may be alive: what they have begun is running. To be told again when that changes.
+  void set_live(std::set<std::string> stems);
+
+  /// From now on this start writes the journal `stem`, which is never read. A second call leaves the first journal.
+  void begin_own(const std::string& stem, const JournalHeader& header);
+  /// What this start writes into its own journal, and the bytes that it takes there.
+  void learn(JournalRecord record, std::uint64_t bytes);
+  /// What of the journals is known from them and is not there any more, own ones and those of others. Reads all of them
+  /// and checks their checksums, if `whole`, else looks at their sizes. Throws FileError.
+  [[nodiscard]] LostBytes lost(bool whole) const;
+  /// Everything that is known from the lost bytes, as records that can be written again.
+  [[nodiscard]] std::vector<JournalRecord> records(const LostBytes& lost) const;
+  /// What was lost was written again, as so many bytes of the own journal, and is looked for there from now on.
+  void written_again(const LostBytes& lost, std::uint64_t bytes);
 
   [[nodiscard]] const std::map<Hash128, TaskHistory>& tasks() const { return tasks_; }
   /// Empty history if the task was never begun.
   [[nodiscard]] const TaskHistory& task(const Hash128& identity) const;
 
-  /// Header of the latest journal; empty if there is none.
-  [[nodiscard]] const std::optional<JournalHeader>& latest() const { return latest_; }
+  /// Headers of all journals that have one, in the order of their starts.
+  [[nodiscard]] const std::map<std::string, JournalHeader>& headers() const { return headers_; }
+  /// Header of the latest journal; nullptr if there is none.
+  [[nodiscard]] const JournalHeader* latest() const;
   /// Number of journals with a readable header.
   [[nodiscard]] std::size_t journals() const;
   /// One sentence per torn or corrupt journal.
@@ -90,12 +124,15 @@ class JournalState {
   struct HandOut {
     Hash128 identity;
     RecordOrigin origin;
+    std::int64_t ranks = 1;
   };
   struct Source {
     std::filesystem::path path;
     std::uint64_t size = 0;  ///< when last read
     std::uint64_t read = 0;  ///< up to here
     bool has_header = false;
+    bool own = false;                              ///< known from memory
+    std::optional<std::uint64_t> written_again{};  ///< from this byte on, into the own journal
     std::string problem;
     std::map<std::int64_t, std::deque<HandOut>> unended;          ///< by leader, oldest first
     std::unordered_map<std::uint64_t, std::int64_t> leader_of{};  ///< of what has no end, by place of the begin
@@ -103,21 +140,24 @@ class JournalState {
 
   void forget();
   void read(const std::string& stem, Source& source);
+  void advance(std::uint64_t bytes);
+  void take(const RecordOrigin& origin, Source& source, JournalRecord record);
   void take(const RecordOrigin& origin, Source& source, const BeginRecord& record);
   void take(const RecordOrigin& origin, Source& source, DoneRecord record);
   void take(const RecordOrigin& origin, Source& source, const FailedRecord& record);
   void take(const RecordOrigin& origin, Source& source, const AbandonedRecord& record);
   void end(const RecordOrigin& origin, Source& source, const Hash128& identity, const Attempt& ended);
-  void blame(const Source& source);
+  void blame(const std::string& stem, const Source& source);
   void take_header(const RecordOrigin& origin, Source& source, JournalHeader header);
 
   std::filesystem::path run_;
   std::optional<JournalHeader> expected_;
   std::optional<JournalHeader> first_;
   std::string first_name_;
-  std::optional<JournalHeader> latest_;
-  std::string latest_stem_;
+  std::map<std::string, JournalHeader> headers_;
   std::map<std::string, Source> sources_;
+  std::set<std::string> live_;
+  std::string own_;  // stem; empty: none
   std::map<Hash128, TaskHistory> tasks_;
 };
 

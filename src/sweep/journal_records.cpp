@@ -13,7 +13,8 @@ namespace {
 
 constexpr std::uint64_t byte_order_mark = 0x0102030405060708U;
 constexpr std::uint64_t swapped_byte_order_mark = 0x0807060504030201U;
-constexpr std::int64_t journal_layout_version = 1;
+constexpr std::int64_t layout_without_data = 1;
+constexpr std::int64_t journal_layout_version = 2;
 
 enum class RecordKind : std::int64_t { begin = 1, done = 2, failed = 3, abandoned = 4 };
 
@@ -39,6 +40,14 @@ void put(ArchiveWriter& archive, RecordKind kind, const Hash128& identity) {
   archive.integer(static_cast<std::int64_t>(kind));
   archive.word(identity.high);
   archive.word(identity.low);
+}
+
+void put(ArchiveWriter& archive, const DataFileRecord& file) {
+  archive.text(file.path);
+  archive.word(file.size);
+  archive.real(file.time);
+  archive.word(file.hash.high);
+  archive.word(file.hash.low);
 }
 
 void put(ArchiveWriter& archive, const BeginRecord& record) {
@@ -84,7 +93,17 @@ std::vector<std::byte> bytes_of(const ArchiveWriter& archive) {
   return {bytes.begin(), bytes.end()};
 }
 
-// The functions get_... read what follows the identity.
+DataFileRecord get_data_file(ArchiveReader& archive) {
+  DataFileRecord file;
+  file.path = archive.text();
+  file.size = archive.word();
+  file.time = archive.real();
+  file.hash.high = archive.word();
+  file.hash.low = archive.word();
+  return file;
+}
+
+// The functions get_... below read what follows the identity.
 
 BeginRecord get_begin(ArchiveReader& archive, const Hash128& identity) {
   BeginRecord record;
@@ -154,6 +173,9 @@ std::vector<std::byte> encode_header(const JournalHeader& header) {
   archive.integer(header.numerics_version);
   archive.text(header.program_version);
   archive.text(header.sweep);
+  archive.count(header.data.size());
+  for (const DataFileRecord& file : header.data) put(archive, file);
+  archive.text(header.summaries);
   return bytes_of(archive);
 }
 
@@ -174,17 +196,24 @@ JournalHeader decode_header(std::span<const std::byte> payload, const std::files
   }
   if (mark != byte_order_mark) throw ArchiveError("it does not begin like a journal");
   const std::int64_t layout = archive.integer();
-  if (layout != journal_layout_version) {
+  if (layout != journal_layout_version && layout != layout_without_data) {
     throw BadInput(
-        fmt::format("{} has journal layout {}, this program knows {}: use the program that wrote it, or "
+        fmt::format("{} has journal layout {}, this program knows {} and {}: use the program that wrote it, or "
                     "choose another folder with -o",
-                    path.string(), layout, journal_layout_version));
+                    path.string(), layout, layout_without_data, journal_layout_version));
   }
   JournalHeader header;
   header.seed = archive.word();
   header.numerics_version = archive.integer();
   header.program_version = archive.text();
   header.sweep = archive.text();
+  header.knows_data = layout != layout_without_data;
+  if (header.knows_data) {
+    constexpr std::size_t least_file_bytes = 40;
+    header.data.resize(archive.count(least_file_bytes));
+    for (DataFileRecord& file : header.data) file = get_data_file(archive);
+    header.summaries = archive.text();
+  }
   archive.expect_end();
   return header;
 }

@@ -12,12 +12,25 @@
 
 namespace diffphase {
 
+/// A file of data as a start found it.
+struct DataFileRecord {
+  std::string path;  ///< absolute
+  std::uint64_t size = 0;
+  double time = 0.0;  ///< of its last change, seconds since 1970
+  Hash128 hash;       ///< of its bytes
+
+  friend bool operator==(const DataFileRecord&, const DataFileRecord&) = default;
+};
+
 /// First record of every journal.
 struct JournalHeader {
   std::uint64_t seed = 1;
   std::int64_t numerics_version = 0;
   std::string program_version;
-  std::string sweep;  ///< text of the sweep file, as run
+  std::string sweep;                 ///< text of the sweep file, as run
+  std::vector<DataFileRecord> data;  ///< every file that the sweep reads
+  std::string summaries;             ///< what was seen in them (sweep/run_plan.hpp), so that no reader needs the files
+  bool knows_data = true;            ///< not so in journals of layout 1, which say nothing of data
 };
 
 /// Written before a task is handed out.

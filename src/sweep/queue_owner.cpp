@@ -1,5 +1,6 @@
 #include "sweep/queue_owner.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
@@ -25,15 +26,20 @@ QueueOwner::QueueOwner(const TreeShape& shape, Mailbox& mailbox, const Scheduler
       mailbox_(mailbox),
       hooks_(hooks),
       queue_(std::move(queue)),
-      watched_(hooks.stall ? watchdog : WatchdogSettings{.limit = 0.0, .clock = watchdog.clock}),
-      watchdog_(watched_.limit, watched_.clock) {
-  if (watched_.limit > 0.0) timer_.emplace(watched_.limit, RankRange{0, 1}, hooks_.stall);
+      watched_(watchdog),
+      watchdog_(hooks.stall ? watched_.limit : 0.0, watched_.clock) {
+  if (!hooks.stall) watched_.limit = 0.0;
+  if (watched_.limit > 0.0 || hooks_.held) timer_.emplace(watched_.limit, RankRange{0, 1}, hooks_.stall);
+  if (hooks_.held && hooks_.stop_wanted) {
+    timer_->end_when_held(hooks_.stop_wanted, watched_.stop_patience, hooks_.held);
+  }
 }
 
 bool QueueOwner::serve() {
   if (!stopping() && hooks_.stop_wanted && hooks_.stop_wanted()) stop();
   const bool arrived = read_mail();
   call(hooks_.tick);
+  give_up_if_nobody_comes();
   return arrived;
 }
 
@@ -49,6 +55,16 @@ bool QueueOwner::read_mail() {
   if (timer_) timer_->kick();
   if (arrived < most_letters) watch();
   return arrived > 0;
+}
+
+// What is held by ranks that do not hear is nobody's.
+void QueueOwner::give_up_if_nobody_comes() {
+  if (!stopped_ || !hooks_.give_up) return;
+  if (watched_.clock() - std::max(*stopped_, told_end_) < watched_.stop_patience) return;
+  if (finished_ ? unacknowledged_.empty() : queue_.holders().empty()) return;
+  for (const auto& [task, holder] : queue_.out()) end(task, holder, {.outcome = Outcome::abandoned});
+  static_cast<void>(commit());
+  hooks_.give_up(summary());
 }
 
 void QueueOwner::watch() {
@@ -181,6 +197,7 @@ void QueueOwner::end(std::size_t task, int holder, const TaskReport& report) {
 void QueueOwner::stop() {
   if (stopping()) return;
   queue_.stop();
+  stopped_ = watched_.clock();
   for (const int leader : queue_.holders()) tell_stop(leader);
 }
 
@@ -217,6 +234,8 @@ RunSummary QueueOwner::finish() {
   send_out();
   for (IdleWait idle; !unacknowledged_.empty() || !mailbox_.all_sent(); idle.pause()) {
     if (read_mail()) idle = {};
+    if (!stopped_ && hooks_.stop_wanted && hooks_.stop_wanted()) stopped_ = watched_.clock();
+    give_up_if_nobody_comes();
   }
   return result;
 }

@@ -15,9 +15,10 @@
 
 namespace diffphase {
 
-/// After how many seconds of silence, on which clock, groups are reported; 0: never.
+/// After how many seconds of silence, on which clock, groups are reported; 0: never. And given up after a stop.
 struct WatchdogSettings {
   double limit = 0.0;
+  double stop_patience = Scheduler::stop_patience;
   Clock clock = steady_seconds;
 };
 
@@ -51,6 +52,7 @@ class QueueOwner {
   void end(std::size_t task, int holder, const TaskReport& report);
   [[nodiscard]] std::optional<std::size_t> begin_next(int level, int leader);
   void stop();
+  void give_up_if_nobody_comes();
   void tell_stop(int leader);
   void post(int rank, SchedulerMessage message) { outbox_.emplace_back(rank, std::move(message)); }
   [[nodiscard]] bool commit();
@@ -69,6 +71,7 @@ class QueueOwner {
   bool uncommitted_ = false;                              // something was begun or ended since
   std::set<int> unacknowledged_;                          // ranks that were told the end
   double told_end_ = 0.0;
+  std::optional<double> stopped_;  // when
   bool finished_ = false;
   std::string error_;
   WatchdogSettings watched_;

@@ -4,14 +4,19 @@
 
 #include <chrono>
 #include <cstdio>
+#include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 
+#include "files/bad_input.hpp"
 #include "files/process_identity.hpp"
 #include "parallel/kernel_threads.hpp"
+#include "parallel/mpi_environment.hpp"
 #include "parallel/stop_request.hpp"
 #include "results/provenance.hpp"
 #include "sweep/aggregate.hpp"
+#include "sweep/former_results.hpp"
 #include "sweep/group_tree.hpp"
 #include "sweep/job_time.hpp"
 #include "sweep/journal.hpp"
@@ -64,7 +69,7 @@ void warn_of_groups(const Communicator& world, const Resources& resources) {
 RunSummary schedule(const Communicator& world, const GroupTree& tree, const Sweep& sweep,
                     const std::vector<PendingTask>& pending, StopRequest& stop, RunBook* book) {
   SchedulerHooks hooks;
-  hooks.stop_wanted = [&] { return stop.wanted() || (book != nullptr && book->lock_lost()); };
+  hooks.stop_wanted = [&] { return stop.wanted() || (book != nullptr && book->lost()); };
   if (book != nullptr) {
     hooks.begin = [&](std::size_t task, RankRange group) { book->begin(task, group); };
     // So that nothing but the task that ends the program is blamed for it.
@@ -77,6 +82,14 @@ RunSummary schedule(const Communicator& world, const GroupTree& tree, const Swee
     hooks.commit = [&] { book->commit(); };
     hooks.tick = [&] { book->tick(); };
     hooks.stall = [&](const Stall& stall) { book->report_stall(stall); };
+    hooks.give_up = [&](const RunSummary& summary) {
+      const int code = book->conclude(summary, stop.reason());
+      std::fflush(stdout);
+      book->free_lock();
+      MpiEnvironment::abort("some ranks did not answer for a minute after the stop: ended without them",
+                            code == exit_bad_input ? code : exit_stopped);
+    };
+    hooks.held = [&] { book->end_held(); };
   }
   std::vector<int> levels;
   levels.reserve(pending.size());
@@ -136,8 +149,12 @@ int run_sweep(const Communicator& world, const RunOptions& options, const std::v
   const ProcessIdentity self = this_process();
   std::vector<std::string> processes = world.gather(fmt::format("process {} on {}", self.pid, self.host));
   std::unique_ptr<RunBook> book;
-  const int book_code = on_root(world, [&] { book = std::make_unique<RunBook>(options, plan, std::move(processes)); });
+  const int book_code = on_root(
+      world, [&] { book = std::make_unique<RunBook>(options, plan, summaries, measures, std::move(processes)); });
   if (book_code != exit_complete) return book_code;
+  std::string marks = book ? book->stop_marks().string() : std::string();
+  world.broadcast(marks);
+  mark_stop_signals(marks, world.rank());
   const GroupTree tree(world);
   std::vector<PendingTask> pending;
   std::string pending_bytes;
@@ -159,32 +176,65 @@ int run_sweep(const Communicator& world, const RunOptions& options, const std::v
   return end_code != exit_complete ? end_code : static_cast<int>(result);
 }
 
-int collect_results(const std::filesystem::path& folder, const std::string& command_line,
+namespace {
+
+// Writes the results of one sweep of a run folder into `file` of it; prints how much of it is there.
+void collect_sweep(const std::filesystem::path& folder, const std::string& text, const std::string& file,
+                   const std::string& command_line, const std::vector<const Measure*>& measures) {
+  const WallTime start = std::chrono::system_clock::now();
+  RunOptions options;
+  options.sweep_file = (folder / "sweep.toml").string();
+  JournalState journals = read_journals(folder);
+  DatasetSummaries summaries = recorded_summaries(journals);
+  const RunPlan plan = make_plan(options, text, summaries, measures);
+  journals = read_journals(folder, journal_header(*plan.whole));
+  Aggregator aggregator(*plan.whole);
+  aggregator.predict_all();
+  journals.refresh();  // a run may have gone on meanwhile: its results are not replaced by older ones
+  std::size_t done = 0;
+  for (const SweepTask& task : plan.whole->tasks) done += journals.task(task.identity).complete(task.counts) ? 1 : 0;
+  ResultsFile results = aggregator.results(journals);
+  add_provenance(results, {.command_line = command_line,
+                           .sweep = plan.whole->file.effective_text,
+                           .mpi_size = 1,
+                           .start = start,
+                           .end = std::chrono::system_clock::now()});
+  if (const auto former =
+          file == "results.h5" ? former_results(folder, journals, *plan.whole, measures) : std::nullopt) {
+    show_warning(former->warning);
+    keep_former(folder, *former);
+  }
+  write_results(folder / file, std::move(results));
+  fmt::print("diffphase: {} of {} tasks collected into {}/{}{}\n", done, plan.whole->tasks.size(), folder.string(),
+             file, done < plan.whole->tasks.size() ? "; run the sweep again to compute the rest." : ".");
+}
+
+// The sweeps that were run in a folder, by text, with the time of the last start of each.
+std::map<std::string, std::string> sweeps_of(const std::filesystem::path& folder) {
+  std::map<std::string, std::string> last_start;
+  const JournalState journals = read_journals(folder);
+  for (const auto& [stem, header] : journals.headers()) {
+    last_start[header.sweep] = stem.substr(0, stem.find('-'));
+  }
+  return last_start;
+}
+
+}  // namespace
+
+int collect_results(const std::filesystem::path& folder, bool all_sweeps, const std::string& command_line,
                     const std::vector<const Measure*>& measures) {
   open_console(Verbosity::normal, true);
   try {
-    const WallTime start = std::chrono::system_clock::now();
-    const std::string path = (folder / "sweep.toml").string();
-    RunOptions options;
-    options.sweep_file = path;
-    DatasetSummaries summaries;
-    const RunPlan plan = make_plan(options, read_sweep_text(path), summaries, measures);
-    JournalState journals = read_journals(folder, journal_header(*plan.whole));
-    for (const std::string& warning : journals.warnings()) show_warning(warning);
-    Aggregator aggregator(*plan.whole);
-    aggregator.predict_all();
-    journals.refresh();  // a run may have gone on meanwhile: its results are not replaced by older ones
-    std::size_t done = 0;
-    for (const SweepTask& task : plan.whole->tasks) done += journals.task(task.identity).complete(task.counts) ? 1 : 0;
-    ResultsFile results = aggregator.results(journals);
-    add_provenance(results, {.command_line = command_line,
-                             .sweep = plan.whole->file.effective_text,
-                             .mpi_size = 1,
-                             .start = start,
-                             .end = std::chrono::system_clock::now()});
-    write_results(folder / "results.h5", std::move(results));
-    fmt::print("diffphase: {} of {} tasks collected into {}/results.h5{}\n", done, plan.whole->tasks.size(),
-               folder.string(), done < plan.whole->tasks.size() ? "; run the sweep again to compute the rest." : ".");
+    for (const std::string& warning : read_journals(folder).warnings()) show_warning(warning);
+    if (!all_sweeps) {
+      collect_sweep(folder, read_sweep_text((folder / "sweep.toml").string()), "results.h5", command_line, measures);
+      return exit_complete;
+    }
+    const auto sweeps = sweeps_of(folder);
+    if (sweeps.empty()) throw BadInput(folder.string() + ": no journal that could be read");
+    for (const auto& [text, start] : sweeps) {
+      collect_sweep(folder, text, fmt::format("results-{}.h5", start), command_line, measures);
+    }
     return exit_complete;
   } catch (const std::exception& e) {
     show_error(e.what());

@@ -24,6 +24,7 @@ struct RunOptions {
   std::optional<double> stop_after;    ///< seconds
   bool stop_with_job = false;          ///< --stop-after auto: before the SLURM job ends
   bool retry_failed = false;
+  bool accept_changed_data = false;  ///< results of files that have changed since are kept
   Verbosity verbosity = Verbosity::normal;
   std::string command_line;
 };
@@ -34,8 +35,10 @@ struct RunOptions {
 [[nodiscard]] int run_sweep(const Communicator& world, const RunOptions& options,
                             const std::vector<const Measure*>& measures);
 
-/// Rebuilds DIR/results.h5 from the journals and DIR/sweep.toml. One process. Returns the exit code.
-[[nodiscard]] int collect_results(const std::filesystem::path& folder, const std::string& command_line,
+/// Rebuilds DIR/results.h5 from the journals and DIR/sweep.toml; with `all_sweeps` writes for each sweep that was run
+/// in the folder, by its text in the journals, DIR/results-<start of its last run>.h5. Needs no data file that the
+/// journals know. One process. Returns the exit code.
+[[nodiscard]] int collect_results(const std::filesystem::path& folder, bool all_sweeps, const std::string& command_line,
                                   const std::vector<const Measure*>& measures);
 
 }  // namespace diffphase

@@ -9,13 +9,17 @@
 #include <limits>
 #include <utility>
 
+#include "files/process_identity.hpp"
 #include "results/provenance.hpp"
 #include "sweep/console.hpp"
 #include "sweep/cost_model.hpp"
+#include "sweep/data_files.hpp"
+#include "sweep/live_journals.hpp"
 #include "sweep/placement.hpp"
 #include "sweep/plan_report.hpp"
 #include "sweep/result_size.hpp"
 #include "sweep/shell_word.hpp"
+#include "sweep/stop_marks.hpp"
 
 namespace diffphase {
 
@@ -24,6 +28,7 @@ namespace {
 // Results are replaced this often, and less often where writing them takes long.
 constexpr std::chrono::seconds results_interval{60};
 constexpr int results_share = 50;
+constexpr std::chrono::seconds journal_look_interval{1};
 constexpr double seconds_of_predictions_in_a_tick = 0.2;  // ranks wait meanwhile
 constexpr double seconds_of_predictions_at_the_end = 2.0;
 
@@ -58,7 +63,8 @@ std::filesystem::path RunBook::folder_of(const RunOptions& options, const Sweep&
   return options.folder.empty() ? std::filesystem::path("runs") / whole.file.name : options.folder;
 }
 
-RunBook::RunBook(const RunOptions& options, RunPlan plan, std::vector<std::string> processes)
+RunBook::RunBook(const RunOptions& options, RunPlan plan, const DatasetSummaries& summaries,
+                 const std::vector<const Measure*>& measures, std::vector<std::string> processes)
     : options_(options),
       plan_(std::move(plan)),
       processes_(std::move(processes)),
@@ -66,18 +72,81 @@ RunBook::RunBook(const RunOptions& options, RunPlan plan, std::vector<std::strin
       folder_(folder_of(options, *plan_.whole)),
       shard_(shard_of(options)),
       start_(std::chrono::system_clock::now()),
+      next_look_(std::chrono::steady_clock::now()),
       next_results_(std::chrono::steady_clock::now() + results_interval) {
   ensure_directory(folder_);
+  folder_state_ = look_at_file(folder_);
   lock_ = std::make_unique<RunLock>(folder_, shard_);
-  const JournalHeader header = journal_header(*plan_.whole);
-  journals_ = std::make_unique<JournalState>(folder_, header);
+  header_ = journal_header(*plan_.whole);
+  header_.data = data_files(*plan_.whole);
+  header_.summaries = encode_summaries(summaries);
+  journals_ = std::make_unique<JournalState>(folder_, header_);
   journals_->refresh();
+  journals_->set_live(live_journals(folder_, live_locks(folder_)));
+  if (!options_.accept_changed_data) {
+    for (const std::string& warning : check_data_files(*journals_, header_.data)) show_warning(warning);
+  }
   for (const std::string& warning : journals_->warnings()) show_warning(warning);
+  if (whole()) former_ = former_results(folder_, *journals_, *plan_.whole, measures);
+  if (former_) show_warning(former_->warning);
   replace_file(folder_ / "sweep.toml", plan_.whole->file.effective_text);
-  const std::string stem = start_stem(start_, shard_, this_process());
-  journal_ = std::make_unique<Journal>(folder_, stem, header);
-  log_ = std::make_unique<AttemptLog>(folder_, stem);
+  begin_journal();
+  log_ = std::make_unique<AttemptLog>(folder_, journal_->stem());
+  stop_marks_ = std::filesystem::absolute(stop_marks_path(folder_, journal_->stem()));
+  create_stop_marks(stop_marks_, ranks_);
   aggregator_ = std::make_unique<Aggregator>(*plan_.whole);
+}
+
+// Marks are of use where tasks have no end in the journal.
+RunBook::~RunBook() {
+  std::error_code ignored;
+  if (!stop_marks_.empty() && (!begun_ || all_recorded_)) std::filesystem::remove(stop_marks_, ignored);
+}
+
+void RunBook::begin_journal() {
+  WallTime time = journal_ ? std::chrono::system_clock::now() : start_;
+  std::string stem = start_stem(time, shard_, this_process());
+  while (journal_ && stem <= journal_->stem()) {  // within the same millisecond, or a clock that was set back
+    time += std::chrono::milliseconds(1);
+    stem = start_stem(time, shard_, this_process());
+  }
+  journal_ = std::make_unique<Journal>(folder_, stem, header_);
+  journals_->begin_own(stem, header_);
+}
+
+void RunBook::record(JournalRecord record) {
+  const std::uint64_t bytes = journal_->add(record);
+  journals_->learn(std::move(record), bytes);
+}
+
+bool RunBook::folder_is_there() const {
+  const std::optional<FileState> now = look_at_file(folder_);
+  return now && now->identity == folder_state_->identity;
+}
+
+// What somebody removes or damages while this start works is written again; `whole`: every byte is looked at.
+void RunBook::look_after_journals(bool whole) {
+  if (!folder_is_there()) {
+    folder_lost_ = true;
+    return;
+  }
+  const LostBytes lost = journals_->lost(whole);
+  if (!lost.empty()) write_again(lost);
+}
+
+void RunBook::write_again(const LostBytes& lost) {
+  const std::vector<JournalRecord> records = journals_->records(lost);
+  std::vector<std::string> names;
+  for (const auto& [stem, from] : lost) names.push_back(stem + ".journal");
+  if (lost.contains(journal_->stem())) begin_journal();
+  std::uint64_t bytes = 0;
+  for (const JournalRecord& record : records) bytes += journal_->add(record);
+  journals_->written_again(lost, bytes);
+  journal_->sync();
+  show_warning(
+      fmt::format("{}: removed, replaced or damaged while this start works; what was known from it, {} records, "
+                  "is written again to {}",
+                  fmt::join(names, ", "), records.size(), journal_->path().string()));
 }
 
 const std::vector<PendingTask>& RunBook::find_pending(const TreeShape& shape) {
@@ -149,8 +218,8 @@ void RunBook::refuse(std::size_t index, const std::string& problem) {
   failed_.insert(index);
   const auto known = journals_->task(task.identity).failures();
   if (known.empty() || known.back() != problem) {
-    journal_->write(
-        FailedRecord{.identity = task.identity, .message = problem, .seconds = 0.0, .ranks = never_handed_out});
+    record(FailedRecord{.identity = task.identity, .message = problem, .seconds = 0.0, .ranks = never_handed_out});
+    journal_->commit();
   }
   show_warning(plan_.selected->label(task) + ": " + problem);
 }
@@ -173,11 +242,12 @@ void RunBook::start_progress() {
 }
 
 void RunBook::begin(std::size_t i, RankRange group) {
-  journal_->add(BeginRecord{.identity = task(i).identity,
-                            .attempt = pending_[i].attempt,
-                            .ranks = group.size,
-                            .leader = group.first,
-                            .time = now_seconds()});
+  begun_ = true;
+  record(BeginRecord{.identity = task(i).identity,
+                     .attempt = pending_[i].attempt,
+                     .ranks = group.size,
+                     .leader = group.first,
+                     .time = now_seconds()});
   timetable_.begin(i, group.first, work(i));
   if (options_.verbosity == Verbosity::verbose) show_detail("begin " + plan_.selected->label(task(i)));
 }
@@ -200,12 +270,12 @@ void RunBook::end(std::size_t i, const TaskReport& report) {
   }
   const std::string label = plan_.selected->label(task(i));
   if (told.outcome == Outcome::failed) {
-    journal_->add(FailedRecord{
+    record(FailedRecord{
         .identity = task(i).identity, .message = told.message, .seconds = told.seconds, .ranks = told.ranks});
     failed_.insert(pending_[i].index);
     show_warning(fmt::format("{} failed: {}", label, told.message));
   }
-  if (told.outcome == Outcome::abandoned) journal_->add(AbandonedRecord{.identity = task(i).identity});
+  if (told.outcome == Outcome::abandoned) record(AbandonedRecord{.identity = task(i).identity});
   for (const std::string& warning : warnings) {
     if (warned_.insert(warning).second) show_warning(fmt::format("{}: {}", label, warning));
   }
@@ -225,13 +295,13 @@ void RunBook::end(std::size_t i, const TaskReport& report) {
 }
 
 void RunBook::record_done(std::size_t i, TaskResult result, const TaskReport& report) {
-  journal_->add(DoneRecord{.identity = task(i).identity,
-                           .counts = pending_[i].request.counts,
-                           .count_free = pending_[i].request.count_free,
-                           .variables = std::move(result.variables),
-                           .warnings = std::move(result.warnings),
-                           .seconds = report.seconds,
-                           .ranks = report.ranks});
+  record(DoneRecord{.identity = task(i).identity,
+                    .counts = pending_[i].request.counts,
+                    .count_free = pending_[i].request.count_free,
+                    .variables = std::move(result.variables),
+                    .warnings = std::move(result.warnings),
+                    .seconds = report.seconds,
+                    .ranks = report.ranks});
 }
 
 void RunBook::commit() {
@@ -244,7 +314,11 @@ void RunBook::tick() {
   journal_->poll();
   if (!lock_->beat()) lock_lost_ = true;
   const auto now = std::chrono::steady_clock::now();
-  if (!whole() || now < next_results_) return;
+  if (now >= next_look_) {
+    next_look_ = now + journal_look_interval;
+    if (!journal_->is_there()) look_after_journals(/*whole=*/false);
+  }
+  if (folder_lost_ || !whole() || now < next_results_) return;
   write_results_file(seconds_of_predictions_in_a_tick);
   const auto after = std::chrono::steady_clock::now();
   next_results_ =
@@ -282,13 +356,18 @@ void RunBook::report_stall(const Stall& stall) noexcept {
 void RunBook::write_results_file(double seconds_of_predictions) {
   journal_->sync();
   journals_->refresh();
+  look_after_journals(/*whole=*/false);
   ResultsFile results = aggregator_->results(*journals_, seconds_of_predictions);
   add_provenance(results, {.command_line = options_.command_line,
                            .sweep = plan_.whole->file.effective_text,
                            .mpi_size = ranks_,
                            .start = start_,
                            .end = std::chrono::system_clock::now()});
+  writing_results_ = true;
+  if (former_) keep_former(folder_, *former_);
+  former_.reset();
   write_results(folder_ / "results.h5", std::move(results));
+  writing_results_ = false;
 }
 
 // Brings all to disk; returns the first error, that of the run if there was one. What was measured comes first; all
@@ -296,40 +375,68 @@ void RunBook::write_results_file(double seconds_of_predictions) {
 std::string RunBook::save_all(const RunSummary& summary) {
   std::string error = summary.error;
   try {
-    if (whole()) {
+    if (!folder_lost_) journal_->sync();
+    if (!folder_lost_) look_after_journals(/*whole=*/true);
+    if (!folder_lost_ && whole()) {
       write_results_file(seconds_of_predictions_at_the_end);
       if (aggregator_->left_out() && !summary.stopped()) write_results_file(std::numeric_limits<double>::infinity());
     }
-    journal_->close();
+    if (folder_lost_) {
+      if (error.empty()) error = folder_.string() + " was removed or renamed while the run worked in it";
+    } else {
+      journal_->close();
+    }
   } catch (const std::exception& e) {
     if (error.empty()) error = e.what();
   }
+  writing_results_ = false;
   return error;
 }
 
 // Tasks of the whole sweep that no start has finished, for all of their counts.
-std::size_t RunBook::unfinished() {
-  journals_->refresh();
-  return static_cast<std::size_t>(std::ranges::count_if(plan_.whole->tasks, [&](const SweepTask& task) {
-    return !journals_->task(task.identity).complete(task.counts);
-  }));
+std::size_t RunBook::unfinished(const Sweep& sweep) {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      sweep.tasks, [&](const SweepTask& task) { return !journals_->task(task.identity).complete(task.counts); }));
+}
+
+// After an error: never more than is true.
+std::string RunBook::where_results_are() const {
+  const std::string folder = shell_word(folder_.string());
+  if (folder_lost_) {
+    return fmt::format(
+        "What was finished is where the folder is now, if it still is: nothing was written to {} any more.", folder);
+  }
+  if (journal_->has_uncommitted()) {
+    return fmt::format(
+        "Everything finished before is in {}; what could not be written is computed again: mend the cause and run the "
+        "same command again.",
+        folder);
+  }
+  return fmt::format("Everything finished so far is in {}; mend the cause and run the same command again.", folder);
 }
 
 int RunBook::conclude(const RunSummary& summary, const std::string& stop_reason) {
   progress_->finish();
   const std::string error = save_all(summary);
+  all_recorded_ = error.empty();
+  // An end in order blames nobody, also where no record can be written any more.
+  if (!all_recorded_) static_cast<void>(mark_all_ranks(stop_marks_, ranks_));
   const std::string folder = shell_word(folder_.string());
   if (!error.empty()) {
     show_error(error);
-    fmt::print("diffphase: {}\nEverything finished so far is in {}; mend the cause and run the same command again.\n",
-               error, folder);
+    fmt::print("diffphase: {}\n{}\n", error, where_results_are());
     return exit_bad_input;
   }
   if (summary.stopped()) return conclude_stopped(summary, stop_reason);
   if (!failed_.empty()) return conclude_failed();
+  if (const std::size_t left = unfinished(*plan_.selected); left > 0) {
+    fmt::print("diffphase: {} task{} not complete although all were computed; run the same command again.\n", left,
+               left == 1 ? " is" : "s are");
+    return exit_stopped;
+  }
   if (!whole()) {
     fmt::print("diffphase: shard {} is complete; when all are, run `diffphase collect {}`.\n", shard_.name(), folder);
-  } else if (const std::size_t left = options_.points.empty() ? 0 : unfinished(); left > 0) {
+  } else if (const std::size_t left = unfinished(*plan_.whole); left > 0) {
     fmt::print(
         "diffphase: points {} are complete, in {}/results.h5; the sweep has {} more task{}: run without --points.\n",
         options_.points, folder, left, left == 1 ? "" : "s");
@@ -338,6 +445,23 @@ int RunBook::conclude(const RunSummary& summary, const std::string& stop_reason)
                folder, folder);
   }
   return exit_complete;
+}
+
+void RunBook::end_held() {
+  if (writing_results_) return;
+  static_cast<void>(mark_all_ranks(stop_marks_, ranks_));
+  try {
+    journal_->sync_written();
+    lock_->release();
+  } catch (...) {  // NOLINT(bugprone-empty-catch): the end comes all the same
+  }
+  const std::string folder = shell_word(folder_.string());
+  std::fprintf(stdout,
+               "diffphase: stopped, but a rank does not answer: ended without it. What was finished is in %s; "
+               "`diffphase collect %s` writes results.h5, and the same command goes on.\n",
+               folder.c_str(), folder.c_str());
+  std::fflush(stdout);
+  _exit(exit_stopped);
 }
 
 // Why nothing was handed out any more, if the deadline alone is to blame.
@@ -354,14 +478,13 @@ std::string RunBook::deadline_reason(const RunSummary& summary) const {
 int RunBook::conclude_stopped(const RunSummary& summary, const std::string& stop_reason) const {
   std::string reason = stop_reason.empty() ? deadline_reason(summary) : stop_reason;
   if (reason.empty()) reason = "a signal to another rank";
-  if (lock_lost_) reason = "another start took the folder over";
+  if (lock_lost_) reason = "another start took the folder over, or its lock was removed";
   fmt::print("diffphase: stopped ({}) with {} of {} tasks left; run the same command again to go on.\n", reason,
              summary.left(), pending_.size());
   return exit_stopped;
 }
 
 int RunBook::conclude_failed() {
-  journals_->refresh();
   for (const std::size_t index : failed_) fmt::print("failed: {}\n", failure_text(index));
   fmt::print("diffphase: {} task{} failed, the rest is in {}; `--retry-failed` tries {} again.\n", failed_.size(),
              failed_.size() == 1 ? "" : "s", folder_.string(), failed_.size() == 1 ? "it" : "them");

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -10,9 +11,11 @@
 #include <string>
 #include <vector>
 
+#include "files/file_identity.hpp"
 #include "files/wall_clock.hpp"
 #include "sweep/aggregate.hpp"
 #include "sweep/attempt_log.hpp"
+#include "sweep/former_results.hpp"
 #include "sweep/group_tree.hpp"
 #include "sweep/journal.hpp"
 #include "sweep/pending_task.hpp"
@@ -32,7 +35,12 @@ class RunBook {
  public:
   /// Takes the lock, reads the journals, begins a new one. `processes`: what messages call the process of each rank.
   /// `options` must outlive the book. Throws BadInput or FileError.
-  RunBook(const RunOptions& options, RunPlan plan, std::vector<std::string> processes);
+  /// `summaries`: what was seen in the data files. `measures`: all that exist.
+  RunBook(const RunOptions& options, RunPlan plan, const DatasetSummaries& summaries,
+          const std::vector<const Measure*>& measures, std::vector<std::string> processes);
+  RunBook(const RunBook&) = delete;
+  RunBook& operator=(const RunBook&) = delete;
+  ~RunBook();
 
   /// Where a run keeps its files.
   [[nodiscard]] static std::filesystem::path folder_of(const RunOptions& options, const Sweep& whole);
@@ -53,8 +61,19 @@ class RunBook {
   /// Whether a group can end a task `within` so many seconds, begun now or, with `waits`, after the one that it is at.
   [[nodiscard]] bool fits(std::size_t i, RankRange group, bool waits, double within);
 
-  /// Another start took the folder over: this one should end.
-  [[nodiscard]] bool lock_lost() const { return lock_lost_; }
+  /// Where the ranks mark that they were alive when they were told to stop.
+  [[nodiscard]] const std::filesystem::path& stop_marks() const { return stop_marks_; }
+
+  /// Another start took the folder over, or it has gone: this one should end. Any thread.
+  [[nodiscard]] bool lost() const { return lock_lost_ || folder_lost_; }
+
+  /// Where rank 0 is held by a communication and the run should have stopped: brings the journal to disk, frees the
+  /// lock, says what to do next and ends the program with 75. Called by another thread than the rest; returns only
+  /// while the results are being written. No MPI.
+  void end_held();
+
+  /// For an end of the program that destroys nothing.
+  void free_lock() { lock_->release(); }
 
   /// Writes the results, prints what happened and what to do next; returns the exit code. `stop_reason` is empty
   /// where another rank knows it.
@@ -67,11 +86,17 @@ class RunBook {
   void learn_duration(const SweepTask& done, const TaskHistory& history);
   [[nodiscard]] PredictedWork work(std::size_t i) const;
   void start_progress();
+  void begin_journal();
+  void record(JournalRecord record);
+  void look_after_journals(bool whole);
+  void write_again(const LostBytes& lost);
+  [[nodiscard]] bool folder_is_there() const;
+  [[nodiscard]] std::string where_results_are() const;
   void refuse(std::size_t index, const std::string& problem);
   void record_done(std::size_t i, TaskResult result, const TaskReport& report);
   void write_results_file(double seconds_of_predictions);
   [[nodiscard]] std::string save_all(const RunSummary& summary);
-  [[nodiscard]] std::size_t unfinished();
+  [[nodiscard]] std::size_t unfinished(const Sweep& sweep);
   [[nodiscard]] std::string failure_text(std::size_t index);
   [[nodiscard]] std::string deadline_reason(const RunSummary& summary) const;
   int conclude_stopped(const RunSummary& summary, const std::string& stop_reason) const;
@@ -90,13 +115,22 @@ class RunBook {
   std::unique_ptr<AttemptLog> log_;
   std::unique_ptr<Aggregator> aggregator_;
   std::unique_ptr<Progress> progress_;
+  std::optional<FormerResults> former_;  // to be kept before the results are replaced
+  JournalHeader header_;
+  std::filesystem::path stop_marks_;
+  std::optional<FileState> folder_state_;
   std::vector<PendingTask> pending_;
   Timetable timetable_;
   std::optional<double> shortest_left_out_;  // predicted seconds
   std::set<std::size_t> failed_;             // in RunPlan::selected.tasks
   std::set<std::string> warned_;
   std::size_t already_done_ = 0;
-  bool lock_lost_ = false;
+  bool begun_ = false;
+  bool all_recorded_ = false;  // every task that was handed out has its end in the journal
+  std::atomic<bool> lock_lost_{false};
+  std::atomic<bool> folder_lost_{false};
+  std::atomic<bool> writing_results_{false};
+  std::chrono::steady_clock::time_point next_look_;
   std::chrono::steady_clock::time_point next_results_;
 };
 

@@ -127,7 +127,9 @@ RunLock::RunLock(const fs::path& run, const Shard& shard, LockEnvironment enviro
   acquire();
 }
 
-RunLock::~RunLock() {
+RunLock::~RunLock() { release(); }
+
+void RunLock::release() noexcept {
   try {
     std::error_code ignored;
     if (is_ours()) fs::remove(path_, ignored);

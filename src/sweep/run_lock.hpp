@@ -53,6 +53,9 @@ class RunLock {
   RunLock& operator=(const RunLock&) = delete;
   ~RunLock();
 
+  /// Removes the lock if it is still ours; what the destructor does.
+  void release() noexcept;
+
   /// Call it often; renews the heartbeat every beat_interval. False if the lock was removed or taken over,
   /// noticed at the latest one interval later: the run should end cleanly.
   [[nodiscard]] bool beat();

@@ -23,14 +23,31 @@ std::string summary_key(const DatasetFile& file) {
 
 }  // namespace
 
+std::function<DatasetSummary(const DatasetFile&)> inspect_unless_known(DatasetSummaries& summaries) {
+  return [&summaries](const DatasetFile& file) {
+    const std::string key = summary_key(file);
+    auto known = summaries.find(key);
+    if (known == summaries.end()) known = summaries.emplace(key, inspect_dataset(file)).first;
+    return known->second;
+  };
+}
+
+DatasetSummaries recorded_summaries(const JournalState& journals) {
+  DatasetSummaries summaries;
+  for (const auto& [stem, header] : journals.headers()) {
+    if (header.summaries.empty()) continue;
+    try {
+      for (auto& [key, summary] : decode_summaries(header.summaries)) summaries[key] = std::move(summary);
+    } catch (const ArchiveError&) {  // NOLINT(bugprone-empty-catch): of another program: then the file is read
+    }
+  }
+  return summaries;
+}
+
 RunPlan make_plan(const RunOptions& options, const std::string& text, DatasetSummaries& summaries,
                   const std::vector<const Measure*>& measures, TaskIdentities identities) {
   if (!options.shard.empty()) identities = TaskIdentities::computed;
-  const auto inspect = [&](const DatasetFile& file) {
-    const auto [place, is_new] = summaries.try_emplace(summary_key(file));
-    if (is_new) place->second = inspect_dataset(file);
-    return place->second;
-  };
+  const auto inspect = inspect_unless_known(summaries);
   const auto parse = [&] {
     auto sweep = std::make_shared<Sweep>(
         make_sweep(parse_sweep_text(text, options.sweep_file, options.overrides, measures), identities));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -20,8 +21,15 @@ struct RunPlan {
   std::shared_ptr<const Sweep> selected;
 };
 
-/// What rank 0 saw in the data files, by file and all that changes what it sees there.
+/// What was seen in the data files, by file and all that changes what is seen there.
 using DatasetSummaries = std::map<std::string, DatasetSummary>;
+
+/// Answers for attach_dataset_summaries: those that are known; other files are inspected, and added. `summaries` must
+/// outlive it.
+[[nodiscard]] std::function<DatasetSummary(const DatasetFile&)> inspect_unless_known(DatasetSummaries& summaries);
+
+/// What the starts of a run saw in its data files, the latest where they differ: with it nobody needs the files.
+[[nodiscard]] DatasetSummaries recorded_summaries(const JournalState& journals);
 
 /// Parses and checks a sweep. Data files that are not among the summaries are inspected and added. Identities that are
 /// left out are computed all the same where --shard needs them. Throws BadInput. Local.
@@ -32,7 +40,7 @@ using DatasetSummaries = std::map<std::string, DatasetSummary>;
 /// The shard of --shard. Throws BadInput.
 [[nodiscard]] Shard shard_of(const RunOptions& options);
 
-/// What the journals of a run of this sweep begin with.
+/// What the journals of a run of this sweep begin with, but for its data.
 [[nodiscard]] JournalHeader journal_header(const Sweep& sweep);
 
 /// Summaries as bytes for the other ranks, and back.

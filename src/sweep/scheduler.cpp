@@ -280,17 +280,18 @@ void check_same_everywhere(const Communicator& world, std::span<const int> level
 
 }  // namespace
 
-Scheduler::Scheduler(const GroupTree& tree, SchedulerHooks hooks, Clock clock, double watchdog)
+Scheduler::Scheduler(const GroupTree& tree, SchedulerHooks hooks, Clock clock, double watchdog, double patience)
     : tree_(tree),
       hooks_(std::move(hooks)),
       clock_(std::move(clock)),
       watchdog_(watchdog),
+      patience_(patience),
       mailbox_(tree.world().duplicate()) {}
 
 RunSummary Scheduler::run(std::span<const int> levels, std::span<const std::size_t> order, const Body& body) {
   const Communicator& world = tree_.world();
   check_same_everywhere(world, levels);
-  const WatchdogSettings watchdog{watchdog_, clock_};
+  const WatchdogSettings watchdog{watchdog_, patience_, clock_};
   std::optional<LocalSource> local;
   TaskGroup(world).run_guarded([&] {
     if (!world.is_root()) return;

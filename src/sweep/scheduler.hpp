@@ -23,6 +23,21 @@ struct TaskReport {
   int ranks = 0;          ///< size of the group
 };
 
+/// How a run ended; the same on every rank.
+struct RunSummary {
+  std::size_t done = 0;
+  std::size_t failed = 0;
+  std::size_t abandoned = 0;  ///< handed out and not finished because of a stop
+  std::size_t not_begun = 0;  ///< never handed out because of a stop
+  std::size_t left_out = 0;   ///< never handed out because may_begin said no
+  std::string error;          ///< the first exception of a hook; empty if none threw
+
+  /// Whether the run ended with work left.
+  [[nodiscard]] bool stopped() const { return left() > 0; }
+  /// Tasks that a further run has to compute.
+  [[nodiscard]] std::size_t left() const { return abandoned + not_begun + left_out; }
+};
+
 /// What rank 0 does with the queue's events, in the run loop: journal, progress, stop. Any may be empty. They
 /// run while rank 0 serves the queue, possibly inside a task's agreement point: short, and without MPI. An
 /// exception of begin, end, commit or tick stops the run cleanly and is reported in RunSummary::error.
@@ -44,26 +59,17 @@ struct SchedulerHooks {
   /// Often: progress, housekeeping.
   std::function<void()> tick{};
   /// Often, on every rank: whether this rank knows a reason to stop. Rank 0 decides; others only tell it.
-  /// Must be cheap and not throw.
+  /// Must be cheap and not throw; where there is `held`, any thread may call it.
   std::function<bool()> stop_wanted{};
   /// On rank 0, where there is a watchdog: ranks show no sign of life. Called from a thread of its own, possibly while
   /// another hook runs, where rank 0 itself is silent. What it throws there is ignored.
   std::function<void(const Stall& stall)> stall{};
-};
-
-/// How a run ended; the same on every rank.
-struct RunSummary {
-  std::size_t done = 0;
-  std::size_t failed = 0;
-  std::size_t abandoned = 0;  ///< handed out and not finished because of a stop
-  std::size_t not_begun = 0;  ///< never handed out because of a stop
-  std::size_t left_out = 0;   ///< never handed out because may_begin said no
-  std::string error;          ///< the first exception of a hook; empty if none threw
-
-  /// Whether the run ended with work left.
-  [[nodiscard]] bool stopped() const { return left() > 0; }
-  /// Tasks that a further run has to compute.
-  [[nodiscard]] std::size_t left() const { return abandoned + not_begun + left_out; }
+  /// On rank 0, when Scheduler::stop_patience after a stop some group has not come to an agreement point. Its tasks
+  /// have ended as abandoned. Must end the program.
+  std::function<void(const RunSummary& summary)> give_up{};
+  /// The same where rank 0's own thread is held by a communication with its group: called by a thread of its own, after
+  /// `stop_wanted` has been, and without MPI. Must end the program.
+  std::function<void()> held{};
 };
 
 /// Distributes tasks over groups of ranks. Knows nothing about what a task is.
@@ -84,6 +90,9 @@ struct RunSummary {
 /// Ranks that wait sleep. Nothing blocks on a message, so no order of events deadlocks.
 class Scheduler {
  public:
+  /// Seconds from a stop until groups that have not agreed to it are given up.
+  static constexpr double stop_patience = 60.0;
+
   /// Computes one task, on every rank of the group at once. The returned bytes count on the group's root.
   /// Between two agreement points of the group any exception may be thrown on any ranks, by the rules of
   /// TaskGroup; the scheduler agrees once more after the body, so an exception of a single rank there fails
@@ -94,7 +103,7 @@ class Scheduler {
   /// life after which ranks are reported, the same on every rank; 0: never. Other groups are watched on `clock`, rank 0
   /// itself on the machine's. Collective over the tree's world.
   explicit Scheduler(const GroupTree& tree, SchedulerHooks hooks = {}, Clock clock = steady_seconds,
-                     double watchdog = 0.0);
+                     double watchdog = 0.0, double patience = stop_patience);
 
   /// Runs every task, `levels[task]` being its level of the tree. `order`, read on rank 0 alone, is a
   /// permutation of the tasks: those of one level are handed out in this order. Throws GroupError on every
@@ -107,6 +116,7 @@ class Scheduler {
   SchedulerHooks hooks_;
   Clock clock_;
   double watchdog_;
+  double patience_;
   Mailbox mailbox_;
 };
 

@@ -11,7 +11,9 @@
 #include "files/bad_input.hpp"
 #include "files/posix_file.hpp"
 #include "sweep/cost_model.hpp"
+#include "sweep/live_journals.hpp"
 #include "sweep/plan_report.hpp"
+#include "sweep/run_plan.hpp"
 #include "sweep/shell_word.hpp"
 
 namespace diffphase {
@@ -21,8 +23,6 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t recent_completions = 100;  // that the rate is taken from
 constexpr std::size_t longest_message = 300;
-// A start may take its name this much earlier than its lock.
-constexpr std::chrono::minutes lock_delay{2};
 
 fs::path sweep_path(const fs::path& run) { return run / "sweep.toml"; }
 
@@ -80,8 +80,9 @@ void StatusReport::read_sweep() {
   if (sweep_ && text == sweep_text_) return;
   Sweep sweep = make_sweep(parse_sweep_text(text, path.string(), {}, all_measures_));
   data_problem_.clear();
+  DatasetSummaries summaries = recorded_summaries(journals_);
   try {
-    attach_dataset_summaries(sweep, inspect_dataset);
+    attach_dataset_summaries(sweep, inspect_unless_known(summaries));
   } catch (const std::exception& error) {
     // Without the data, sample counts that the sweep file does not give are unknown: the journals alone tell.
     data_problem_ = fmt::format("the data cannot be read, what follows is from the journals alone: {}", error.what());
@@ -100,28 +101,13 @@ void StatusReport::read_sweep() {
 
 void StatusReport::refresh() {
   (void)checked_folder(run_);
-  read_sweep();
   owners_ = live_locks(run_, environment_);
   journals_.refresh();
-  find_live_journals();
+  live_stems_ = live_journals(run_, owners_);
+  journals_.set_live(live_stems_);
+  read_sweep();
   count_tasks();
   estimate();
-}
-
-// Of each owner, the journal that it writes now: an earlier process of that host may have had the same number.
-void StatusReport::find_live_journals() {
-  live_stems_.clear();
-  for (const LockOwner& owner : owners_) {
-    const std::string ending = fmt::format("-{}-{}", owner.process.host, owner.process.pid);
-    const std::string earliest = compact_iso8601(owner.since - lock_delay);
-    std::string latest;
-    for (const auto& [identity, history] : journals_.tasks()) {
-      for (const auto& [origin, attempt] : history.attempts()) {
-        if (origin.first.ends_with(ending) && origin.first >= earliest) latest = std::max(latest, origin.first);
-      }
-    }
-    if (!latest.empty()) live_stems_.insert(latest);
-  }
 }
 
 void StatusReport::count_tasks() {
@@ -136,8 +122,7 @@ void StatusReport::count_tasks() {
       continue;
     }
     const auto* last = last_attempt(history);
-    const bool running =
-        last != nullptr && last->second.outcome == Attempt::Outcome::open && live_stems_.contains(last->first.first);
+    const bool running = last != nullptr && last->second.outcome == Attempt::Outcome::running;
     const bool failed =
         last != nullptr && !running &&
         (last->second.outcome == Attempt::Outcome::failed || history.exhausted(sweep_->file.resources.max_attempts));

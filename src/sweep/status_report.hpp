@@ -73,7 +73,6 @@ class StatusReport {
 
  private:
   void read_sweep();
-  void find_live_journals();
   void count_tasks();
   void estimate();
   [[nodiscard]] std::string next_step() const;

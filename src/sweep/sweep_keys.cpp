@@ -312,7 +312,7 @@ std::vector<KeySpec> make_sweep_keys() {
   keys.push_back({.key = "resources.max_attempts",
                   .type = Type::integer,
                   .meaning = "starts of a task that never ended before it counts as failed",
-                  .value = integer(2),
+                  .value = integer(3),
                   .minimum = 1,
                   .maximum = 1000});
   keys.push_back({.key = "resources.watchdog",

@@ -15,17 +15,22 @@ namespace diffphase {
 /// Where a record is: journals in the order of their names, which is that of their starts, then bytes.
 using RecordOrigin = std::pair<std::string, std::uint64_t>;
 
+/// Journals of which not everything is left: by stem, the byte from which on they are lost.
+using LostBytes = std::map<std::string, std::uint64_t>;
+
 /// One hand-out of a task and what became of it.
 struct Attempt {
-  /// open: still running, or the program ended with it. unknown: it has no end, and nothing says that it was
-  /// running: its group was still at an earlier task, or the end of the journal is lost.
-  enum class Outcome { open, done, failed, abandoned, unknown };
+  /// open: the program ended with it. running: a start that may be alive is at it. unknown: it has no end, and nothing
+  /// says that it was running: its group was still at an earlier task, or the end of the journal is lost.
+  enum class Outcome { open, running, done, failed, abandoned, unknown };
 
   Outcome outcome = Outcome::open;
   double begun = 0.0;  ///< seconds since 1970
   double seconds = 0.0;
   std::int64_t ranks = 1;
-  std::string message;  ///< of a failure
+  std::int64_t leader = 0;     ///< first rank
+  std::uint64_t ended_at = 0;  ///< byte of the record of its end, 0 if there is none
+  std::string message;         ///< of a failure
 };
 
 /// All that the journals know of one task.
@@ -35,6 +40,8 @@ class TaskHistory {
 
   /// True if these counts, and the variables without count if `count_free`, are known.
   [[nodiscard]] bool complete(std::span<const std::int64_t> counts, bool count_free = true) const;
+  /// Whether anything of it was computed.
+  [[nodiscard]] bool knows_values() const { return count_free_known_ || !counts_.empty(); }
   /// What of `counts` (and of the variables without count) is not yet known.
   [[nodiscard]] TaskRequest missing(std::span<const std::int64_t> counts) const;
 
@@ -70,6 +77,10 @@ class TaskHistory {
   void set_outcome(const RecordOrigin& origin, Attempt::Outcome outcome) { attempts_[origin].outcome = outcome; }
   void learn(const RecordOrigin& origin, DoneRecord record);
 
+  /// Records that say what is known of the task from the lost bytes of some journals, in the order of time, so that
+  /// they can be written again: values, failures, and what was begun and has no end.
+  [[nodiscard]] std::vector<JournalRecord> records(const Hash128& identity, const LostBytes& lost) const;
+
  private:
   struct Known {
     RecordOrigin origin;
@@ -82,11 +93,13 @@ class TaskHistory {
 
   using Counted = std::vector<const JournalVariable*>;  // per sample, with values
 
+  [[nodiscard]] std::map<RecordOrigin, DoneRecord> done_records(const Hash128& identity, const LostBytes& lost) const;
   void learn_count(const RecordOrigin& origin, const DoneRecord& record, const Counted& counted, std::size_t index);
   [[nodiscard]] std::vector<const Attempt*> since_success() const;
 
   std::map<RecordOrigin, Attempt> attempts_;
   bool count_free_known_ = false;
+  RecordOrigin count_free_origin_;  // of the first record that has them
   std::map<std::string, Known> count_free_;
   std::map<std::int64_t, KnownCount> counts_;
   std::map<RecordOrigin, std::vector<std::string>> warnings_;

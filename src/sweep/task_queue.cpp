@@ -63,6 +63,14 @@ std::vector<int> TaskQueue::holders() const {
   return all;
 }
 
+std::vector<std::pair<std::size_t, int>> TaskQueue::out() const {
+  std::vector<std::pair<std::size_t, int>> tasks;
+  for (std::size_t task = 0; task < state_.size(); ++task) {
+    if (state_[task] >= 0) tasks.emplace_back(task, state_[task]);
+  }
+  return tasks;
+}
+
 bool TaskQueue::settled() const { return held_.empty() && (stopping_ || waiting() == 0); }
 
 std::size_t TaskQueue::waiting() const {

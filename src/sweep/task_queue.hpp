@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 namespace diffphase {
@@ -41,6 +42,8 @@ class TaskQueue {
   [[nodiscard]] std::size_t held_by(int holder) const;
   /// The holders of at least one task, ascending.
   [[nodiscard]] std::vector<int> holders() const;
+  /// The tasks that are out, each with its holder.
+  [[nodiscard]] std::vector<std::pair<std::size_t, int>> out() const;
   /// True when nothing is out and nothing will be handed out any more.
   [[nodiscard]] bool settled() const;
 

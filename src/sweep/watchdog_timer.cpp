@@ -46,23 +46,51 @@ void WatchdogTimer::begin(std::size_t task, RankRange group) { set_work({.task =
 
 void WatchdogTimer::end() { set_work({.group = ranks_}); }
 
+void WatchdogTimer::end_when_held(std::function<bool()> stop_wanted, double patience, std::function<void()> held) {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_wanted_ = std::move(stop_wanted);
+    patience_ = patience;
+    held_ = std::move(held);
+  }
+  wake_.notify_one();
+}
+
+std::chrono::duration<double> WatchdogTimer::interval() const {
+  constexpr double longest = 10.0;
+  const double shortest = std::min(limit_ > 0.0 ? limit_ : 8.0 * longest, held_ ? patience_ : 8.0 * longest);
+  return std::chrono::duration<double>(std::min(shortest / 8.0, longest));
+}
+
+bool WatchdogTimer::silence_is_new(double now) {
+  const double heard = heard_.load();
+  if (limit_ <= 0.0 || heard == reported_ || now - heard < limit_) return false;
+  reported_ = heard;
+  return true;
+}
+
+bool WatchdogTimer::is_held(double now) {
+  if (!held_ || !stop_wanted_()) return false;
+  if (stopped_ < 0.0) stopped_ = now;
+  return now - std::max(stopped_, heard_.load()) >= patience_;
+}
+
 void WatchdogTimer::watch() {
-  const std::chrono::duration<double> interval(std::min(limit_ / 8.0, 10.0));
   std::unique_lock lock(mutex_);
-  while (!wake_.wait_for(lock, interval, [this] { return ending_; })) {
-    const double heard = heard_.load();
+  while (!wake_.wait_for(lock, interval(), [this] { return ending_; })) {
     const double now = clock_();
-    if (heard == reported_ || now - heard < limit_) continue;
-    reported_ = heard;
-    Stall stall = work_;
-    stall.since_begin = now - begun_;
-    stall.silent = now - heard;
-    lock.unlock();
-    try {
-      report_(stall);
-    } catch (...) {  // NOLINT(bugprone-empty-catch): documented; there is nobody to tell
+    if (silence_is_new(now)) {
+      Stall stall = work_;
+      stall.since_begin = now - begun_;
+      stall.silent = now - heard_.load();
+      lock.unlock();
+      try {
+        report_(stall);
+      } catch (...) {  // NOLINT(bugprone-empty-catch): documented; there is nobody to tell
+      }
+      lock.lock();
     }
-    lock.lock();
+    if (is_held(now)) std::exchange(held_, nullptr)();
   }
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -12,19 +13,24 @@
 namespace diffphase {
 
 /// Watches the thread that made it, from a thread of its own: rank 0 cannot tell that it is blocked in a communication
-/// with its own group. The thread calls nothing but the clock and `report`, no MPI. Local.
+/// with its own group, also when the run is to stop. The thread calls nothing but the clock and `report`, no MPI.
+/// Local.
 class WatchdogTimer {
  public:
   /// Called on the watching thread, once per stall; what it throws is ignored.
   using Report = std::function<void(const Stall& stall)>;
 
-  /// `limit` in seconds, more than 0. `ranks`: who is reported while no task is begun. The clock is read on both
-  /// threads.
+  /// `limit` in seconds; 0: silence is not reported. `ranks`: who is reported while no task is begun. The clock is read
+  /// on both threads.
   WatchdogTimer(double limit, RankRange ranks, Report report, Clock clock = steady_seconds);
   WatchdogTimer(const WatchdogTimer&) = delete;
   WatchdogTimer& operator=(const WatchdogTimer&) = delete;
   /// Waits for a report that is being made.
   ~WatchdogTimer();
+
+  /// Calls `held` once, on the watching thread, when `patience` seconds after a stop was wanted the watched thread has
+  /// not shown a sign of life for as long: it is held by a communication. `stop_wanted` is called on that thread, too.
+  void end_when_held(std::function<bool()> stop_wanted, double patience, std::function<void()> held);
 
   /// A sign of life; cheap.
   void kick() { heard_.store(clock_()); }
@@ -35,6 +41,9 @@ class WatchdogTimer {
  private:
   void set_work(Stall work);
   void watch();
+  [[nodiscard]] std::chrono::duration<double> interval() const;
+  [[nodiscard]] bool silence_is_new(double now);
+  [[nodiscard]] bool is_held(double now);
 
   double limit_;
   RankRange ranks_;
@@ -46,6 +55,10 @@ class WatchdogTimer {
   std::condition_variable wake_;
   Stall work_;
   double begun_ = 0.0;
+  std::function<bool()> stop_wanted_;
+  std::function<void()> held_;
+  double patience_ = 0.0;
+  double stopped_ = -1.0;  // when a stop was first seen
   bool ending_ = false;
   std::thread thread_;
 };

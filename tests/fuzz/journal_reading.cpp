@@ -53,7 +53,7 @@ std::string print(const TaskHistory& task) {
 
 std::string print(const JournalState& state) {
   std::string text = fmt::format("{} journals, {}\n", state.journals(), fmt::join(state.warnings(), "\n"));
-  if (const auto& header = state.latest()) {
+  if (const JournalHeader* header = state.latest()) {
     text +=
         fmt::format("{} {} {} {}\n", header->seed, header->numerics_version, header->program_version, header->sweep);
   }

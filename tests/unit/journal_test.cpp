@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstring>
 #include <limits>
+#include <memory>
 #include <random>
 #include <stdexcept>
 #include <thread>
@@ -19,6 +20,7 @@
 #include "files/bad_input.hpp"
 #include "files/bounded_archive.hpp"
 #include "files/checksummed_record.hpp"
+#include "sweep/stop_marks.hpp"
 #include "temporary_folder.hpp"
 
 namespace {
@@ -503,7 +505,7 @@ TEST(JournalState, AnswersForAnEmptyRun) {
   JournalState state(folder / "absent");
   state.refresh();
   EXPECT_TRUE(state.tasks().empty());
-  EXPECT_FALSE(state.latest().has_value());
+  EXPECT_EQ(state.latest(), nullptr);
   EXPECT_FALSE(state.task(task_number(0)).complete({}));
   EXPECT_EQ(state.task(task_number(0)).ranks(), 0);
 }
@@ -526,7 +528,220 @@ TEST(JournalState, KnowsTheLatestSweep) {
   later.sweep = "later";
   write_empty_journal(folder.path(), "2", later);
   write_empty_journal(folder.path(), "1", header);
-  EXPECT_EQ(read_journals(folder.path()).latest()->sweep, "later");
+  const JournalState state = read_journals(folder.path());
+  EXPECT_EQ(state.latest()->sweep, "later");
+}
+
+TEST(JournalRecords, AHeaderSaysWhatWasReadOfTheData) {
+  JournalHeader with_data = header;
+  with_data.data = {{.path = "/a/x.npy", .size = 77, .time = 12.5, .hash = task_number(1)},
+                    {.path = "/a/y.npy", .size = 0, .time = 0.0, .hash = {}}};
+  with_data.summaries = std::string("a\0b", 3);
+  const JournalHeader back = decode_header(encode_header(with_data), "j");
+  EXPECT_EQ(back.data, with_data.data);
+  EXPECT_EQ(back.summaries, with_data.summaries);
+  EXPECT_TRUE(back.knows_data);
+}
+
+// As programs wrote them that knew nothing of data.
+TEST(JournalRecords, HeadersOfTheFirstLayoutAreRead) {
+  ArchiveWriter archive;
+  archive.word(0x0102030405060708U);
+  archive.integer(1);
+  archive.word(header.seed);
+  archive.integer(header.numerics_version);
+  archive.text(header.program_version);
+  archive.text(header.sweep);
+  const JournalHeader back = decode_header(archive.bytes(), "j");
+  EXPECT_EQ(back.sweep, header.sweep);
+  EXPECT_EQ(back.seed, header.seed);
+  EXPECT_FALSE(back.knows_data);
+  EXPECT_THAT(back.data, IsEmpty());
+}
+
+// A start that writes its own journal and knows it from memory.
+class OwnJournal : public testing::Test {
+ protected:
+  OwnJournal() {
+    state_.refresh();
+    begin("2");
+  }
+
+  void begin(const std::string& stem) {
+    journal_ = std::make_unique<Journal>(folder_.path(), stem, header);
+    state_.begin_own(stem, header);
+  }
+  void write(const JournalRecord& record) {
+    state_.learn(record, journal_->add(record));
+    journal_->commit();
+  }
+  void write_some() {
+    write(begin_record(0));
+    write(done_record(0, {1, 2}, 3.0));
+    write(begin_record(1));
+    write(failed_record(1, "no"));
+    write(begin_record(2));
+    DoneRecord warned = done_record(2, {4}, 5.0, false);
+    warned.warnings = {"careful"};
+    write(warned);
+    write(begin_record(3));
+    write(AbandonedRecord{task_number(3)});
+    write(begin_record(4));
+  }
+  // Writes what is lost into another journal; what a start that reads all of them knows then.
+  std::string after_writing_again(bool whole) {
+    const LostBytes lost = state_.lost(whole);
+    EXPECT_FALSE(lost.empty());
+    const std::vector<JournalRecord> records = state_.records(lost);
+    if (lost.contains("2")) begin("3");
+    std::uint64_t bytes = 0;
+    for (const JournalRecord& record : records) bytes += journal_->add(record);
+    state_.written_again(lost, bytes);
+    journal_->sync();
+    EXPECT_TRUE(state_.lost(true).empty());
+    return known();
+  }
+  // An abandoned task leaves nothing that matters.
+  [[nodiscard]] std::string known() const {
+    JournalState state = read_journals(folder_.path());
+    std::string text;
+    for (int task = 0; task < 5; ++task) {
+      const TaskHistory& history = state.task(task_number(task));
+      text += fmt::format("{}: {} {} {} {} {}", task, history.attempt_count(), history.failed_attempts(),
+                          history.seconds(), history.suspect(), fmt::join(history.warnings(), "|"));
+      if (const auto* values = history.value("free")) text += " free " + print(*values);
+      for (std::int64_t n = 0; n < 6; ++n) {
+        if (const auto* values = history.value(n, "counted")) text += fmt::format(" {} {}", n, print(*values));
+      }
+      text += history.complete({}) ? " c\n" : "\n";
+    }
+    return text;
+  }
+
+  TemporaryFolder folder_;
+  JournalState state_{folder_.path(), header};
+  std::unique_ptr<Journal> journal_;
+};
+
+TEST_F(OwnJournal, IsKnownAsAnotherStartReadsIt) {
+  write_some();
+  EXPECT_TRUE(journal_->is_there());
+  EXPECT_TRUE(state_.lost(true).empty());
+  JournalState read = read_journals(folder_.path());
+  read.set_live({"2"});
+  EXPECT_EQ(print(state_), print(read));
+}
+
+TEST_F(OwnJournal, IsWrittenAgainWhereItWasRemoved) {
+  write_some();
+  const std::string before = known();
+  fs::remove(journal_path(folder_.path(), "2"));
+  EXPECT_FALSE(journal_->is_there());
+  EXPECT_EQ(after_writing_again(false), before);
+}
+
+TEST_F(OwnJournal, IsWrittenAgainWhereItWasReplacedOrCut) {
+  write_some();
+  const std::string before = known();
+  const fs::path path = journal_path(folder_.path(), "2");
+  fs::copy_file(path, folder_ / "copy");
+  fs::rename(folder_ / "copy", path);
+  EXPECT_FALSE(journal_->is_there()) << "another file, if with the same bytes";
+  EXPECT_TRUE(state_.lost(true).empty());
+  for (std::uint64_t size = fs::file_size(path); size-- > 0;) {
+    fs::resize_file(path, size);
+    const LostBytes lost = state_.lost(false);
+    ASSERT_EQ(lost.size(), 1U) << size;
+    EXPECT_EQ(lost.at("2"), 0U) << "later records may stand where it was cut";
+  }
+  EXPECT_EQ(after_writing_again(false), before);
+}
+
+TEST_F(OwnJournal, IsWrittenAgainFromWhereItWasOverwritten) {
+  write_some();
+  const std::string before = known();
+  const fs::path path = journal_path(folder_.path(), "2");
+  const std::uint64_t size = fs::file_size(path);
+  for (const std::uint64_t at : {size / 3, size / 2, size - 5}) {
+    SCOPED_TRACE(at);
+    PosixFile file = PosixFile::create_for_appending(folder_ / "bytes");
+    std::string bytes = read_text(path);
+    bytes[at] = static_cast<char>(bytes[at] ^ 0x10);
+    file.write_all(bytes);
+    file.close();
+    fs::rename(folder_ / "bytes", path);
+    EXPECT_TRUE(state_.lost(false).empty()) << "sizes tell nothing";
+    const LostBytes lost = state_.lost(true);
+    ASSERT_EQ(lost.size(), 1U);
+    EXPECT_LE(lost.begin()->second, at);
+  }
+  EXPECT_EQ(after_writing_again(true), before);
+}
+
+TEST_F(OwnJournal, HoldsWhatAnotherStartWroteWhenThatIsRemoved) {
+  Journal(folder_.path(), "1", header).write(done_record(0, {1}, 7.0));
+  state_.refresh();
+  write(begin_record(1));
+  write(done_record(1, {2}, 8.0));
+  const std::string before = known();
+  fs::remove(journal_path(folder_.path(), "1"));
+  state_.refresh();
+  EXPECT_TRUE(state_.task(task_number(0)).complete(std::vector<std::int64_t>{1})) << "a start forgets nothing";
+  EXPECT_EQ(after_writing_again(false), before);
+  // What was written again is looked after, too.
+  fs::remove(journal_path(folder_.path(), "2"));
+  EXPECT_EQ(after_writing_again(false), before);
+}
+
+TEST(JournalState, WhoWasAliveWhenToldToStopIsNotBlamed) {
+  const auto written = [](const fs::path& run, const std::vector<int>& marked, std::int64_t ranks) {
+    Journal journal(run, "1", header);
+    for (std::int64_t group = 0; group < 2; ++group) {
+      BeginRecord begin = begin_record(static_cast<int>(group));
+      begin.leader = 2 * group;
+      journal.write(begin);
+    }
+    create_stop_marks(stop_marks_path(run, "1"), ranks);
+    std::string marks(static_cast<std::size_t>(ranks), '\0');
+    for (const int rank : marked) marks[static_cast<std::size_t>(rank)] = 1;
+    replace_file(stop_marks_path(run, "1"), marks);
+    JournalState state = read_journals(run);
+    return std::pair{state.task(task_number(0)).unended_attempts(), state.task(task_number(1)).unended_attempts()};
+  };
+  const auto blamed = [&](const std::vector<int>& marked, std::int64_t ranks = 4) {
+    const TemporaryFolder folder;
+    return written(folder.path(), marked, ranks);
+  };
+  EXPECT_EQ(blamed({}), (std::pair<std::int64_t, std::int64_t>{1, 1})) << "nobody has a mark: it cannot be told";
+  EXPECT_EQ(blamed({0, 1, 2, 3}), (std::pair<std::int64_t, std::int64_t>{0, 0}));
+  EXPECT_EQ(blamed({0, 1, 2}), (std::pair<std::int64_t, std::int64_t>{0, 1})) << "rank 3 has died";
+  EXPECT_EQ(blamed({1, 2, 3}), (std::pair<std::int64_t, std::int64_t>{1, 0}));
+  EXPECT_EQ(blamed({0, 1}, 2), (std::pair<std::int64_t, std::int64_t>{0, 1})) << "marks of fewer ranks";
+}
+
+TEST(JournalState, WhatALiveStartIsAtIsRunning) {
+  const TemporaryFolder folder;
+  for (const char* stem : {"1", "2", "3"}) Journal(folder.path(), stem, header).write(begin_record(0));
+  JournalState state = read_journals(folder.path());
+  EXPECT_EQ(state.task(task_number(0)).attempt_count(), 3);
+  EXPECT_TRUE(state.task(task_number(0)).exhausted(3));
+  state.set_live({"2", "3"});
+  EXPECT_EQ(state.task(task_number(0)).attempt_count(), 1);
+  EXPECT_FALSE(state.task(task_number(0)).exhausted(2));
+  state.set_live({});
+  EXPECT_EQ(state.task(task_number(0)).attempt_count(), 3);
+}
+
+TEST(StopMarks, AreOneByteForEachRank) {
+  const TemporaryFolder folder;
+  const fs::path path = stop_marks_path(folder.path(), "s");
+  EXPECT_THAT(read_stop_marks(path), IsEmpty());
+  create_stop_marks(path, 3);
+  EXPECT_EQ(read_stop_marks(path), (std::vector<bool>{false, false, false}));
+  EXPECT_THROW(create_stop_marks(path, 3), FileError);
+  EXPECT_TRUE(mark_all_ranks(path, 3));
+  EXPECT_EQ(read_stop_marks(path), (std::vector<bool>{true, true, true}));
+  EXPECT_FALSE(mark_all_ranks(folder / "absent", 3));
 }
 
 TEST(Journal, AFullDiskLosesNothingThatWasWritten) {

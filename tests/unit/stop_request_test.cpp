@@ -2,15 +2,28 @@
 
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <stdexcept>
 #include <string>
-#include <thread>
+
+namespace {
+std::int64_t seconds_ahead = 0;
+}
+
+// In place of libc's, so that nobody waits.
+extern "C" int clock_gettime(clockid_t clock, timespec* time) noexcept {
+  const long result = syscall(SYS_clock_gettime, clock, time);
+  time->tv_sec += seconds_ahead;
+  return static_cast<int>(result);
+}
 
 namespace diffphase {
 namespace {
@@ -47,23 +60,65 @@ TEST(StopRequest, NothingAsksByItself) {
   EXPECT_EQ(stop.reason(), "");
 }
 
-TEST(StopRequest, GetsTheSignalsThatWereHeldAndHoldsThemAgainBehindIt) {
+// What a child process returns from `body`; the signal that ended it, negative, where one did.
+template <typename Body>
+int in_child(Body&& body) {
   const pid_t child = fork();
-  if (child == 0) {
-    hold_stop_signals();
-    raise(SIGUSR1);
-    bool as_expected = false;
-    {
-      StopRequest stop({});
-      as_expected = stop.wanted() && stop.reason() == "signal SIGUSR1";
-    }
-    raise(SIGTERM);
-    _exit(as_expected ? 7 : 8);
-  }
+  if (child == 0) _exit(body());
   int status = 0;
   waitpid(child, &status, 0);
-  ASSERT_TRUE(WIFEXITED(status));
-  EXPECT_EQ(WEXITSTATUS(status), 7);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+TEST(StopRequest, GetsTheSignalsThatWereNotedAndNothingEndsTheProgramBehindIt) {
+  EXPECT_EQ(in_child([] {
+              note_stop_signals();
+              raise(SIGUSR1);
+              bool as_expected = false;
+              {
+                StopRequest stop({});
+                as_expected = stop.wanted() && stop.reason() == "signal SIGUSR1";
+              }
+              for (const int number : {SIGTERM, SIGINT, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU}) raise(number);
+              seconds_ahead = 20;
+              raise(SIGTERM);
+              return as_expected ? 7 : 8;
+            }),
+            7);
+}
+
+TEST(StopRequest, EndsWhatDoesNotStart) {
+  const auto started = std::chrono::steady_clock::now();
+  EXPECT_EQ(in_child([] {
+              note_stop_signals();
+              raise(SIGTERM);
+              alarm(1);  // in place of the one after 10 s, which it was set for
+              for (;;) pause();
+              return 0;
+            }),
+            75);
+  EXPECT_GE(std::chrono::steady_clock::now() - started, std::chrono::milliseconds(900));
+}
+
+TEST(StopRequest, WaitsTenSecondsForWhatDoesNotStart) {
+  EXPECT_EQ(in_child([] {
+              note_stop_signals();
+              raise(SIGUSR1);
+              const unsigned before = alarm(0);
+              raise(SIGINT);
+              return before == 0 ? static_cast<int>(alarm(0)) : 0;
+            }),
+            10);
+}
+
+TEST(StopRequest, TakesTheAlarmBack) {
+  EXPECT_EQ(in_child([] {
+              note_stop_signals();
+              raise(SIGTERM);
+              const StopRequest stop({});
+              return static_cast<int>(alarm(0));
+            }),
+            0);
 }
 
 TEST_F(StopFile, CanBeNamedLater) {
@@ -79,8 +134,12 @@ TEST_F(StopFile, CanBeNamedLater) {
 }
 
 TEST(StopRequest, OneSignalSetsTheFlag) {
-  for (const auto& [number, name] :
-       {std::pair{SIGUSR1, "signal SIGUSR1"}, {SIGTERM, "signal SIGTERM"}, {SIGINT, "signal SIGINT"}}) {
+  for (const auto& [number, name] : {std::pair{SIGUSR1, "signal SIGUSR1"},
+                                     {SIGUSR2, "signal SIGUSR2"},
+                                     {SIGXCPU, "signal SIGXCPU"},
+                                     {SIGTERM, "signal SIGTERM"},
+                                     {SIGINT, "signal SIGINT"},
+                                     {SIGHUP, "signal SIGHUP"}}) {
     StopRequest stop({});
     EXPECT_FALSE(stop.wanted());
     raise(number);
@@ -90,31 +149,55 @@ TEST(StopRequest, OneSignalSetsTheFlag) {
   }
 }
 
-// In a child: raises twice with a pause and returns the child's wait status.
-int status_after_two_signals(std::chrono::milliseconds pause) {
-  const pid_t child = fork();
-  if (child == 0) {
+// Raises two signals, the second so many seconds after the first; 3 if the process goes on.
+int after_two_signals(int first, int second, std::int64_t seconds) {
+  return in_child([&] {
     StopRequest stop({});
-    raise(SIGTERM);
-    std::this_thread::sleep_for(pause);
-    raise(SIGUSR1);
-    _exit(stop.wanted() ? 3 : 4);
+    raise(first);
+    seconds_ahead = seconds;
+    raise(second);
+    return stop.wanted() ? 3 : 4;
+  });
+}
+
+TEST(StopRequest, OnlyAnotherInterruptOrTerminationMuchLaterEndsAtOnce) {
+  for (const int first : {SIGINT, SIGTERM}) {
+    for (const int second : {SIGINT, SIGTERM}) {
+      EXPECT_EQ(after_two_signals(first, second, 0), 3);
+      EXPECT_EQ(after_two_signals(first, second, 9), 3);
+      EXPECT_EQ(after_two_signals(first, second, 11), 75);
+    }
   }
-  int status = 0;
-  waitpid(child, &status, 0);
-  return status;
+  for (const int other : {SIGUSR1, SIGUSR2, SIGXCPU, SIGHUP}) {
+    EXPECT_EQ(after_two_signals(other, other, 11), 3);
+    EXPECT_EQ(after_two_signals(other, SIGTERM, 11), 3);
+    EXPECT_EQ(after_two_signals(SIGINT, other, 11), 3);
+  }
 }
 
-TEST(StopRequest, SecondSignalEndsAtOnce) {
-  const int status = status_after_two_signals(std::chrono::milliseconds(300));
-  ASSERT_TRUE(WIFEXITED(status));
-  EXPECT_EQ(WEXITSTATUS(status), 75);
+TEST(StopRequest, WhatIsIgnoredStaysIgnored) {
+  EXPECT_EQ(in_child([] {
+              signal(SIGHUP, SIG_IGN);
+              note_stop_signals();
+              StopRequest stop({});
+              raise(SIGHUP);
+              return stop.wanted() ? 1 : 0;
+            }),
+            0);
 }
 
-TEST(StopRequest, TheSameSignalDeliveredTwiceIsOne) {
-  const int status = status_after_two_signals(std::chrono::milliseconds(0));
-  ASSERT_TRUE(WIFEXITED(status));
-  EXPECT_EQ(WEXITSTATUS(status), 3);
+TEST_F(StopFile, ASignalLeavesAMark) {
+  std::ofstream(file()).write("\0\0\0\0", 4);
+  EXPECT_EQ(in_child([this] {
+              const StopRequest stop({});
+              mark_stop_signals(file(), 2);
+              raise(SIGHUP);
+              return 0;
+            }),
+            0);
+  std::string bytes(5, 'x');
+  std::ifstream(file()).read(bytes.data(), 5);
+  EXPECT_EQ(bytes, (std::string{'\0', '\0', '\1', '\0', 'x'}));
 }
 
 TEST(StopRequest, PutsTheOldHandlersBack) {

@@ -40,7 +40,7 @@ memory_per_rank = "512 MiB"
   EXPECT_EQ(file.measures[1].words.at("method"), "sampled");
   EXPECT_EQ(file.resources.ranks_per_task, 3);
   EXPECT_EQ(file.resources.memory_per_rank, std::int64_t{512} << 20);
-  EXPECT_EQ(file.resources.max_attempts, 2);
+  EXPECT_EQ(file.resources.max_attempts, 3);
   EXPECT_EQ(file.text.substr(0, example().size()), example());
 }
 

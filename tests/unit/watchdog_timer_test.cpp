@@ -52,6 +52,27 @@ class WatchdogTimerTest : public testing::Test {
                        [this] { return now_.load(); }};
 };
 
+TEST_F(WatchdogTimerTest, EndsWhatIsHeldAfterAStop) {
+  std::atomic<bool> stop{false};
+  std::atomic<int> held{0};
+  timer_.end_when_held([&] { return stop.load(); }, 60.0, [&] { ++held; });
+  now_ = 1000.0;
+  ASSERT_TRUE(wait_for(1));
+  EXPECT_EQ(count_later(), 1U);
+  EXPECT_EQ(held, 0) << "silence alone ends nothing";
+  stop = true;
+  count_later();
+  now_ = 1050.0;
+  timer_.kick();
+  now_ = 1109.0;
+  count_later();
+  EXPECT_EQ(held, 0) << "a sign of life 59 s ago";
+  now_ = 1111.0;
+  while (held == 0) std::this_thread::yield();
+  count_later();
+  EXPECT_EQ(held, 1) << "once";
+}
+
 TEST_F(WatchdogTimerTest, ReportsSilenceOncePerStallWithTheTask) {
   timer_.begin(5, {0, 2});
   EXPECT_EQ(count_later(), 0U) << "no time has passed";
