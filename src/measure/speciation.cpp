@@ -307,11 +307,11 @@ class MixtureSpeciation {
     const bool feasible = mixture_.classes() <= CentreStability::max_classes;
     if (feasible) {
       const CentreStability centre = projected() ? CentreStability(group_, *frame_) : CentreStability(group_, mixture_);
+      if (mixture_.classes() > 1) {
+        drift = task_.process.time_at(centre_instability(group_, centre, 0.5));
+        curvature = task_.process.time_at(centre_instability(group_, centre, 0.0));
+      }
       group_.run_guarded([&] {
-        if (mixture_.classes() > 1) {
-          drift = task_.process.time_at(centre_instability(centre, 0.5));
-          curvature = task_.process.time_at(centre_instability(centre, 0.0));
-        }
         double within = 0.0;
         for (std::int64_t c = 0; c < mixture_.classes(); ++c) {
           within += mixture_.weight(c) * mixture_.sigma(c) * mixture_.sigma(c);

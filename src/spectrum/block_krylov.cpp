@@ -16,6 +16,7 @@ namespace diffphase {
 namespace {
 
 constexpr int most_restarts = 10000;
+constexpr int most_tries = 1000;
 constexpr std::size_t panel_columns = 1024;  // of the basis, rotated at a time
 
 std::size_t index(std::int64_t i) { return static_cast<std::size_t>(i); }
@@ -70,13 +71,22 @@ class BlockKrylovSchur {
     return request_.deflated_count == 0 || blocks_.orthonormalise(request_.deflated, v);
   }
 
+  // Vector `place` at random. Beside the others it is nothing but rounding with no probability, unless these are no
+  // numbers.
+  void draw(std::int64_t place) {
+    for (int tries = 0; tries < most_tries; ++tries) {
+      blocks_.random("Krylov block", request_.start * 1000 + randoms_++, vector(place));
+      if (orthonormalise(place)) return;
+      group_.agree();
+    }
+    throw std::runtime_error("the operator yields numbers that are not finite");
+  }
+
   // Up to `count` random vectors after those in use, as far as there are dimensions.
   std::int64_t append_random(std::int64_t count) {
     const std::int64_t end = std::min(size_ + count, dimensions_);
     for (std::int64_t place = size_; place < end; ++place) {
-      do {
-        blocks_.random("Krylov block", request_.start * 1000 + randoms_++, vector(place));
-      } while (!orthonormalise(place));
+      draw(place);
     }
     return end - size_;
   }
@@ -117,9 +127,7 @@ class BlockKrylovSchur {
     for (std::int64_t i = 0; i < next; ++i) {
       const auto from = image.subspan(index(i) * local_, local_);
       std::copy(from.begin(), from.end(), vector(size_ + i).begin());
-      while (!orthonormalise(size_ + i)) {
-        blocks_.random("Krylov block", request_.start * 1000 + randoms_++, vector(size_ + i));
-      }
+      if (!orthonormalise(size_ + i)) draw(size_ + i);
     }
     fresh_ = next;
     last_ = count;

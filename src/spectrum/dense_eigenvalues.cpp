@@ -28,6 +28,12 @@ namespace diffphase {
 
 namespace {
 
+// What LAPACK gives up at: numbers that are not finite, or too large to be squared.
+void require_computed(const char* what, int n, int info) {
+  if (info == 0) return;
+  throw std::runtime_error(fmt::format("the {} of a {} x {} matrix leave the range of doubles ({})", what, n, n, info));
+}
+
 std::size_t side_of(const std::vector<double>& matrix) {
   const auto k = static_cast<std::size_t>(std::lround(std::sqrt(static_cast<double>(matrix.size()))));
   if (k == 0 || k * k != matrix.size()) {
@@ -95,7 +101,7 @@ DenseEigenpairs all_eigenpairs(std::vector<double>& matrix, int n, int count) {
   std::vector<int> integers(static_cast<std::size_t>(integer_size));
   dsyevd_("V", "U", &n, matrix.data(), &n, values.data(), work.data(), &work_size, integers.data(), &integer_size,
           &info);
-  if (info != 0) throw std::runtime_error(fmt::format("dsyevd of a {0} x {0} matrix failed ({1})", n, info));
+  require_computed("eigenvalues", n, info);
   return largest_of(values, matrix, static_cast<std::size_t>(count));
 }
 
@@ -138,7 +144,7 @@ double dense_largest_eigenvalue(std::vector<double> matrix) {
   std::vector<double> eigenvalues(k);
   std::vector<double> work(static_cast<std::size_t>(work_size));
   dsyev_("N", "U", &n, matrix.data(), &n, eigenvalues.data(), work.data(), &work_size, &info);
-  if (info != 0) throw std::runtime_error(fmt::format("dsyev of a {0} x {0} matrix failed ({1})", n, info));
+  require_computed("eigenvalues", n, info);
   return eigenvalues.back();
 }
 
@@ -164,7 +170,7 @@ double tridiagonal_largest_eigenvalue(std::vector<double> diagonal, std::vector<
   const int n = static_cast<int>(diagonal.size());
   int info = 0;
   dsterf_(&n, diagonal.data(), off_diagonal.data(), &info);
-  if (info != 0) throw std::runtime_error(fmt::format("dsterf of a {0} x {0} matrix failed ({1})", n, info));
+  require_computed("eigenvalues", n, info);
   return diagonal.back();
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <functional>
 #include <span>
+#include <stdexcept>
 #include <utility>
 
 #include "spectrum/dense_eigenvalues.hpp"
@@ -77,14 +78,21 @@ void map_back(const DenseEigenpairs& small, std::int64_t rows, std::int64_t loca
   });
 }
 
+constexpr std::int64_t most_randoms = 1000;
+
 // Makes the vectors orthonormal in their order; where one is nothing but rounding, a random one takes its place.
-void complete_basis(const VectorBlocks& blocks, std::int64_t count, std::span<double> vectors) {
+void complete_basis(const TaskGroup& group, const VectorBlocks& blocks, std::int64_t count, std::span<double> vectors) {
   const auto local = index(blocks.local_size());
   std::int64_t number = 0;
   for (std::size_t i = 0; i < index(count); ++i) {
     const std::span<double> vector = vectors.subspan(i * local, local);
     const std::span<double> basis = vectors.first(i * local);
-    while (!blocks.orthonormalise(basis, vector)) blocks.random("orthogonal complement", number++, vector);
+    while (!blocks.orthonormalise(basis, vector)) {
+      // A random vector is nothing but rounding beside the others with no probability, unless these are no numbers.
+      if (number > most_randoms + count) throw std::runtime_error("eigenvectors are not finite");
+      blocks.random("orthogonal complement", number++, vector);
+    }
+    group.agree();
   }
 }
 
@@ -104,7 +112,7 @@ DirectPairs gram_eigenpairs(const TaskGroup& group, const SymmetricOperator& op,
     map_back(small, factor.rows, op.local_size, panels, pairs.vectors);
     for (std::size_t i = 0; i < small.values.size(); ++i) pairs.eigenvalues[i] += std::max(small.values[i], 0.0);
   }
-  complete_basis(VectorBlocks(group, op), count, pairs.vectors);
+  complete_basis(group, VectorBlocks(group, op), count, pairs.vectors);
   return pairs;
 }
 

@@ -1,11 +1,13 @@
 #include "spectrum/krylov.hpp"
 
+#include <fmt/format.h>
 #include <slepceps.h>
 
 #include <algorithm>
 #include <cmath>
 #include <exception>
 #include <limits>
+#include <new>
 
 #include "parallel/petsc_error.hpp"
 #include "spectrum/shell_matrix.hpp"
@@ -147,6 +149,18 @@ KrylovResult read_result(const TaskGroup& group, const SymmetricOperator& op, EP
   return result;
 }
 
+// The solver gave up at numbers that it cannot work with: nothing has converged. What it says of them is for those who
+// call it; on other ranks it may have said something else.
+KrylovResult not_solved(const TaskGroup& group, const ShellMatrix& matrix, PetscErrorCode code) {
+  group.run_guarded([&] {
+    if (code == PETSC_ERR_MEM) throw std::bad_alloc();
+  });
+  KrylovResult result;
+  result.products = matrix.products();
+  result.stop_reason = fmt::format("the solver could not work with the numbers of the operator ({})", code);
+  return result;
+}
+
 // (2k - 1) sqrt(e) of k steps that are improbably off by a share of e.
 double log_of_chance(std::int64_t dimensions, std::int64_t block) {
   return std::log(1.648 * std::sqrt(static_cast<double>(dimensions))) + log_improbable / static_cast<double>(block);
@@ -207,7 +221,7 @@ KrylovResult krylov_schur(const TaskGroup& group, const SymmetricOperator& op, c
   const PetscErrorCode code = EPSSolve(eps.get());
   matrix.rethrow();
   if (solve.failure) std::rethrow_exception(solve.failure);
-  check_petsc(code, "EPSSolve");
+  if (code != 0) return not_solved(group, matrix, code);
   return read_result(group, op, eps.get(), matrix, request);
 }
 

@@ -6,11 +6,18 @@
 #include <vector>
 
 #include "spectrum/krylov.hpp"
+#include "spectrum/unit_scale.hpp"
 #include "spectrum/vector_block.hpp"
 
 namespace diffphase {
 
 LargestEigenvalue largest_eigenvalue(const TaskGroup& group, const SymmetricOperator& op, double tolerance) {
+  if (const auto scaled = scaled_to_unit(op)) {
+    LargestEigenvalue found = largest_eigenvalue(group, scaled->op, tolerance);
+    found.value = scaled->unscaled(found.value);
+    found.residual = scaled->unscaled(found.residual);
+    return found;
+  }
   const KrylovResult found = krylov_schur(group, op, {.count = 1, .tolerance = tolerance});
   LargestEigenvalue result{.value = std::numeric_limits<double>::quiet_NaN(),
                            .residual = std::numeric_limits<double>::quiet_NaN(),

@@ -18,8 +18,8 @@ struct LargestEigenvalue {
 };
 
 /// The largest eigenvalue by krylov_schur to a relative residual of `tolerance`; of degenerate ones any copy will do,
-/// so nothing is verified. Collective over the group; throws Stopped or GroupError on every rank. Memory: about
-/// 20 vectors.
+/// so nothing is verified. Of operators of known trace, whatever its size. Collective over the group; throws Stopped or
+/// GroupError on every rank. Memory: about 20 vectors.
 [[nodiscard]] LargestEigenvalue largest_eigenvalue(const TaskGroup& group, const SymmetricOperator& op,
                                                    double tolerance = 1e-10);
 

@@ -162,8 +162,9 @@ LeadingSingularValues leading_singular_values(const TaskGroup& group, std::int64
       "MatShellSetOperation");
   check_petsc(SVDCreate(group.comm().get(), svd.address()), "SVDCreate");
   set_up(svd.get(), matrix.get(), solve, static_cast<PetscInt>(wanted), tolerance);
-  check_petsc(SVDSolve(svd.get()), "SVDSolve");
+  const PetscErrorCode code = SVDSolve(svd.get());
   if (solve.failure) std::rethrow_exception(solve.failure);
+  check_petsc(code, "SVDSolve");
   return read_result(svd.get(), solve, wanted);
 }
 

@@ -13,6 +13,7 @@
 #include "spectrum/dense.hpp"
 #include "spectrum/gram.hpp"
 #include "spectrum/krylov.hpp"
+#include "spectrum/unit_scale.hpp"
 #include "spectrum/vector_block.hpp"
 
 namespace diffphase {
@@ -177,6 +178,14 @@ MethodChoice choose_method(const SymmetricOperator& op, std::int64_t count) {
 PartialSpectrum largest_eigenpairs(const TaskGroup& group, const SymmetricOperator& op,
                                    const SpectrumOptions& options) {
   group.run_guarded([&] { check(op, options); });
+  if (const auto scaled = scaled_to_unit(op)) {
+    PartialSpectrum found = largest_eigenpairs(group, scaled->op, options);
+    for (auto* values : {&found.eigenvalues, &found.residuals}) {
+      for (double& value : *values) value = scaled->unscaled(value);
+    }
+    found.verification.largest_outside = scaled->unscaled(found.verification.largest_outside);
+    return found;
+  }
   const std::int64_t count = std::min(options.count, op.size);
   PartialSpectrum result;
   result.tolerance = options.tolerance;

@@ -24,6 +24,12 @@ namespace diffphase {
 
 namespace {
 
+// What LAPACK gives up at: numbers that are not finite, or too large to be squared.
+void require_computed(const char* what, int n, int info) {
+  if (info == 0) return;
+  throw std::runtime_error(fmt::format("the {} of a {} x {} matrix leave the range of doubles ({})", what, n, n, info));
+}
+
 constexpr int triangle_tag = 271;
 constexpr std::size_t message_numbers = std::size_t{1} << 23;
 
@@ -57,7 +63,7 @@ std::vector<double> eigenvalues_of(std::vector<double>& matrix, int n) {
   // The upper triangle of the row-major matrix is LAPACK's lower one.
   dsyevd_("N", "L", &n, matrix.data(), &n, eigenvalues.data(), work.data(), &work_size, &int_work, &int_work_size,
           &info);
-  if (info != 0) throw std::runtime_error(fmt::format("dsyevd of a {0} x {0} matrix failed ({1})", n, info));
+  require_computed("eigenvalues", n, info);
   std::reverse(eigenvalues.begin(), eigenvalues.end());
   for (double& value : eigenvalues) value = std::max(0.0, value);
   return eigenvalues;
@@ -77,7 +83,7 @@ std::vector<double> singular_values_of(std::vector<double>& matrix, int n) {
   std::vector<double> work(static_cast<std::size_t>(work_size));
   dgesdd_("N", &n, &n, matrix.data(), &n, values.data(), &unused, &one, &unused, &one, work.data(), &work_size,
           int_work.data(), &info);
-  if (info != 0) throw std::runtime_error(fmt::format("dgesdd of a {0} x {0} matrix failed ({1})", n, info));
+  require_computed("singular values", n, info);
   return values;
 }
 

@@ -64,7 +64,8 @@ double largest_eigenvalue_of_square(const Band& band, RandomSequence& random) {
   std::vector<double> off_diagonal;
   double found = 0.0;
   std::size_t next_check = 8;
-  for (;;) {
+  // In exact arithmetic it is complete after as many steps as there are dimensions.
+  for (std::size_t step = 0; step <= 4 * size; ++step) {
     apply_square(band, current, product);
     const double before = off_diagonal.empty() ? 0.0 : off_diagonal.back();
     diagonal.push_back(dot(current, product));
@@ -82,6 +83,7 @@ double largest_eigenvalue_of_square(const Band& band, RandomSequence& random) {
     current.swap(product);
     scale(current, 1.0 / length);
   }
+  return tridiagonal_largest_eigenvalue(diagonal, off_diagonal);
 }
 
 class Sampler {

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <span>
 
 namespace diffphase {
 namespace {
@@ -27,8 +28,9 @@ double root_between(const std::function<double(double)>& excess, const Point& be
 /// The highest excess between two points of which a third, between them, is higher.
 Point highest_between(const std::function<double(double)>& excess, double below, double above) {
   constexpr int bits = 20;  // of a maximum, half of those of a root
+  std::uintmax_t iterations = 200;
   const auto [x, minus] =
-      boost::math::tools::brent_find_minima([&](double at) { return -excess(at); }, below, above, bits);
+      boost::math::tools::brent_find_minima([&](double at) { return -excess(at); }, below, above, bits, iterations);
   return {x, -minus};
 }
 
@@ -36,6 +38,8 @@ Point highest_between(const std::function<double(double)>& excess, double below,
 /// factors of `ratio`, with a search where three values have the highest in the middle; NaN if there is none. lower = 0
 /// stands for 1e-9 upper.
 double last_root(const std::function<double(double)>& excess, double lower, double upper, double ratio = 1.05) {
+  // No factor brings infinity down.
+  if (!(upper > 0.0) || !std::isfinite(upper * (1.0 + 1e-9))) return nan;
   const auto at = [&](double x) { return Point{x, excess(x)}; };
   Point before;
   Point above = at(upper * (1.0 + 1e-9));
@@ -74,8 +78,16 @@ double drift_instability(const CentroidVariance& lambda, double bound, double si
   return last_root(excess, within, drift_root(bound, sigma)) - within;
 }
 
-double centre_instability(const CentreStability& centre, double offset) {
-  const auto excess = [&](double tau) { return centre.largest_jacobian_eigenvalue(tau) + offset; };
+double centre_instability(const TaskGroup& group, const CentreStability& centre, double offset) {
+  // Rank 0's value, so that all ranks search in the same places.
+  const auto excess = [&](double tau) {
+    double value = 0.0;
+    group.run_guarded([&] {
+      if (group.comm().is_root()) value = centre.largest_jacobian_eigenvalue(tau) + offset;
+    });
+    group.comm().broadcast(std::span(&value, 1));
+    return value;
+  };
   return last_root(excess, 1e-13, centre.stable_from(), 1.28);
 }
 

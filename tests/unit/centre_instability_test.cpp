@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <limits>
 
 namespace diffphase {
 namespace {
@@ -32,6 +33,13 @@ TEST(CentreInstability, ConstantVarianceHasTheClosedForms) {
 TEST(CentreInstability, NoneWhereTheClassesOverlap) {
   EXPECT_TRUE(std::isnan(curvature_instability(constant(0.5), 0.5, 1.0)));
   EXPECT_TRUE(std::isnan(drift_instability(constant(0.4), 0.4, 1.0)));
+}
+
+TEST(CentreInstability, NoneUnderABoundThatIsNotFinite) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  EXPECT_TRUE(std::isnan(curvature_instability(constant(3.0), infinity, 1.0)));
+  EXPECT_TRUE(std::isnan(drift_instability(constant(3.0), infinity, 1.0)));
+  EXPECT_TRUE(std::isnan(drift_instability(constant(3.0), std::nan(""), 1.0)));
 }
 
 TEST(CentreInstability, FindsTheLastRootOfAVaryingVariance) {

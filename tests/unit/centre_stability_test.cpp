@@ -47,19 +47,38 @@ TEST_F(CentreStabilityTest, TwoEqualClassesHaveTheClosedForms) {
       const double square = d * separation * separation;
       const CentreStability unit = stability(two_classes(dimension, separation, 1.0));
       EXPECT_NEAR(unit.centroid_eigenvalue(), square, 1e-10 * square);
-      EXPECT_NEAR(ou_.time_at(centre_instability(unit, 0.5)), 0.5 * std::log(2.0 * square), 1e-12);
+      EXPECT_NEAR(ou_.time_at(centre_instability(group_, unit, 0.5)), 0.5 * std::log(2.0 * square), 1e-12);
       for (const double sigma : {0.3, 1.0, 1.4}) {
         const CentreStability centre = stability(two_classes(dimension, separation, sigma));
-        EXPECT_NEAR(ou_.time_at(centre_instability(centre, 0.0)), 0.5 * std::log(square + 1.0 - sigma * sigma), 1e-12);
+        EXPECT_NEAR(ou_.time_at(centre_instability(group_, centre, 0.0)), 0.5 * std::log(square + 1.0 - sigma * sigma),
+                    1e-12);
       }
     }
   }
 }
 
+// A bound that is not finite comes down by no factor.
+TEST_F(CentreStabilityTest, OfDistancesWhoseSquaresOverflowHasNoInstability) {
+  for (const double separation : {1e152, 1e155, 1e200}) {
+    const CentreStability centre = stability(two_classes(64, separation, 1.0));
+    const double found = centre_instability(group_, centre, 0.5);
+    EXPECT_TRUE(std::isnan(found) || std::isfinite(found)) << separation;
+  }
+  EXPECT_TRUE(std::isnan(centre_instability(group_, stability(two_classes(64, 1e155, 1.0)), 0.5)));
+}
+
+TEST_F(CentreStabilityTest, ASearchForAnInstabilityCanBeStopped) {
+  const CentreStability centre = stability(two_classes(64, 1.0, 1.0));
+  int polls = 0;
+  const TaskGroup stopping(self_, [&] { return ++polls == 10; });
+  EXPECT_THROW((void)centre_instability(stopping, centre, 0.5), Stopped);
+  EXPECT_EQ(polls, 10);
+}
+
 TEST_F(CentreStabilityTest, NoneWhereTheClassesOverlap) {
   const CentreStability centre = stability(two_classes(1, 0.5, 1.0));
-  EXPECT_TRUE(std::isnan(centre_instability(centre, 0.0)));
-  EXPECT_TRUE(std::isnan(centre_instability(centre, 0.5)));
+  EXPECT_TRUE(std::isnan(centre_instability(group_, centre, 0.0)));
+  EXPECT_TRUE(std::isnan(centre_instability(group_, centre, 0.5)));
 }
 
 // Wide classes, and narrow rare ones whose posterior at the centre has little to do with their weights.
@@ -88,7 +107,7 @@ TEST_F(CentreStabilityTest, TheLastInstabilityOfUnequalClassesIsTheLast) {
       if (centre.largest_jacobian_eigenvalue(tau) + c.offset > 0.0) last = tau;
     }
     ASSERT_GT(last, 0.0);
-    const double found = centre_instability(centre, c.offset);
+    const double found = centre_instability(group_, centre, c.offset);
     EXPECT_GE(found, last);
     EXPECT_LE(found, 1.01 * last);
   }
@@ -99,8 +118,9 @@ TEST_F(CentreStabilityTest, WideClassesHaveTheClosedForm) {
     const double square = static_cast<double>(dimension);
     const CentreStability centre = stability(two_classes(dimension, 1.0, 20.0));
     const double kappa = 1.0 - 400.0;
-    EXPECT_NEAR(centre_instability(centre, 0.5), square - kappa + std::hypot(square, kappa) - 400.0, 1e-8 * square);
-    EXPECT_EQ(std::isnan(centre_instability(centre, 0.0)), square < 400.0);
+    EXPECT_NEAR(centre_instability(group_, centre, 0.5), square - kappa + std::hypot(square, kappa) - 400.0,
+                1e-8 * square);
+    EXPECT_EQ(std::isnan(centre_instability(group_, centre, 0.0)), square < 400.0);
   }
 }
 
@@ -172,7 +192,7 @@ TEST_F(CentreStabilityTest, EqualsFiniteDifferencesOfTheScore) {
       EXPECT_NEAR(centre.largest_jacobian_eigenvalue(tau), dense, 1e-6 * std::max(1.0, std::abs(dense)));
     }
     for (const double offset : {0.0, 0.5}) {
-      const double tau = centre_instability(centre, offset);
+      const double tau = centre_instability(group_, centre, offset);
       if (!std::isnan(tau)) {
         EXPECT_NEAR(jacobian_eigenvalue(ensemble, tau), -offset, 1e-6);
       }
@@ -185,7 +205,7 @@ TEST_F(CentreStabilityTest, FindsTheInstabilityAtTheLargestNoise) {
   MixtureParameters m = two_classes(40, 1.0, 0.5);
   m.weights = {0.6, 0.4};
   const CentreStability centre = stability(m);
-  const double tau = centre_instability(centre, 0.0);
+  const double tau = centre_instability(group_, centre, 0.0);
   ASSERT_FALSE(std::isnan(tau));
   for (double above = 1.001 * tau; above < 1e6; above *= 1.05)
     EXPECT_LT(centre.largest_jacobian_eigenvalue(above), 0.0);
@@ -206,7 +226,7 @@ TEST_F(CentreStabilityTest, NarrowWindowsOfInstabilityAreSeen) {
       if (u * sech * sech > 1.0) last = tau;
     }
     ASSERT_FALSE(std::isnan(last));
-    const double found = centre_instability(stability(parameters), 0.0);
+    const double found = centre_instability(group_, stability(parameters), 0.0);
     EXPECT_GE(found, last) << separation;
     EXPECT_LE(found, 1.001 * last) << separation;
   }

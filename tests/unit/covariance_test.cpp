@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <vector>
 
 #include "dense_covariance.hpp"
@@ -58,6 +59,33 @@ TEST_F(CovarianceTest, EqualRowsHaveNone) {
   for (std::int64_t r = 0; r < 4; ++r) slab.row(r)[1] = 0.5;
   EXPECT_NEAR(largest(slab, 4).value, 0.0, 1e-14);
   EXPECT_NEAR(largest(slab, 1).value, 0.0, 1e-14);
+}
+
+// Whatever unit the data are in: solvers square what they find, and squares of these have no digits or are infinite.
+TEST_F(CovarianceTest, OfTinyAndHugeDataIsThatOfTheOthersInTheirUnit) {
+  const GaussianMixture m = mixture(30, 4, CentroidKind::orthogonal);
+  for (const Partition partition : {Partition::component, Partition::dimension}) {
+    const DataSlab ordinary = draw_training_set(m, {partition, 60, 30, 1, 0});
+    const LargestEigenvalue expected = largest(ordinary, 60);
+    for (const int exponent : {-508, -400, -300, 300, 400}) {
+      DataSlab scaled = ordinary;
+      for (double& value : scaled.values) value = std::ldexp(value, exponent);
+      const LargestEigenvalue found = largest(scaled, 60);
+      ASSERT_TRUE(found.converged) << exponent << " " << found.stop_reason;
+      EXPECT_NEAR(std::ldexp(found.value, -2 * exponent), expected.value, 1e-10 * expected.value) << exponent;
+      EXPECT_LE(std::ldexp(found.residual, -2 * exponent), 1e-7 * expected.value) << exponent;
+    }
+  }
+}
+
+// Squares that vanish leave no variance, and that is what is found.
+TEST_F(CovarianceTest, OfDataWhoseSquaresVanishIsZero) {
+  const GaussianMixture m = mixture(30, 4, CentroidKind::orthogonal);
+  DataSlab slab = draw_training_set(m, {Partition::component, 60, 30, 1, 0});
+  for (double& value : slab.values) value = std::ldexp(value, -600);
+  const LargestEigenvalue found = largest(slab, 60);
+  EXPECT_TRUE(found.converged) << found.stop_reason;
+  EXPECT_LE(found.value, 1e-300);
 }
 
 }  // namespace
