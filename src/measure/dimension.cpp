@@ -248,6 +248,8 @@ std::vector<DimensionSpec> DimensionMeasure::dimensions(const TaskParameters& /*
 std::vector<VariableSpec> DimensionMeasure::variables(const TaskParameters& task) const {
   const VariableSpec spec = dimension_spec(task);
   std::vector<VariableSpec> specs = curve_specs(spec);
+  specs[0].may_be_missing = !has_score_matrix(task);
+  specs[1].may_be_missing = !has_score_matrix(task) || probe_count(task) == 1;
   if (has_law(task)) {
     specs.push_back(prediction_spec(spec, task.sphere ? NoisedHypersphere::source() : Ventura2025::source("final_gap"),
                                     suffix(task)));

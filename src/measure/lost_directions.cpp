@@ -526,7 +526,7 @@ std::vector<DimensionSpec> LostDirectionsMeasure::dimensions(const TaskParameter
            "variance block of the manifold, the largest sigma first"}};
 }
 
-std::vector<VariableSpec> LostDirectionsMeasure::variables(const TaskParameters& /*task*/) const {
+std::vector<VariableSpec> LostDirectionsMeasure::variables(const TaskParameters& task) const {
   std::vector<VariableSpec> specs;
   const auto add = [&](const std::vector<VariableSpec>& more) { specs.insert(specs.end(), more.begin(), more.end()); };
   VariableSpec expected = prediction_spec(fraction_spec(), Achilli2024::source("finite_retained_fraction"));
@@ -535,7 +535,9 @@ std::vector<VariableSpec> LostDirectionsMeasure::variables(const TaskParameters&
   specs.push_back(per_sample_spec("retained_fraction_effective_sets", "1",
                                   "(sum R)^2/sum R^2 over training sets: on how many the mean rests", "",
                                   {"time", "probe_kind", "block"}));
-  add(curve_specs(open_spec()));
+  VariableSpec open = open_spec();
+  open.may_be_missing = task.nonzero_columns() > widest_covariance;
+  add(curve_specs(open));
   add(critical_time_specs(loss_spec()));
   add({expected, prediction_spec(fraction_spec(), Achilli2024::source("retained_fraction"), "_theory_asymptotic"),
        prediction_spec(open_spec(), Achilli2024::source("open_directions"), "_theory_asymptotic"),

@@ -88,6 +88,8 @@ struct VariableSpec {
   double tolerance = 0.0;         ///< of a prediction that only approximates: deviations below it are expected
   Kind kind = Kind::number;
   std::vector<std::string> flag_meanings{};  ///< of flags: words without blanks
+  /// NaN is an answer: there is no such time, or nothing was asked for. A measured NaN elsewhere fails the task.
+  bool may_be_missing = false;
 };
 
 /// Values of one variable for one task: [count of the request, if per_sample][dims...], row-major.

@@ -81,6 +81,7 @@ VariableSpec status_spec(const VariableSpec& time) {
   status.long_name = "whether the " + time.long_name + " was found";
   status.source.clear();
   status.kind = VariableSpec::Kind::status;
+  status.may_be_missing = false;
   return status;
 }
 
@@ -96,7 +97,13 @@ VariableSpec per_sample_spec(std::string name, std::string units, std::string lo
           .dims = std::move(dims)};
 }
 
-std::vector<VariableSpec> critical_time_specs(const VariableSpec& time) {
+VariableSpec possibly_missing(VariableSpec spec) {
+  spec.may_be_missing = true;
+  return spec;
+}
+
+std::vector<VariableSpec> critical_time_specs(const VariableSpec& declared) {
+  const VariableSpec time = possibly_missing(declared);
   VariableSpec error = time;
   error.name += "_stderr";
   error.long_name = "standard error of the " + time.long_name + ", jackknife over probes";
@@ -104,7 +111,10 @@ std::vector<VariableSpec> critical_time_specs(const VariableSpec& time) {
   return {time, error, status_spec(time), interpolation_spec(time)};
 }
 
-std::vector<VariableSpec> root_specs(const VariableSpec& time) { return {time, status_spec(time)}; }
+std::vector<VariableSpec> root_specs(const VariableSpec& declared) {
+  const VariableSpec time = possibly_missing(declared);
+  return {time, status_spec(time)};
+}
 
 std::vector<VariableSpec> curve_specs(const VariableSpec& curve) {
   VariableSpec error = curve;

@@ -59,6 +59,8 @@ class VariableCollector {
                                            std::string source, std::vector<std::string> dims);
 /// A variable whose numbers stand for words: 0 for the first. It has no source.
 [[nodiscard]] VariableSpec flags_spec(VariableSpec spec, std::vector<std::string> meanings);
+/// The same variable, of which NaN is an answer.
+[[nodiscard]] VariableSpec possibly_missing(VariableSpec spec);
 /// The four variables that append_found fills.
 [[nodiscard]] std::vector<VariableSpec> critical_time_specs(const VariableSpec& time);
 /// The two variables that append_root fills.

@@ -501,11 +501,11 @@ std::vector<VariableSpec> SpeciationMeasure::variables(const TaskParameters& tas
   }
   if (has_samples(task) && !draws_training_set(task)) return specs;
   const bool spectral_by_count = draws_training_set(task);
-  add({eigenvalue_spec(spectral_by_count)});
+  add({possibly_missing(eigenvalue_spec(spectral_by_count))});
   add(root_specs(spectral_spec(spectral_by_count)));
   if (spectral_by_count) {
-    add({number_spec("covariance_residual", "1", "residual norm of the largest covariance eigenpair",
-                     "SLEPc Krylov-Schur, relative tolerance 1e-10", true)});
+    add({possibly_missing(number_spec("covariance_residual", "1", "residual norm of the largest covariance eigenpair",
+                                      "SLEPc Krylov-Schur, relative tolerance 1e-10", true))});
   }
   return specs;
 }

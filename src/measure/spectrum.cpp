@@ -434,12 +434,13 @@ std::vector<DimensionSpec> SpectrumMeasure::dimensions(const TaskParameters& tas
 }
 
 std::vector<VariableSpec> SpectrumMeasure::variables(const TaskParameters& task) const {
-  const VariableSpec eigenvalue =
-      variable(task, "jacobian_eigenvalue", "largest eigenvalues of C = 1 - N", each_probe_and("eigenvalue_index"));
+  const VariableSpec eigenvalue = possibly_missing(
+      variable(task, "jacobian_eigenvalue", "largest eigenvalues of C = 1 - N", each_probe_and("eigenvalue_index")));
   std::vector<VariableSpec> specs{
       eigenvalue,
-      variable(task, "jacobian_eigenvalue_residual", "residual norm |C v - lambda v| of a unit vector v",
-               each_probe_and("eigenvalue_index"), ""),
+      possibly_missing(variable(task, "jacobian_eigenvalue_residual",
+                                "residual norm |C v - lambda v| of a unit vector v", each_probe_and("eigenvalue_index"),
+                                "")),
       variable(task, "jacobian_trace", "trace of N", each_probe),
       flags_spec(variable(task, "spectrum_method", "how the eigenvalues were computed", each_probe),
                  {"krylov", "block_krylov", "gram", "dense", "closed_form"}),

@@ -11,6 +11,7 @@
 
 #include "files/bad_input.hpp"
 #include "files/process_identity.hpp"
+#include "measure/declared_result.hpp"
 #include "parallel/kernel_threads.hpp"
 #include "parallel/mpi_environment.hpp"
 #include "parallel/stop_request.hpp"
@@ -101,6 +102,7 @@ RunSummary schedule(const Communicator& world, const GroupTree& tree, const Swee
     const TaskParameters parameters = sweep.parameters(task);
     const MeasureResult measured = task.measure().run(parameters, pending[i].request, group);
     if (!group.comm().is_root()) return std::string();
+    require_as_declared(task.measure(), parameters, pending[i].request, measured);
     return encode_result(measured, task.measure().variables(parameters));
   });
   world.barrier();

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "measure/declared_result.hpp"
 #include "measure/measure.hpp"
 #include "support/statistics.hpp"
 
@@ -64,7 +65,10 @@ class Measured {
   static MeasureResult run(const Measure& measure, const TaskParameters& task, bool count_free) {
     EXPECT_EQ(measure.problem(task), "");
     const Communicator self = Communicator::self();
-    return measure.run(task, {.counts = task.samples, .count_free = count_free}, TaskGroup(self));
+    const TaskRequest request{.counts = task.samples, .count_free = count_free};
+    MeasureResult result = measure.run(task, request, TaskGroup(self));
+    require_as_declared(measure, task, request, result);
+    return result;
   }
 
   MeasureResult result_;
