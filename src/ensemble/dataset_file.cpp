@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stdexcept>
 
 #include "ensemble/row_reader.hpp"
 #include "ensemble/row_selection.hpp"
@@ -93,6 +94,7 @@ class DatasetStream {
   [[nodiscard]] std::int64_t dimension() const { return image_.padded_size(); }
   [[nodiscard]] NumberType type() const { return reader_->info().type; }
   [[nodiscard]] bool done() const { return next_row_ == reader_->info().rows(); }
+  [[nodiscard]] const LargestNumber& largest() const { return largest_; }
 
   // The selected ones among the next stored rows; perhaps none. Not after done().
   const RowBlock& next() {
@@ -112,7 +114,7 @@ class DatasetStream {
   }
 
  private:
-  void require_good_numbers(std::span<const double> row) const {
+  void require_good_numbers(std::span<const double> row) {
     const bool bounded =
         (file_.scaling == Scaling::unit || file_.scaling == Scaling::symmetric) && type() != NumberType::u8;
     for (std::size_t column = 0; column < row.size(); ++column) {
@@ -120,6 +122,9 @@ class DatasetStream {
       if (!std::isfinite(value)) {
         throw DatasetError(fmt::format("{}: row {}, column {} (from 0) holds {}, but every number must be finite",
                                        file_.path, next_row_, column, value));
+      }
+      if (std::abs(value) > std::abs(largest_.value)) {
+        largest_ = {.value = value, .row = next_row_, .column = static_cast<std::int64_t>(column)};
       }
       if (bounded && (value < 0.0 || value > 1.0)) {
         throw DatasetError(
@@ -144,6 +149,7 @@ class DatasetStream {
   RowSelection selection_;
   std::vector<double> stored_;
   RowBlock block_;
+  LargestNumber largest_;
   std::int64_t next_row_ = 0;
   std::int64_t selected_ = 0;
 };
@@ -283,10 +289,13 @@ DatasetSummary inspect_dataset(const DatasetFile& file) {
   DatasetStream stream(file);
   RunningMoments moments;
   const auto dimension = static_cast<std::size_t>(stream.dimension());
+  std::vector<double> means(dimension);
   while (!stream.done()) {
     const std::span<const double> values = stream.next().values;
     for (std::size_t begin = 0; begin < values.size(); begin += dimension) {
-      moments.add(values.subspan(begin, dimension));
+      const std::span<const double> row = values.subspan(begin, dimension);
+      moments.add(row);
+      for (std::size_t j = 0; j < dimension; ++j) means[j] += row[j];
     }
   }
   DatasetSummary summary;
@@ -295,7 +304,14 @@ DatasetSummary inspect_dataset(const DatasetFile& file) {
   summary.class_sizes = stream.selection().class_sizes();
   summary.mean = moments.mean();
   summary.standard_deviation = moments.standard_deviation();
+  summary.largest = stream.largest();
   require_spread(file, summary);
+  std::array extremes{summary.largest.value, -summary.largest.value, 0.0};
+  scale(extremes, file.scaling, stream.type(), summary);
+  for (const double value : extremes) summary.largest_entry = std::max(summary.largest_entry, std::abs(value));
+  for (double& mean : means) mean /= static_cast<double>(summary.rows);
+  scale(means, file.scaling, stream.type(), summary);
+  summary.column_means = std::make_shared<const std::vector<double>>(std::move(means));
   return summary;
 }
 
@@ -317,19 +333,18 @@ DataSlab read_dataset(const TaskGroup& group, const DatasetFile& file, const Dat
 
 SinglePrecisionSlab read_single_precision_differences(const TaskGroup& group, const DatasetFile& file,
                                                       const DatasetSummary& summary, const SlabLayout& layout) {
-  SlabLayout first_row = layout;  // of this rank's columns, on every rank
-  first_row.rows = 1;
-  if (layout.partition == Partition::component) {
-    first_row.ranks = 1;
-    first_row.rank = 0;
-  }
-  const DataSlab origin = read_dataset(group, file, summary, first_row);
+  std::vector<double> middle;  // this rank's columns
   SinglePrecisionSlab slab;
   const auto place = [&](std::int64_t local, std::span<const double> part, std::int32_t /*label*/) {
-    std::transform(part.begin(), part.end(), origin.row(0).begin(), slab.values.begin() + local * slab.stride(),
+    std::transform(part.begin(), part.end(), middle.begin(), slab.values.begin() + local * slab.stride(),
                    [](double value, double from) { return static_cast<float>(value - from); });
   };
-  const auto allocate = [&] { slab = zero_single_precision_slab(layout); };
+  const auto allocate = [&] {
+    if (!summary.column_means) throw std::logic_error("a summary that inspect_dataset did not make");
+    slab = zero_single_precision_slab(layout);
+    const auto begin = summary.column_means->begin() + layout.first_column();
+    middle.assign(begin, begin + layout.local_columns());
+  };
   read_own_rows(group, file, summary, layout, allocate, place);
   return slab;
 }

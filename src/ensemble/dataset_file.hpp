@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -42,6 +43,13 @@ class DatasetError : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+/// The stored number of the largest absolute value, and where it is: row of the file and column, from 0.
+struct LargestNumber {
+  double value = 0.0;
+  std::int64_t row = 0;
+  std::int64_t column = 0;
+};
+
 /// What a run must know of a file before it starts.
 struct DatasetSummary {
   std::int64_t rows = 0;  ///< after select_classes
@@ -49,6 +57,10 @@ struct DatasetSummary {
   std::vector<std::int64_t> class_sizes;  ///< rows of each label; empty if unlabelled
   double mean = 0.0;                      ///< of all entries of the selected rows, padded, before scaling
   double standard_deviation = 0.0;
+  LargestNumber largest;       ///< as stored, of all rows
+  double largest_entry = 0.0;  ///< no entry has a larger absolute value, padded and scaled
+  /// Means of the columns over the selected rows, padded and scaled: the middle of the data.
+  std::shared_ptr<const std::vector<double>> column_means{};
 };
 
 /// Reads the file once, row by row, and checks all of it: existence, format, shape, type, truncation, finite
@@ -64,9 +76,9 @@ struct DatasetSummary {
 [[nodiscard]] DataSlab read_dataset(const TaskGroup& group, const DatasetFile& file, const DatasetSummary& summary,
                                     const SlabLayout& layout);
 
-/// What read_dataset reads, each row less the first of them, rounded to single precision, without labels: what is
-/// common to all rows would take digits. The file is read up to that row, in its order, and then once more; no rank
-/// holds its part in double. Collective; errors as in read_dataset.
+/// What read_dataset reads, each row less the mean of all selected rows, rounded to single precision, without labels:
+/// what is common to all rows would take digits. No rank holds its part in double. Collective; errors as in
+/// read_dataset.
 [[nodiscard]] SinglePrecisionSlab read_single_precision_differences(const TaskGroup& group, const DatasetFile& file,
                                                                     const DatasetSummary& summary,
                                                                     const SlabLayout& layout);

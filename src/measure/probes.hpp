@@ -73,7 +73,8 @@ class ProbeStarts {
 [[nodiscard]] DataSlab make_nonzero_training_set(const TaskGroup& group, const TaskParameters& task,
                                                  Partition partition, std::int64_t count);
 
-/// make_nonzero_training_set stored in single precision, never the whole of it in double. Collective.
+/// make_nonzero_training_set stored in single precision, never the whole of it in double. Rows of a file are those less
+/// the mean of all its rows, from which floats keep most digits. Collective.
 [[nodiscard]] SinglePrecisionSlab make_single_precision_training_set(const TaskGroup& group, const TaskParameters& task,
                                                                      Partition partition, std::int64_t count);
 

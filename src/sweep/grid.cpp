@@ -11,6 +11,7 @@
 #include <set>
 
 #include "files/bad_input.hpp"
+#include "measure/number_range.hpp"
 #include "sweep/point_parameters.hpp"
 
 namespace diffphase {
@@ -413,6 +414,12 @@ void check_measures(const Sweep& sweep) {
       const TaskParameters parameters = parameters_of(sweep, cell, request, 0);
       const std::string& label = sweep.cells[cell].label;
       const std::string at = label.empty() ? "" : fmt::format(" (at {})", label);
+      if (const RangeProblem problem = number_range_problem(parameters); problem.any()) {
+        const std::string where = problem.key.starts_with("measure.")
+                                      ? request.where_of(problem.text)
+                                      : where_given(sweep.file, problem.key, sweep.file.path);
+        throw BadInput(fmt::format("{}: {}{}", where, problem.text, at));
+      }
       if (const std::string problem = request.measure->representation_problem(parameters); !problem.empty()) {
         throw BadInput(
             fmt::format("{}: {}{}", where_given(sweep.file, "ensemble.representation", request.where), problem, at));

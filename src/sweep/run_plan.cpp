@@ -87,6 +87,11 @@ std::string encode_summaries(const DatasetSummaries& summaries) {
     archive.integers(s.class_sizes);
     archive.real(s.mean);
     archive.real(s.standard_deviation);
+    archive.real(s.largest.value);
+    archive.integer(s.largest.row);
+    archive.integer(s.largest.column);
+    archive.real(s.largest_entry);
+    archive.reals(s.column_means ? *s.column_means : std::vector<double>());
   }
   const auto bytes = archive.bytes();
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -103,6 +108,11 @@ DatasetSummaries decode_summaries(const std::string& bytes) {
     s.class_sizes = archive.integers();
     s.mean = archive.real();
     s.standard_deviation = archive.real();
+    s.largest.value = archive.real();
+    s.largest.row = archive.integer();
+    s.largest.column = archive.integer();
+    s.largest_entry = archive.real();
+    s.column_means = std::make_shared<const std::vector<double>>(archive.reals());
   }
   return summaries;
 }

@@ -136,6 +136,25 @@ class BadInput(unittest.TestCase):
         self.refused_at('centroids = "opposite"', 'centroids = "oposite"', 'ensemble.centroids = "oposite"',
                         'did you mean "opposite"', '"simplex"')
 
+    def test_squares_that_overflow(self) -> None:
+        self.refused_at('centroids = "opposite"', "separation = 1e155", "ensemble.separation = 1e+155",
+                        "double precision", "1e+140")
+
+    def test_squares_that_overflow_in_single_precision(self) -> None:
+        self.refused("ensemble.sigma = 1e+19", "single precision", "1e+18", 'resources.precision = "double"',
+                     sweep=MIXTURE.replace("speciation = { probes = 8 }\n", ""),
+                     arguments=["--set", "ensemble.sigma=1e19", "--set", "resources.precision=single"])
+
+    def test_time_out_of_range(self) -> None:
+        self.refused("sweep.toml: process.time holds 1e-300", "1e-280", arguments=["--set", "process.time.from=1e-300"])
+
+    def test_number_whose_square_overflows(self) -> None:
+        data = np.ones((20, 4))
+        data[3, 2] = 1e200
+        np.save(self.folder / "data.npy", data)
+        self.refused_at('file = "data"', 'file = "data.npy"', "data.npy", "1e+200", "row 3, column 2",
+                        "double precision", text=DATA)
+
     def test_empty_list(self) -> None:
         self.refused_at("samples = 50", "samples = []", "dataset.samples", "the list is empty", "an integer from 1")
 

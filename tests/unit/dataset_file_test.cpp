@@ -133,6 +133,26 @@ TEST_F(DatasetFileTest, EveryFormatAndTypeGivesTheSameNumbers) {
   }
 }
 
+// Of the rows that are selected, as they are scaled; the largest number is that of the file.
+TEST_F(DatasetFileTest, SaysWhereTheMiddleIsAndWhichNumberIsTheLargest) {
+  DatasetFile file;
+  file.path = write("x.npy", npy_header("<f8", "(4, 2)") + packed<double>({1.0, 2.0, -8.0, 4.0, 3.0, 0.0, 5.0, 6.0}));
+  DatasetSummary summary = inspect_dataset(file);
+  EXPECT_THAT(*summary.column_means, ElementsAre(0.25, 3.0));
+  EXPECT_EQ(summary.largest.value, -8.0);
+  EXPECT_EQ(summary.largest.row, 1);
+  EXPECT_EQ(summary.largest.column, 0);
+  EXPECT_EQ(summary.largest_entry, 8.0);
+  file.labels = write("labels.npy", npy_header("<i8", "(4,)") + packed<std::int64_t>({7, 8, 7, 7}));
+  file.select_classes = {7};
+  file.scaling = Scaling::standardised;
+  summary = inspect_dataset(file);
+  const double deviation = summary.standard_deviation;
+  ASSERT_EQ(summary.column_means->size(), 2U);
+  EXPECT_NEAR(summary.column_means->at(0), (3.0 - summary.mean) / deviation, 1e-14);
+  EXPECT_NEAR(summary.largest_entry, (8.0 + summary.mean) / deviation, 1e-14);
+}
+
 TEST_F(DatasetFileTest, RowsMayBeOfOneNumberWhereTheShapeSaysSo) {
   DatasetFile file;
   file.path = write("labels.npy", npy_header("<f8", "(42,)") + packed<double>(numbers_));
