@@ -349,6 +349,7 @@ MeasureResult CollapseMeasure::run(const TaskParameters& task, const TaskRequest
   VariableCollector collector;
   group.run_guarded([&] {
     if (!group.comm().is_root()) return;
+    if (!passes.precision_warning().empty()) collector.warn(passes.precision_warning());
     if (task.mixture && !counts.drawn.empty()) collector.note("training set: " + choose(task).explanation);
     for (const std::int64_t count : counts.extreme) {
       collector.note(fmt::format("training set of n = {}: {}", samples_text(count), choose(task, count).explanation));

@@ -1,8 +1,13 @@
 #include "measure/collapse_curves.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
 #include <iterator>
+#include <limits>
 #include <optional>
+#include <stdexcept>
 
 #include "ensemble/sample_count.hpp"
 #include "measure/probes.hpp"
@@ -29,22 +34,37 @@ CollapseCurves::CollapseCurves(std::int64_t starts, std::int64_t times)
 
 CollapsePasses::CollapsePasses(const TaskParameters& task, const TaskGroup& group, std::span<const std::int64_t> counts)
     : task_(task), group_(group), options_(task), counts_(counts.begin(), counts.end()) {
-  group.run_guarded([&] {
-    if (!group.comm().is_root()) return;
-    curves_.assign(counts_.size(), {options_.starts, static_cast<std::int64_t>(task.times.size())});
-  });
+  group.run_guarded([&] { clear(); });
+}
+
+void CollapsePasses::clear() {
+  if (!group_.comm().is_root()) return;
+  curves_.assign(counts_.size(), {options_.starts, static_cast<std::int64_t>(task_.times.size())});
+  losses_.assign(counts_.size() * task_.times.size(), {});
+  closest_ = {.half_nearest2 = std::numeric_limits<double>::infinity()};
 }
 
 void CollapsePasses::measure_stored(const std::vector<std::int64_t>& counts) {
-  if (task_.single_precision) {
-    measure_rows(make_single_precision_training_set(group_, task_, options_.partition, counts.back()), counts);
-  } else {
-    measure_rows(make_nonzero_training_set(group_, task_, options_.partition, counts.back()), counts);
+  single_ = task_.single_precision;
+  if (single_) {
+    if (measure_rows(make_single_precision_training_set(group_, task_, options_.partition, counts.back()), counts)) {
+      return;
+    }
+    group_.run_guarded([&] {
+      if (group_.comm().is_root()) precision_warning_ = "collapse was computed in double precision: " + lost_digits();
+      clear();
+    });
+    single_ = false;
   }
+  if (measure_rows(make_nonzero_training_set(group_, task_, options_.partition, counts.back()), counts)) return;
+  group_.run_guarded([&] {
+    if (group_.comm().is_root()) throw std::runtime_error("measure.collapse: " + lost_digits());
+  });
 }
 
+// Whether the digits sufficed; stops where they do not.
 template <class Slab>
-void CollapsePasses::measure_rows(const Slab& slab, const std::vector<std::int64_t>& counts) {
+bool CollapsePasses::measure_rows(const Slab& slab, const std::vector<std::int64_t>& counts) {
   const std::int64_t noises = options_.noises;
   const StoredSource source(group_, slab);
   const ProbeStarts starts(task_);
@@ -54,7 +74,31 @@ void CollapsePasses::measure_rows(const Slab& slab, const std::vector<std::int64
       const auto row_of = [&](std::int64_t start) { return starts.row(start, together.front()); };
       reduce(source, fetch_probes(group_, slab, starts.noise(), first, size, row_of, noises), first, together);
     }
+    std::int64_t lost = is_lost() ? 1 : 0;
+    group_.comm().broadcast(std::span(&lost, 1));
+    if (lost != 0) return false;
   }
+  return true;
+}
+
+bool CollapsePasses::is_lost() const {
+  for (std::size_t i = 0; i < losses_.size(); ++i) {
+    const std::int64_t starts = std::min(options_.starts, counts_[i / task_.times.size()]);
+    if (!(losses_[i].of_mean(options_.probes, starts) <= RoundingLoss::allowed)) return true;
+  }
+  return false;
+}
+
+std::string CollapsePasses::lost_digits() const {
+  std::string text = fmt::format(
+      "a training point at a distance of {:.3g} from the point that {} taken from has its nearest neighbour at {:.3g}, "
+      "which loses its digits in the rounding of {} precision: participation could be off by more than {}",
+      std::sqrt(closest_.start_norm2), task_.file ? "distances are" : "coordinates are",
+      std::sqrt(2.0 * std::max(closest_.half_nearest2, 0.0)), single_ ? "single" : "double", RoundingLoss::allowed);
+  if (!task_.file) return text;
+  const LargestNumber& largest = task_.file_summary.largest;
+  return text + fmt::format("; the largest number of {} is {:.6g}, in row {}, column {} (from 0)", task_.file->path,
+                            largest.value, largest.row, largest.column);
 }
 
 void CollapsePasses::measure_streamed(const std::vector<std::int64_t>& counts) {
@@ -97,11 +141,27 @@ void CollapsePasses::measure_extreme(const std::vector<std::int64_t>& counts) {
 void CollapsePasses::reduce(const InnerProductSource& source, const ProbeBlock& block, std::int64_t first,
                             const std::vector<std::int64_t>& counts) {
   const ReductionPlan plan{
-      .times = task_.times, .process = task_.process, .counts = counts, .law = {}, .single = task_.single_precision};
+      .times = task_.times, .process = task_.process, .counts = counts, .law = {}, .single = single_};
   Reduction reduction(plan, source.dimension(), block);
   source.visit(group_, block, counts.back(), reduction.consumer());
   reduction.merge_over(group_);
   record(reduction, counts, first, block.probes);
+  if (block.starts_at_parent) record_loss(reduction, counts, block.probes);
+}
+
+void CollapsePasses::record_loss(const Reduction& reduction, const std::vector<std::int64_t>& counts,
+                                 std::int64_t probes) {
+  if (!group_.comm().is_root()) return;
+  const auto closeness = [](const RoundedProbe& probe) { return probe.half_nearest2 / probe.start_norm2; };
+  for (std::int64_t p = 0; p < probes; ++p) {
+    const RoundedProbe probe = reduction.rounded_probe(p);
+    if (!(closeness(probe) >= closeness(closest_))) closest_ = probe;
+    for (std::size_t c = 0; c < counts.size(); ++c) {
+      for (std::size_t t = 0; t < task_.times.size(); ++t) {
+        losses_[place_of(counts[c]) * task_.times.size() + t].add(reduction.rounding_error(c, p, t));
+      }
+    }
+  }
 }
 
 template <class AnyReduction>

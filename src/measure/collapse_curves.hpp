@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "measure/measure.hpp"
@@ -9,6 +10,8 @@
 #include "parallel/task_group.hpp"
 #include "posterior/inner_products.hpp"
 #include "posterior/posterior_sums.hpp"
+#include "posterior/reduction.hpp"
+#include "posterior/rounding_loss.hpp"
 
 namespace diffphase {
 
@@ -60,6 +63,8 @@ class CollapsePasses {
   CollapsePasses(const TaskParameters& task, const TaskGroup& group, std::span<const std::int64_t> counts);
 
   /// Every probe at rows of one stored training set; one pass gives all `counts`, ascending, that share starting rows.
+  /// In double precision also where the task asks for single, if rounding could move the means by more than
+  /// RoundingLoss::allowed; throws GroupError if it could in double.
   void measure_stored(const std::vector<std::int64_t>& counts);
   /// Every probe with a training set of its own, of which nothing is stored; one pass for all counts.
   void measure_streamed(const std::vector<std::int64_t>& counts);
@@ -68,12 +73,18 @@ class CollapsePasses {
 
   /// On rank 0.
   [[nodiscard]] const CollapseCurves& curves_of(std::int64_t count) const { return curves_[place_of(count)]; }
+  /// Why a pass was not made in the precision that was asked for; empty if it was. On rank 0.
+  [[nodiscard]] const std::string& precision_warning() const { return precision_warning_; }
 
  private:
   template <class Slab>
-  void measure_rows(const Slab& slab, const std::vector<std::int64_t>& counts);
+  [[nodiscard]] bool measure_rows(const Slab& slab, const std::vector<std::int64_t>& counts);
   void reduce(const InnerProductSource& source, const ProbeBlock& block, std::int64_t first,
               const std::vector<std::int64_t>& counts);
+  void clear();
+  void record_loss(const Reduction& reduction, const std::vector<std::int64_t>& counts, std::int64_t probes);
+  [[nodiscard]] bool is_lost() const;
+  [[nodiscard]] std::string lost_digits() const;
   template <class AnyReduction>
   void record(const AnyReduction& reduction, const std::vector<std::int64_t>& counts, std::int64_t first,
               std::int64_t probes);
@@ -84,6 +95,10 @@ class CollapsePasses {
   CollapseOptions options_;
   std::vector<std::int64_t> counts_;
   std::vector<CollapseCurves> curves_;  // of counts_; empty on other ranks
+  bool single_ = false;                 // precision of the pass that runs
+  std::vector<RoundingLoss> losses_;    // [place of count][time], on rank 0
+  RoundedProbe closest_;                // the probe whose neighbour is nearest for its norm, on rank 0
+  std::string precision_warning_;
 };
 
 }  // namespace diffphase

@@ -288,7 +288,7 @@ MeasureResult DimensionMeasure::run(const TaskParameters& task, const TaskReques
   const bool keeps = group.comm().is_root();
   std::map<std::int64_t, MeasureResult> by_count;
   SpectralDimensions spectral(group, task);
-  visit_scores(group, task, request, [&](std::int64_t count, const ProbedScore& score) {
+  const std::string warning = visit_scores(group, task, request, [&](std::int64_t count, const ProbedScore& score) {
     const auto columns = static_cast<std::int64_t>(task.times.size() * estimators.size());
     ProbeCurves dimensions(probe_count(task), columns);
     std::ranges::fill(dimensions.values, nan);
@@ -308,6 +308,7 @@ MeasureResult DimensionMeasure::run(const TaskParameters& task, const TaskReques
     by_count[count] = collector.take();
   });
   MeasureResult result = joined(score_counts(task, request), by_count);
+  if (keeps && !warning.empty()) result.warnings.push_back(warning);
   if (keeps) result.notes.assign(spectral.notes().begin(), spectral.notes().end());
   return result;
 }

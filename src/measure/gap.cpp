@@ -410,7 +410,7 @@ MeasureResult training_set_gaps(const TaskGroup& group, const TaskParameters& ta
   const bool keeps = group.comm().is_root();
   std::map<std::int64_t, MeasureResult> by_count;
   std::set<std::string> notes;
-  visit_scores(group, task, request, [&](std::int64_t count, const ProbedScore& score) {
+  const std::string warning = visit_scores(group, task, request, [&](std::int64_t count, const ProbedScore& score) {
     GapCurves curves(bands.size(), probe_count(task), static_cast<std::int64_t>(task.times.size()));
     for (std::int64_t probe = 0; probe < probe_count(task); ++probe) {
       for (std::size_t t = 0; t < task.times.size(); ++t) {
@@ -423,6 +423,7 @@ MeasureResult training_set_gaps(const TaskGroup& group, const TaskParameters& ta
     by_count[count] = collector.take();
   });
   MeasureResult result = joined(request.counts, by_count);
+  if (keeps && !warning.empty()) result.warnings.push_back(warning);
   if (keeps) result.notes.assign(notes.begin(), notes.end());
   return result;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -14,6 +15,7 @@
 #include "measure/probes.hpp"
 #include "posterior/component_law.hpp"
 #include "posterior/point_posterior.hpp"
+#include "posterior/rounding_loss.hpp"
 #include "spectrum/factor_variances.hpp"
 #include "spectrum/row_kernels.hpp"
 #include "spectrum/score_jacobian.hpp"
@@ -55,14 +57,23 @@ ProbedJacobian known_jacobian(const TaskGroup& group, std::vector<double> eigenv
   return jacobian;
 }
 
-// Writes x_0 and xi of a probe, this rank's columns.
-using FetchProbe = std::function<void(std::int64_t probe, std::span<double> start, std::span<double> noise)>;
+struct ProbeSource {
+  // Writes x_0 and xi of a probe, this rank's columns.
+  std::function<void(std::int64_t probe, std::span<double> start, std::span<double> noise)> fetch;
+  std::function<std::int64_t(std::int64_t probe)> parent;  // the row that it starts at
+  double variance = 0.0;                                   // the least of a row's law
+};
+
+// Distances between rows are lost in the rounding of what they are stored or computed in. On every rank.
+class DigitsLost : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
 
 // The score of a mixture: classes or training points.
 class RowsScore : public ProbedScore {
  public:
-  RowsScore(const TaskGroup& group, RowView rows, ComponentLaw law, FetchProbe fetch)
-      : group_(group), fetch_(std::move(fetch)), posterior_(group, rows, std::move(law)) {}
+  RowsScore(const TaskGroup& group, RowView rows, ComponentLaw law, ProbeSource probes)
+      : group_(group), probes_(std::move(probes)), posterior_(group, rows, std::move(law)) {}
 
   [[nodiscard]] std::int64_t span() const override { return posterior_.rows().layout().columns; }
 
@@ -74,10 +85,13 @@ class RowsScore : public ProbedScore {
       x.resize(columns);
       noise.resize(columns);
     });
-    fetch_(probe, x, noise);
+    probes_.fetch(probe, x, noise);
+    const std::vector<double> start = x;
+    require_digits(start, tau, /*trace=*/0.0, probe);  // or there is no posterior
     for (std::size_t j = 0; j < columns; ++j) x[j] += std::sqrt(tau) * noise[j];
     const auto made =
         std::make_shared<ScoreJacobian>(ScoreJacobian::at(group_, posterior_, NoiseLevel::at_tau(tau), x));
+    require_digits(start, tau, made->trace(), probe);
     if (made->trace() < zero_trace) return zero_jacobian();
     return {.covariance = made->covariance(), .trace = made->trace(), .floor = made->isotropic(), .owner = made};
   }
@@ -86,7 +100,7 @@ class RowsScore : public ProbedScore {
     require_whole_columns();
     std::vector<double> x(static_cast<std::size_t>(posterior_.local_columns()));
     std::vector<double> noise(x.size());
-    fetch_(probe, x, noise);
+    probes_.fetch(probe, x, noise);
     return x;
   }
 
@@ -100,6 +114,61 @@ class RowsScore : public ProbedScore {
   [[nodiscard]] ScoreCall score_call() const override { return ScoreCall::together; }
 
  private:
+  [[nodiscard]] bool by_component() const { return posterior_.rows().layout().partition == Partition::component; }
+
+  // Half the squared distance of the probe's start to the nearest row but its own, from differences. Collective.
+  [[nodiscard]] double half_nearest2(std::span<const double> start, std::int64_t probe) const {
+    const RowView rows = posterior_.rows();
+    const SlabLayout& layout = rows.layout();
+    std::vector<double> distances;
+    group_.run_guarded([&] {
+      distances.assign(static_cast<std::size_t>(layout.local_rows()), 0.0);
+      std::vector<double> buffer(static_cast<std::size_t>(rows.stride()));
+      for (std::size_t i = 0; i < distances.size(); ++i) {
+        const double* row = rows.rows(static_cast<std::int64_t>(i), 1, buffer);
+        for (std::size_t j = 0; j < start.size(); ++j) distances[i] += 0.5 * (row[j] - start[j]) * (row[j] - start[j]);
+      }
+    });
+    if (!by_component()) group_.comm().sum(distances);
+    double minus_nearest = -std::numeric_limits<double>::infinity();
+    for (std::size_t i = 0; i < distances.size(); ++i) {
+      if (layout.global_row(static_cast<std::int64_t>(i)) == probes_.parent(probe)) continue;
+      minus_nearest = std::max(minus_nearest, -distances[i]);
+    }
+    group_.comm().maximum(std::span(&minus_nearest, 1));
+    return -minus_nearest;
+  }
+
+  // Throws DigitsLost where rounding may move eigenvalues of N by more than is allowed: by the error of the logits
+  // times the root of the trace, which is small where all weight is on one row; and where neighbours cannot be told
+  // from one another and it matters.
+  void require_digits(std::span<const double> start, double tau, double trace, std::int64_t probe) const {
+    constexpr double lost_logit = 0.1;
+    constexpr double errors_in_distance = 16.0;
+    std::array<double, 1> norm2{std::inner_product(start.begin(), start.end(), start.begin(), 0.0)};
+    if (!by_component()) group_.comm().sum(std::span(norm2));
+    const double variance = tau + probes_.variance;
+    const RoundingModel arithmetic(span(), /*single=*/false);
+    double of_logit = arithmetic.of_half_distance2({.start_norm2 = norm2[0]}) / variance;
+    if (posterior_.rows().is_single()) {
+      // Each coordinate is stored to a share that is uniform within half an ulp.
+      constexpr double of_coordinate = 0.5 * std::numeric_limits<float>::epsilon() / 1.7320508075688772;
+      of_logit += of_coordinate * std::sqrt((norm2[0] + trace * variance) / variance);
+    }
+    bool is_lost = !(of_logit * std::min(1.0, std::sqrt(trace)) <= RoundingLoss::allowed);
+    std::int64_t looks = of_logit > lost_logit ? 1 : 0;  // the same on every rank
+    group_.comm().broadcast(std::span(&looks, 1));
+    if (looks != 0) is_lost = is_lost || half_nearest2(start, probe) < errors_in_distance * of_logit * variance;
+    std::int64_t lost = is_lost ? 1 : 0;
+    group_.comm().broadcast(std::span(&lost, 1));
+    if (lost == 0) return;
+    throw DigitsLost(
+        fmt::format("a point at a distance of {:.3g} from where coordinates are taken from, with noise of {:.3g}, has "
+                    "too few digits in {} precision: eigenvalues could be off by more than {}",
+                    std::sqrt(norm2[0]), std::sqrt(variance), posterior_.rows().is_single() ? "mixed" : "double",
+                    RoundingLoss::allowed));
+  }
+
   // Of a training set of which one point has all the weight.
   [[nodiscard]] ProbedJacobian zero_jacobian() const {
     ProbedJacobian zero;
@@ -114,7 +183,7 @@ class RowsScore : public ProbedScore {
   }
 
   const TaskGroup& group_;
-  FetchProbe fetch_;
+  ProbeSource probes_;
   PointPosterior posterior_;
 };
 
@@ -268,7 +337,12 @@ void visit_mixture(const TaskGroup& group, const TaskParameters& task,
     mixture->sample(probe, layout.first_column(), start);
     noise.normals(static_cast<std::uint64_t>(probe), static_cast<std::uint64_t>(layout.first_column()), xi);
   };
-  use(0, RowsScore(group, rows.view(), law, fetch));
+  double variance = std::numeric_limits<double>::infinity();
+  for (std::int64_t c = 0; c < mixture->classes(); ++c) variance = std::min(variance, std::pow(mixture->sigma(c), 2));
+  use(0,
+      RowsScore(
+          group, rows.view(), law,
+          {.fetch = fetch, .parent = [&](std::int64_t probe) { return mixture->label(probe); }, .variance = variance}));
 }
 
 void visit_training_sets(const TaskGroup& group, const TaskParameters& task, std::vector<std::int64_t> counts,
@@ -289,7 +363,8 @@ void visit_training_sets(const TaskGroup& group, const TaskParameters& task, std
       starts.noise().normals(static_cast<std::uint64_t>(probe),
                              static_cast<std::uint64_t>(view.layout().first_column()), xi);
     };
-    use(count, RowsScore(group, view, ComponentLaw{}, fetch));
+    use(count, RowsScore(group, view, ComponentLaw{},
+                         {.fetch = fetch, .parent = [&](std::int64_t probe) { return starts.row(probe, count); }}));
   }
 }
 
@@ -328,8 +403,10 @@ std::vector<std::int64_t> score_counts(const TaskParameters& task, const TaskReq
   return request.count_free ? std::vector<std::int64_t>{0} : std::vector<std::int64_t>{};
 }
 
-void visit_scores(const TaskGroup& group, const TaskParameters& task, const TaskRequest& request,
-                  const std::function<void(std::int64_t count, const ProbedScore& score)>& use) {
+namespace {
+
+void visit_scores_as_stored(const TaskGroup& group, const TaskParameters& task, const TaskRequest& request,
+                            const std::function<void(std::int64_t count, const ProbedScore& score)>& use) {
   const std::vector<std::int64_t> counts = score_counts(task, request);
   if (counts.empty()) return;
   if (score_kind(task) == ScoreKind::training_set) {
@@ -341,6 +418,24 @@ void visit_scores(const TaskGroup& group, const TaskParameters& task, const Task
   } else {
     visit_mixture(group, task, use);
   }
+}
+
+}  // namespace
+
+std::string visit_scores(const TaskGroup& group, const TaskParameters& task, const TaskRequest& request,
+                         const std::function<void(std::int64_t count, const ProbedScore& score)>& use) {
+  std::string warning;
+  try {
+    visit_scores_as_stored(group, task, request, use);
+    return warning;
+  } catch (const DigitsLost& lost) {
+    if (!task.mixed_precision) throw;
+    warning = std::string("computed with data in double precision: ") + lost.what();
+  }
+  TaskParameters exact = task;
+  exact.mixed_precision = false;
+  visit_scores_as_stored(group, exact, request, use);
+  return warning;
 }
 
 bool is_resolved(const PartialSpectrum& spectrum) {

@@ -66,9 +66,11 @@ class ProbedScore {
 
 /// Makes the scores of the task one after the other, from one drawing of the largest training set, and hands each to
 /// `use` with its count, descending, or 0. Under the component partition unless the measure has an option `partition`
-/// that says otherwise. Collective.
-void visit_scores(const TaskGroup& group, const TaskParameters& task, const TaskRequest& request,
-                  const std::function<void(std::int64_t count, const ProbedScore& score)>& use);
+/// that says otherwise. Where data stored as floats, as mixed precision asks for, have too few digits for what lies
+/// between them, all of it is done once more with doubles: then `use` sees every count again, and the answer, a warning
+/// on every rank, is not empty. Throws std::runtime_error on every rank if doubles have too few digits. Collective.
+[[nodiscard]] std::string visit_scores(const TaskGroup& group, const TaskParameters& task, const TaskRequest& request,
+                                       const std::function<void(std::int64_t count, const ProbedScore& score)>& use);
 
 /// Whether each eigenvalue of C converged or has a residual below the rounding of N = I - C, as where all weight is on
 /// one point and C is 0 but for that. Local.

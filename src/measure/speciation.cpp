@@ -8,12 +8,14 @@
 #include <limits>
 #include <numeric>
 #include <optional>
+#include <stdexcept>
 
 #include "ensemble/sample_count.hpp"
 #include "measure/probe_curves.hpp"
 #include "measure/probes.hpp"
 #include "posterior/frame_probes.hpp"
 #include "posterior/projected_source.hpp"
+#include "posterior/rounding_loss.hpp"
 #include "spectrum/centre_stability.hpp"
 #include "spectrum/covariance.hpp"
 #include "theory/biroli2024.hpp"
@@ -397,6 +399,19 @@ class MixtureSpeciation {
   ReductionPlan plan_;
 };
 
+// Throws where the rounding of distances between the rows of a file may have moved the agreement.
+void require_digits(const TaskParameters& task, const std::vector<RoundingLoss>& losses, std::int64_t starts) {
+  for (const RoundingLoss& loss : losses) {
+    const double off = loss.of_mean(probe_count(task), starts);
+    if (off <= RoundingLoss::allowed) continue;
+    const LargestNumber& largest = task.file_summary.largest;
+    throw std::runtime_error(fmt::format(
+        "measure.speciation: distances between rows of {} lose their digits in double precision: "
+        "class_agreement could be off by {:.2g}; its largest number is {:.6g}, in row {}, column {} (from 0)",
+        task.file->path, off, largest.value, largest.row, largest.column));
+  }
+}
+
 // phi from the labels of a file: responsibilities of its rows, summed by label.
 void measure_labelled_file(const TaskParameters& task, const TaskRequest& request, const TaskGroup& group,
                            const DataSlab& slab, VariableCollector& collector) {
@@ -409,6 +424,7 @@ void measure_labelled_file(const TaskParameters& task, const TaskRequest& reques
     const ReductionPlan plan{
         .times = task.times, .process = task.process, .counts = {count}, .law = {}, .label_groups = groups};
     ProbeCurves agreement(keeps ? probes : 0, static_cast<std::int64_t>(task.times.size()));
+    std::vector<RoundingLoss> losses(task.times.size());
     const std::int64_t most = ProbeBlock::size_for_rows(task.dimension(), Partition::component);
     for (std::int64_t first = 0; first < probes; first += most) {
       const std::int64_t size = std::min(most, probes - first);
@@ -418,12 +434,15 @@ void measure_labelled_file(const TaskParameters& task, const TaskRequest& reques
       source.visit(group, block, count, reduction.consumer());
       reduction.merge_over(group);
       for (std::int64_t p = 0; keeps && p < size; ++p) {
-        for (std::size_t t = 0; t < task.times.size(); ++t)
+        for (std::size_t t = 0; t < task.times.size(); ++t) {
           agreement.at(first + p, t) = reduction.label_agreement(0, p, t);
+          losses[t].add(reduction.rounding_error(0, p, t));
+        }
       }
     }
     group.run_guarded([&] {
       if (!keeps) return;
+      require_digits(task, losses, std::min(probes, count));
       std::vector<double> frequencies(static_cast<std::size_t>(groups));
       for (const std::int32_t label : read_labels(*task.file, count)) {
         frequencies[static_cast<std::size_t>(label)] += 1.0 / static_cast<double>(count);

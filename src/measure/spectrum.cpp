@@ -488,7 +488,7 @@ MeasureResult SpectrumMeasure::run(const TaskParameters& task, const TaskRequest
                                    const TaskGroup& group) const {
   std::map<std::int64_t, MeasureResult> by_count;
   std::set<std::string> notes;
-  visit_scores(group, task, request, [&](std::int64_t count, const ProbedScore& score) {
+  const std::string warning = visit_scores(group, task, request, [&](std::int64_t count, const ProbedScore& score) {
     VariableCollector collector;
     ProbeSpectra spectra(group, task, collector);
     for (const double time : spectrum_times(task)) {
@@ -500,6 +500,7 @@ MeasureResult SpectrumMeasure::run(const TaskParameters& task, const TaskRequest
     for (const std::string& note : spectra.notes()) notes.insert(note);
   });
   MeasureResult result = joined(score_counts(task, request), by_count);
+  if (group.comm().is_root() && !warning.empty()) result.warnings.push_back(warning);
   if (group.comm().is_root()) result.notes.assign(notes.begin(), notes.end());
   return result;
 }

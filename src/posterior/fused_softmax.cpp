@@ -5,6 +5,7 @@
 #include <bit>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "parallel/instruction_set.hpp"
 #include "parallel/vector_lanes.hpp"
@@ -259,11 +260,17 @@ void CentredProducts::fill(const double* half_norm2, double half_start_norm2, co
   size_ = n;
   const Range distance = kernels.centre(half_norm2, half_start_norm2, start, n, half_distance2_.data());
   const Range overlap = kernels.shift(noise, start_noise, n, noise_overlap_.data());
-  least_distance_ = distance.least;
+  least_distance_ = nearest_distance_ = distance.least;
   most_distance_ = distance.most;
   least_overlap_ = overlap.least;
   most_overlap_ = overlap.most;
   if (start_component < 0 || start_component >= n) return;
+  const auto own = half_distance2_.begin() + start_component;
+  const auto least = [](auto begin, auto end) {
+    return std::accumulate(begin, end, std::numeric_limits<double>::infinity(),
+                           [](double a, double b) { return std::min(a, b); });
+  };
+  nearest_distance_ = std::min(least(half_distance2_.begin(), own), least(own + 1, half_distance2_.begin() + n));
   half_distance2_[static_cast<std::size_t>(start_component)] = 0.0;
   noise_overlap_[static_cast<std::size_t>(start_component)] = 0.0;
   least_distance_ = std::min(least_distance_, 0.0);

@@ -21,6 +21,8 @@ class CentredProducts {
   [[nodiscard]] std::int64_t size() const { return size_; }
   [[nodiscard]] const double* half_distance2() const { return half_distance2_.data(); }
   [[nodiscard]] const double* noise_overlap() const { return noise_overlap_.data(); }
+  /// The smallest D_i of the components at which the probe does not start; infinite if there are none.
+  [[nodiscard]] double nearest_distance() const { return nearest_distance_; }
 
   /// What no logit overlap E_i - distance D_i exceeds, for coefficients >= 0. Not sharp.
   [[nodiscard]] double upper_bound(double distance, double overlap) const {
@@ -34,6 +36,7 @@ class CentredProducts {
   std::int64_t size_ = 0;
   std::vector<double> half_distance2_, noise_overlap_;
   double least_distance_ = 0.0, most_distance_ = 0.0, least_overlap_ = 0.0, most_overlap_ = 0.0;
+  double nearest_distance_ = 0.0;
 };
 
 /// Logits that are this far above the reference of fused_softmax_sums are still summed without overflow.

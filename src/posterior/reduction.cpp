@@ -28,7 +28,11 @@ std::span<double> flat(std::vector<PosteriorSums>& sums) {
 }  // namespace
 
 Reduction::Reduction(const ReductionPlan& plan, std::int64_t dimension, const ProbeBlock& probes)
-    : plan_(plan), dimension_(dimension), probes_(probes), workspaces_(static_cast<std::size_t>(kernel_threads())) {
+    : plan_(plan),
+      dimension_(dimension),
+      probes_(probes),
+      rounding_(dimension, plan.single),
+      workspaces_(static_cast<std::size_t>(kernel_threads())) {
   if (!std::is_sorted(plan.counts.begin(), plan.counts.end()) || plan.counts.empty() || plan.counts.front() < 1) {
     throw std::logic_error("reduction: counts must be ascending and positive");
   }
@@ -42,6 +46,7 @@ Reduction::Reduction(const ReductionPlan& plan, std::int64_t dimension, const Pr
   }
   running_ = empty_state();
   at_count_.assign(plan.counts.size(), empty_state());
+  minus_nearest_.assign(static_cast<std::size_t>(probes.probes), empty);
   constexpr auto block = static_cast<std::size_t>(SlabLayout::block);
   for (Workspace& work : workspaces_) {
     for (auto* buffer : {&work.logits, &work.weights}) buffer->resize(block);
@@ -127,8 +132,10 @@ void Reduction::add_segment(const ProductTile& tile, std::int64_t components, St
 }
 
 void Reduction::add_probe(const ProductTile& tile, std::int64_t components, std::int64_t probe, State& state,
-                          Workspace& work) const {
+                          Workspace& work) {
   centre(tile, components, probe, work);
+  double& nearest = minus_nearest_[static_cast<std::size_t>(probe)];
+  nearest = std::max(nearest, -work.products.nearest_distance());
   const std::int64_t parent = probes_.parents[static_cast<std::size_t>(probe)] - tile.first;
   const bool one_law = plan_.law.same_for_all_rows();
   for (std::size_t time = 0; time < plan_.times.size(); ++time) {
@@ -232,7 +239,9 @@ void Reduction::add(State& state, std::size_t at, const PosteriorSums& sums, con
 
 void Reduction::merge_over(const TaskGroup& group) {
   for (; next_count_ < plan_.counts.size(); ++next_count_) at_count_[next_count_] = running_;
-  if (group.comm().size() > 1) merge_shares(group);
+  if (group.comm().size() == 1) return;
+  group.comm().maximum(minus_nearest_);
+  merge_shares(group);
 }
 
 void Reduction::merge_shares(const TaskGroup& group) {
@@ -282,6 +291,20 @@ PosteriorSummary Reduction::summary(std::size_t count, std::int64_t probe, std::
   if (plan_.law.same_for_all_rows()) result.log_evidence += factors.shared.logit(0.0, 0.0, half_noise_norm2);
   if (plan_.law.weights.empty()) result.log_evidence -= std::log(static_cast<double>(plan_.counts[count]));
   return result;
+}
+
+RoundedProbe Reduction::rounded_probe(std::int64_t probe) const {
+  const auto p = static_cast<std::size_t>(probe);
+  return {.start_norm2 = probes_.start_norm2[p],
+          .noise_norm2 = probes_.noise_norm2[p],
+          .half_nearest2 = -minus_nearest_[p]};
+}
+
+double Reduction::rounding_error(std::size_t count, std::int64_t probe, std::size_t time) const {
+  const PosteriorSums& sums = at_count_[count].sums[entry(probe, time)];
+  const LogitCoefficients& factors = factors_[time].shared;
+  return rounding_.error(rounded_probe(probe), factors.distance, factors.overlap,
+                         std::exp(sums.largest - sums.reference) / sums.sum);
 }
 
 double Reduction::label_agreement(std::size_t count, std::int64_t probe, std::size_t time) const {

@@ -10,6 +10,7 @@
 #include "posterior/inner_products.hpp"
 #include "posterior/logits.hpp"
 #include "posterior/posterior_sums.hpp"
+#include "posterior/rounding_loss.hpp"
 #include "posterior/single_softmax.hpp"
 #include "process/noising_process.hpp"
 
@@ -50,6 +51,12 @@ class Reduction {
   /// log_evidence is the logarithm of the density p_t(x_t) of the mixture.
   [[nodiscard]] PosteriorSummary summary(std::size_t count, std::int64_t probe, std::size_t time) const;
 
+  /// By how much rounding may have moved the summary's shares of 1, for probes that start at their parent and
+  /// components of one law; on rank 0 after merge_over.
+  [[nodiscard]] double rounding_error(std::size_t count, std::int64_t probe, std::size_t time) const;
+  /// Of that probe: on rank 0 after merge_over.
+  [[nodiscard]] RoundedProbe rounded_probe(std::int64_t probe) const;
+
   /// sum_g (sum of the responsibilities with label g)^2; on rank 0 after merge_over, label_groups > 0.
   [[nodiscard]] double label_agreement(std::size_t count, std::int64_t probe, std::size_t time) const;
 
@@ -74,8 +81,7 @@ class Reduction {
   void centre(const ProductTile& tile, std::int64_t components, std::int64_t probe, Workspace& work) const;
   double fill_logits(std::int64_t probe, std::size_t time, Workspace& work) const;
   void add_segment(const ProductTile& tile, std::int64_t components, State& state);
-  void add_probe(const ProductTile& tile, std::int64_t components, std::int64_t probe, State& state,
-                 Workspace& work) const;
+  void add_probe(const ProductTile& tile, std::int64_t components, std::int64_t probe, State& state, Workspace& work);
   [[nodiscard]] bool fused() const;
   void add_parent(const Workspace& work, std::int64_t parent, std::size_t time, PosteriorSums& total) const;
   [[nodiscard]] bool is_negligible(const Workspace& work, std::size_t time, const PosteriorSums& total) const;
@@ -90,11 +96,13 @@ class Reduction {
   const ReductionPlan& plan_;
   std::int64_t dimension_;
   const ProbeBlock& probes_;
+  RoundingModel rounding_;
   std::vector<TimeFactors> factors_;
 
   State running_;
   std::vector<State> at_count_;
   std::size_t next_count_ = 0;
+  std::vector<double> minus_nearest_;  // [probe]: minus D of the nearest component but its parent
 
   std::vector<Workspace> workspaces_;  // of each thread
   // Of one tile, for the general law: [time][component].

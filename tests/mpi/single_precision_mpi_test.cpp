@@ -40,5 +40,27 @@ TEST(SinglePrecisionOverRanks, BothPartitionsGiveTheNumbersOfOneRankTo1e5) {
   }
 }
 
+// All ranks go over to double together, where clusters are too far apart for single.
+TEST(SinglePrecisionOverRanks, IsDoubleWhereDigitsAreLost) {
+  const Communicator world = Communicator::world();
+  const Communicator self = Communicator::self();
+  TaskParameters task = test::mixture_task(
+      collapse, {.dimension = 16, .classes = 2, .centroids = CentroidKind::opposite, .separation = 1e4},
+      {0.1, 0.3, 0.8, 2.0}, "lost digits");
+  task.samples = {300, 700};
+  task.options["probes"] = 200;
+  task.representation = Representation::full;
+  const Measured exact = run_on(self, task, "component");
+  task.single_precision = true;
+  for (const char* partition : {"component", "dimension"}) {
+    const Measured together = run_on(world, task, partition);
+    if (!world.is_root()) continue;
+    EXPECT_FALSE(together.result().warnings.empty()) << partition;
+    for (std::size_t i = 0; i < 8; ++i) {
+      EXPECT_NEAR(together.value("participation", i), exact.value("participation", i), 1e-5) << partition << " " << i;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace diffphase
