@@ -26,8 +26,8 @@ ERROR_SOURCES = ("none", "probes", "spread")  # the values of Estimate.source
 VARIANCE_BLOCK = r"\{size=([^,}]+),sigma=([^}]+)\}"
 FORMATTED_BLOCK = r"(\S+)\(σ=([^)]+)\)"  # as format_value writes it
 DERIVED_SUFFIXES = ("_stderr", "_theory", "_theory_asymptotic", "_status", "_shift", "_tolerance", "_window", "_spectral",
-                    "_interpolation_error")
-ROOT_STATUS = ("found", "before_grid", "after_grid", "not_monotone", "failed", "never", "not_measured")
+                    "_interpolation_error", "_sets_needed")
+ROOT_STATUS = ("found", "before_grid", "after_grid", "not_monotone", "failed", "never", "not_measured", "unresolved")
 TASK_STATUS = ("pending", "done", "failed")
 
 # Which measure fills a variable, so that the state of its task can stand where its number is missing.

@@ -35,6 +35,7 @@ class Cell:
     shift: float
     tolerance: float = 0.0  # how far the prediction may be off
     interpolation: float = 0.0  # how far the measured time may be off for the time grid it was read off from
+    sets_needed: float = 0.0  # training sets per realization that would tell a time that is unresolved
 
     @property
     def expected(self) -> float:
@@ -154,7 +155,8 @@ def make_cell(results: Results, name: str, average: Estimate | None, point: dict
                                    (average.mean, average.error, average.source, average.found))
     reason = results.missing_reason(name, point) if found < average.total else ""
     return Cell(value, error, ERROR_SOURCES[int(source)], int(found), average.total, reason, *predictions,
-                known_mean(results, f"{name}_tolerance", point), known_mean(results, f"{name}_interpolation_error", point))
+                known_mean(results, f"{name}_tolerance", point), known_mean(results, f"{name}_interpolation_error", point),
+                known_mean(results, f"{name}_sets_needed", point))
 
 
 def known_mean(results: Results, variable: str, point: dict[str, int]) -> float:
@@ -179,7 +181,8 @@ def format_number(value: float, places: int, sign: str = "") -> str:
 
 def format_measured(cell: Cell) -> str:
     if not np.isfinite(cell.value):
-        return cell.reason or "missing"
+        needed = f" ({cell.sets_needed:.0f})" if cell.reason == "unresolved" and cell.sets_needed > 0 else ""
+        return (cell.reason or "missing") + needed
     places = decimals(cell.error, cell.value)
     text = format_number(cell.value, places)
     if cell.error >= 0.5 * 10.0**-places:
@@ -320,13 +323,15 @@ def legend(rows: list[Row]) -> list[str]:
         lines.append(f"!: more than {ALLOWED_ERRORS:g} standard errors + half the shift + tolerance")
     if any(cell.reason == "never" for cell in cells):
         lines.append("never: there is no such time")
+    if any(cell.reason == "unresolved" for cell in cells):
+        lines.append("unresolved: what was measured cannot tell; in brackets, how many training sets per realization could")
     return lines
 
 
 def csv_table(results: Results) -> str:
     """One line per point of the sweep, every column, numbers that read back exactly."""
     fields = ("value", "error", "error_source", "found", "total", "reason", "theory", "asymptotic", "shift", "tolerance",
-              "interpolation", "deviation")
+              "interpolation", "sets_needed", "deviation")
     columns = [(name, inner) for name in present_times(results)
                for inner in results.inner_points(results.inner_dims(name))]
     averages = {name: results.average(name) for name in {name for name, _ in columns} if name in results.data}

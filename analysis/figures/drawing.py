@@ -361,7 +361,8 @@ def status_note(results: Results, names: Sequence[str]) -> str:
                 counts[reason] = counts.get(reason, 0) + 1
     listed = ", ".join(f"{count} {reason}" for reason, count in counts.items())
     notes = [f"not drawn, without a critical time: {listed}"] if listed else []
-    notes += [f"drawn as the mean over those realizations that have one, not all: {partial} critical times"] * (partial > 0)
+    if partial:
+        notes.append(f"drawn as the mean over those realizations that have one, not all: {partial} critical times")
     return "; ".join(notes)
 
 

@@ -17,6 +17,8 @@ from analysis.results import Abscissa, Axis, Results, at, format_value
 MAX_PANELS = 3
 REGIMES = (("I", "noise", "#DCEBF7"), ("II", "class chosen", "#FBE3C8"), ("III", "collapsed", "#D9D2E9"))
 BOUNDARIES = {"speciation_time": ("#0072B2", "o", "$t_S$"), "collapse_time": ("#D55E00", "s", "$t_C$")}
+# The curve of a time, and what it does not exceed at the first time where it is never high enough.
+NEVER_ABOVE = {"speciation_time": ("class_agreement", 1.0 - 1e-9), "collapse_time": ("participation", 0.5)}
 
 
 @dataclass(frozen=True)
@@ -131,10 +133,21 @@ def make_boundary(results: Results, name: str, points: list[dict[str, int]], lim
         average = results.average(name)
         measured, error = (np.array([float(at(a, p)) for p in points]) for a in (average.mean, average.error))
     edge = np.where(np.isfinite(measured), measured, theory)
-    # Never: of one class, which is chosen at all times; of one or two training points, to which all is bound.
-    beyond = {"before grid": limits[0], "never": limits[1], "after grid": limits[1]}
-    gaps = [beyond.get(results.missing_reason(name, p), np.nan) if np.isnan(e) else e for p, e in zip(points, edge)]
+    beyond = {"before grid": limits[0], "after grid": limits[1]}
+
+    def boundary(point: dict[str, int]) -> float:
+        reason = results.missing_reason(name, point)
+        return limits[holds_always(results, name, point)] if reason == "never" else beyond.get(reason, np.nan)
+
+    gaps = [boundary(p) if np.isnan(e) else e for p, e in zip(points, edge)]
     return Boundary(measured, error, theory, np.array(gaps))
+
+
+def holds_always(results: Results, name: str, point: dict[str, int]) -> bool:
+    """Why there is no such time: of one class, which is chosen at all times, or of one or two training points, to which
+    all is bound, and not because of points that are equal, whose curve never comes up to its level."""
+    curve, level = NEVER_ABOVE[name]
+    return curve not in results.data or bool(at(results.average(curve).mean, point).values[0] > level)
 
 
 def shade(panel: Panel, x: np.ndarray, boundaries: dict[str, Boundary], limits: tuple[float, float],

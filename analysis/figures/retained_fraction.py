@@ -60,10 +60,14 @@ CAPTION = ("Retained fraction <i>R</i><sub><i>k</i></sub> = E[Cov<sub><i>kk</i><
            "training set's score: at noised training points (planted), at the origin, and at points displaced along "
            "the block itself. Points: measured, one standard error over training sets; lines: prediction at this "
            "number of samples, dotted: at many. Diamonds: measured loss time (<i>R</i><sub><i>k</i></sub> = 1/2); "
-           "ticks: predicted, at planted probes with the shift expected at this size. Vertical lines: condensation of "
+           "ticks: predicted, at planted probes with the block's own shift at this size. Vertical lines: condensation of "
            "the posterior at that probe, by exact large deviations (at planted probes: the collapse) and by the formula "
            "of the paper's code; grey where the blocks share it. "
-           "Last: number of eigenvalues of <i>N</i> below 1/2; predicted by whole blocks.")
+           "Typical states of the process (planted probes) lose all blocks in one window, the smaller variance ahead by "
+           "about 2(<i>h</i><sub>1</sub>−<i>h</i><sub>2</sub>)/<i>d</i><sub>eff</sub> on ln <i>τ</i> at large sizes, "
+           "<i>h</i> = <i>s</i>/(<i>s</i>+<i>τ</i><sub>C</sub>), which vanishes as the size grows; an order by variance "
+           "is one of fixed points. Last: number of eigenvalues of <i>N</i> below 1/2, which has no prediction at finite "
+           "size: whole blocks, the law of large sizes, are far from it.")
 
 
 def draw_fractions(panel: Axes, results: Results, curve: Curve, kind: int) -> set[str]:
@@ -125,9 +129,6 @@ def draw_open(panel: Axes, results: Results, curve: Curve, kinds: list[str]) -> 
         look = Curve(here, "", kind_color(kind), KIND_MARKERS[kind % 3])
         mean, error = at(average.mean, here).values, at(average.error, here).values
         plot_measured(panel, times, mean, error, look, size=(4.6, 3.4, 2.6)[kind % 3])
-        for suffix, values in predicted_curves(results, "open_directions", here).items():
-            panel.plot(times, values, color=look.color, linestyle=PREDICTIONS[suffix][0], linewidth=1.1,
-                       drawstyle="steps-mid", zorder=2)
     panel.set_ylabel("open directions")
     panel.set_ylim(bottom=-0.03 * panel.get_ylim()[1])
 

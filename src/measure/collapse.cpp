@@ -17,6 +17,7 @@
 #include "posterior/streamed_source.hpp"
 #include "theory/achilli2024.hpp"
 #include "theory/biroli2024.hpp"
+#include "theory/collapse_shift.hpp"
 #include "theory/manifold_collapse.hpp"
 #include "transition/critical_time.hpp"
 
@@ -27,7 +28,6 @@ namespace {
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr double collapse_level = 0.5;
 constexpr std::int64_t fewest_to_collapse = 3;  // the participation of n points lies above 1/n
-constexpr double collapse_shift = 1.15;         // of the crossing of 1/2 on log tau, times d_eff: a fit
 
 // The curves, and the sums of a block of probes: of every count, of the one that runs, and to merge those of all ranks.
 Cost curves_cost(const TaskParameters& task, std::span<const std::int64_t> request, std::int64_t block_probes) {
@@ -55,6 +55,7 @@ Cost explicit_cost(const TaskParameters& task, std::span<const std::int64_t> cou
   cost.exponentials += of_double * passes * probes * n * times;
   cost.normals += 2.0 * probes * dimension;
   cost.divided_bytes += (task.single_precision ? 4.0 : 8.0) * stored_numbers(n, dimension);
+  if (task.file) cost.rank_bytes += 40.0 * n;  // rows that are equal
   const double bytes_of_product = task.single_precision ? 12.0 : 8.0;
   const auto points_of_block = 2.0 * static_cast<double>(options.block_probes);
   const bool by_dimension = options.partition == Partition::dimension;
@@ -233,6 +234,10 @@ double flag_of(Representation representation) {
 
 const VariableSpec shift_spec = per_sample_spec(
     "collapse_time_shift", "time", "finite-size shift of the crossing of 1/2 from collapse_time_theory", "", {});
+const VariableSpec tolerance_spec = per_sample_spec(
+    "collapse_time_tolerance", "time",
+    "how far collapse_time_theory and its shift may be off; NaN from 100 samples on, where half the shift says it", "",
+    {});
 const VariableSpec window_spec =
     per_sample_spec("collapse_window", "1", "width of the collapse on the logarithm of b^2/a^2", "", {});
 
@@ -241,6 +246,7 @@ std::vector<VariableSpec> manifold_prediction_specs(const ManifoldParameters& ma
   return {prediction_spec(participation_spec, source("planted_participation")),
           prediction_spec(time_spec, source("collapse_tau")),
           prediction_spec(shift_spec, Achilli2024::source("collapse_shift"), ""),
+          prediction_spec(tolerance_spec, Achilli2024::source("collapse_shift"), ""),
           prediction_spec(window_spec, source("collapse_window"), "")};
 }
 
@@ -257,8 +263,11 @@ std::vector<VariableValues> predict_manifold(const TaskParameters& task) {
     const double tau = collapses ? theory.tau() : nan;
     const double time = task.process.time_at(tau);
     collector.append("collapse_time_theory", time);
+    const double directions = theory.effective_dimension();
     collector.append("collapse_time_shift",
-                     task.process.time_at(tau * std::exp(collapse_shift / theory.effective_dimension())) - time);
+                     task.process.time_at(tau * std::exp(collapse_shift_of_log_tau(directions))) - time);
+    collector.append("collapse_time_tolerance",
+                     shifted_collapse_tolerance(task.process, tau, static_cast<double>(count), directions));
     collector.append("collapse_window", collapses ? 2.0 / std::sqrt(theory.effective_dimension()) : nan);
   }
   return collector.take().variables;
@@ -320,6 +329,7 @@ std::vector<VariableSpec> CollapseMeasure::variables(const TaskParameters& task)
          prediction_spec(time_spec, theory.source("collapse_time")),
          prediction_spec(time_spec, theory.source("collapse_time_asymptotic"), "_theory_asymptotic"),
          prediction_spec(shift_spec, theory.source("collapse_time_shift"), ""),
+         prediction_spec(tolerance_spec, theory.source("collapse_time_shift"), ""),
          prediction_spec(window_spec, theory.source("collapse_window"), "")});
   }
   if (task.manifold) add(manifold_prediction_specs(*task.manifold));
@@ -373,6 +383,13 @@ MeasureResult CollapseMeasure::run(const TaskParameters& task, const TaskRequest
                         count, fewest_to_collapse));
         continue;
       }
+      if (const double highest = passes.highest_participation(count); highest <= collapse_level) {
+        collector.append_no_time("collapse_time", RootStatus::never,
+                                 fmt::format("there is no collapse_time of n = {}: points of the training set are "
+                                             "equal, and the participation never rises above {:.4g}.",
+                                             samples_text(count), highest));
+        continue;
+      }
       collector.append_time(
           "collapse_time",
           crossing_of_mean(task.times, c.participation.values, c.participation.probes, collapse_level, task.process,
@@ -404,6 +421,7 @@ std::vector<VariableValues> CollapseMeasure::predict(const TaskParameters& task)
     collector.append("collapse_time_theory_asymptotic",
                      where_it_exists(theory.collapse_time_asymptotic(log_n, task.process)));
     collector.append("collapse_time_shift", where_it_exists(theory.collapse_time_shift(log_n, task.process)));
+    collector.append("collapse_time_tolerance", where_it_exists(theory.collapse_time_tolerance(log_n, task.process)));
     collector.append("collapse_window", where_it_exists(theory.collapse_window(log_n)));
   }
   return collector.take().variables;

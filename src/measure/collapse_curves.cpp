@@ -9,6 +9,7 @@
 #include <optional>
 #include <stdexcept>
 
+#include "ensemble/equal_rows.hpp"
 #include "ensemble/sample_count.hpp"
 #include "measure/probes.hpp"
 #include "posterior/extreme_reduction.hpp"
@@ -78,6 +79,7 @@ bool CollapsePasses::measure_rows(const Slab& slab, const std::vector<std::int64
     group_.comm().broadcast(std::span(&lost, 1));
     if (lost != 0) return false;
   }
+  if (task_.file) find_equal_rows(slab, counts);
   return true;
 }
 
@@ -99,6 +101,29 @@ std::string CollapsePasses::lost_digits() const {
   const LargestNumber& largest = task_.file_summary.largest;
   return text + fmt::format("; the largest number of {} is {:.6g}, in row {}, column {} (from 0)", task_.file->path,
                             largest.value, largest.row, largest.column);
+}
+
+void CollapsePasses::find_equal_rows(RowView rows, const std::vector<std::int64_t>& counts) {
+  const EqualRows equal(group_, rows);
+  const ProbeStarts starts(task_);
+  for (const std::int64_t count : counts) {
+    group_.run_guarded([&] {
+      if (!group_.comm().is_root()) return;
+      const std::vector<std::int64_t> first = equal.first_equal(count);
+      std::vector<double> copies(first.size());
+      for (const std::int64_t row : first) copies[static_cast<std::size_t>(row)] += 1.0;
+      double sum = 0.0;
+      for (std::int64_t start = 0; start < options_.starts; ++start) {
+        const auto row = static_cast<std::size_t>(starts.row(start, count));
+        sum += 1.0 / copies[static_cast<std::size_t>(first[row])];
+      }
+      of_equal_rows_[count] = sum / static_cast<double>(options_.starts);
+    });
+  }
+}
+
+double CollapsePasses::highest_participation(std::int64_t count) const {
+  return task_.file ? of_equal_rows_.at(count) : 1.0;
 }
 
 void CollapsePasses::measure_streamed(const std::vector<std::int64_t>& counts) {

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "ensemble/row_view.hpp"
 #include "measure/measure.hpp"
 #include "measure/probe_curves.hpp"
 #include "parallel/task_group.hpp"
@@ -75,10 +77,14 @@ class CollapsePasses {
   [[nodiscard]] const CollapseCurves& curves_of(std::int64_t count) const { return curves_[place_of(count)]; }
   /// Why a pass was not made in the precision that was asked for; empty if it was. On rank 0.
   [[nodiscard]] const std::string& precision_warning() const { return precision_warning_; }
+  /// What the participation rises to as the noise vanishes: below 1 where points of the training set are equal. Of the
+  /// rows of files at the starts of these curves; drawn points are never equal. On rank 0.
+  [[nodiscard]] double highest_participation(std::int64_t count) const;
 
  private:
   template <class Slab>
   [[nodiscard]] bool measure_rows(const Slab& slab, const std::vector<std::int64_t>& counts);
+  void find_equal_rows(RowView rows, const std::vector<std::int64_t>& counts);
   void reduce(const InnerProductSource& source, const ProbeBlock& block, std::int64_t first,
               const std::vector<std::int64_t>& counts);
   void clear();
@@ -94,10 +100,11 @@ class CollapsePasses {
   const TaskGroup& group_;
   CollapseOptions options_;
   std::vector<std::int64_t> counts_;
-  std::vector<CollapseCurves> curves_;  // of counts_; empty on other ranks
-  bool single_ = false;                 // precision of the pass that runs
-  std::vector<RoundingLoss> losses_;    // [place of count][time], on rank 0
-  RoundedProbe closest_;                // the probe whose neighbour is nearest for its norm, on rank 0
+  std::vector<CollapseCurves> curves_;            // of counts_; empty on other ranks
+  std::map<std::int64_t, double> of_equal_rows_;  // highest participation of the counts of files
+  bool single_ = false;                           // precision of the pass that runs
+  std::vector<RoundingLoss> losses_;              // [place of count][time], on rank 0
+  RoundedProbe closest_;                          // the probe whose neighbour is nearest for its norm, on rank 0
   std::string precision_warning_;
 };
 

@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <set>
 
 #include "measure/probe_curves.hpp"
@@ -145,23 +146,66 @@ ScoreFunction in_all_dimensions(ScoreFunction score, std::size_t span, std::size
   };
 }
 
-double dimension_by_score_matrix(const TaskGroup& group, const TaskParameters& task, const ProbedScore& score,
-                                 double tau, std::int64_t probe) {
-  const auto dimension = static_cast<std::size_t>(task.dimension());
-  const auto span = static_cast<std::size_t>(score.span());
-  std::vector<double> start = score.start(probe);
-  start.resize(dimension, 0.0);
-  ScoreMatrixSettings settings;
-  settings.probes = matrix_rows(task);
-  settings.sigma = std::sqrt(tau);
-  settings.rows = rows_of(task);
-  settings.call = score.score_call();
-  const RandomStream stream(task.seed, task.ensemble, task.realization, fmt::format("score matrix {}", probe));
-  const ScoreMatrix matrix =
-      score_matrix(group, start, in_all_dimensions(score.score(tau), span, dimension, tau), stream, settings);
-  const TallSingularValues singular = tall_singular_values(group, matrix.columns, matrix.values);
-  return static_cast<double>(dimension_by_largest_gap(singular.values, matrix.columns).dimension);
-}
+// The dimension near one probe from singular values of its scores, at any time.
+class ScoreMatrixDimension {
+ public:
+  ScoreMatrixDimension(const TaskGroup& group, const TaskParameters& task, std::int64_t probe)
+      : group_(group),
+        task_(task),
+        probe_(probe),
+        stream_(task.seed, task.ensemble, task.realization, fmt::format("score matrix {}", probe)) {
+    settings_.probes = matrix_rows(task);
+    // Of the random vectors themselves: the matrix of a score whose N is the identity.
+    const ScoreFunction identity = [](std::int64_t /*points*/, std::span<const double> x, std::span<double> scores) {
+      std::ranges::copy(x, scores.begin());
+    };
+    const std::vector<double> vectors = singular_values(std::vector<double>(dimension()), identity, certifying_rows());
+    most_ = vectors.front();
+    least_ = vectors.back();
+  }
+
+  // 0 where the largest gap may be one of the random vectors alone. A row is -N z/sigma where the score is linear, so
+  // that the singular values of the matrix are those of N times numbers between those of the random vectors; plain rows
+  // have the score at the point itself added, and are judged without it.
+  [[nodiscard]] double at(const ProbedScore& score, double tau) {
+    std::vector<double> start = score.start(probe_);
+    start.resize(dimension(), 0.0);
+    settings_.sigma = std::sqrt(tau);
+    settings_.call = score.score_call();
+    const auto span = static_cast<std::size_t>(score.span());
+    const ScoreFunction function = in_all_dimensions(score.score(tau), span, dimension(), tau);
+    const auto read = [&](ScoreRows rows) {
+      return dimension_by_largest_gap(singular_values(start, function, rows), task_.dimension());
+    };
+    const IntrinsicDimension certain = read(certifying_rows());
+    const double least_gap = settings_.sigma * (certain.above / most_ - certain.below / least_);
+    if (least_gap < resolution_of(task_)) return 0.0;
+    const IntrinsicDimension found = rows_of(task_) == certifying_rows() ? certain : read(rows_of(task_));
+    return static_cast<double>(found.dimension);
+  }
+
+ private:
+  [[nodiscard]] std::size_t dimension() const { return static_cast<std::size_t>(task_.dimension()); }
+
+  [[nodiscard]] ScoreRows certifying_rows() const {
+    return rows_of(task_) == ScoreRows::plain ? ScoreRows::centred : rows_of(task_);
+  }
+
+  [[nodiscard]] std::vector<double> singular_values(const std::vector<double>& start, const ScoreFunction& score,
+                                                    ScoreRows rows) {
+    settings_.rows = rows;
+    const ScoreMatrix matrix = score_matrix(group_, start, score, stream_, settings_);
+    return tall_singular_values(group_, matrix.columns, matrix.values).values;
+  }
+
+  const TaskGroup& group_;
+  const TaskParameters& task_;
+  std::int64_t probe_;
+  RandomStream stream_;
+  ScoreMatrixSettings settings_;
+  double most_ = 0.0;  // singular values of the random vectors
+  double least_ = 0.0;
+};
 
 VariableSpec dimension_spec(const TaskParameters& task) {
   return {.name = "intrinsic_dimension",
@@ -216,7 +260,8 @@ std::vector<MeasureOption> DimensionMeasure::options() const {
   return {
       integer_option("probes", 4, 1, 1e6, "noised data points per realization"),
       number_option("threshold", 0.5, 1e-6, 0.999999, "eigenvalues of N below are tangent directions"),
-      number_option("resolution", 1e-6, 1e-12, 0.5, "a largest gap of N below is none: dimension 0"),
+      number_option("resolution", 1e-6, 1e-12, 0.5,
+                    "a largest gap of N below is none: dimension 0; of the score matrix: what is certain of it"),
       word_option("score_matrix", "rows of the matrix of scores; automatic: centred, off in more than 4096 dimensions",
                   {"automatic", "centred", "plain", "antithetic", "off"}),
       integer_option("score_matrix_rows", 0, 0, 1e6,
@@ -266,11 +311,13 @@ Cost DimensionMeasure::cost(const TaskParameters& task, const TaskRequest& reque
   for (const std::int64_t count : score_counts(task, request)) {
     const auto rows = static_cast<double>(count > 0 ? count : task.mixture ? task.mixture->classes : 0);
     if (!has_score_matrix(task)) continue;
-    const auto scores = static_cast<double>(matrix_rows(task)) * (rows_of(task) == ScoreRows::antithetic ? 2.0 : 1.0);
+    const auto scores = static_cast<double>(matrix_rows(task)) * (rows_of(task) == ScoreRows::centred ? 1.0 : 2.0);
     cost.flops += probes * times *
                   (scores * (4.0 * rows * columns + dimension * dimension) + 10.0 * dimension * dimension * dimension);
+    // Of the random vectors, once for each probe.
+    cost.flops += probes * (scores * dimension * dimension + 10.0 * dimension * dimension * dimension);
     cost.exponentials += probes * times * scores * rows;
-    cost.normals += probes * times * scores * dimension;
+    cost.normals += probes * (times + 1.0) * scores * dimension;
   }
   if (has_score_matrix(task)) {
     cost.divided_bytes += 8.0 * static_cast<double>(matrix_rows(task)) * dimension;
@@ -293,14 +340,14 @@ MeasureResult DimensionMeasure::run(const TaskParameters& task, const TaskReques
     ProbeCurves dimensions(probe_count(task), columns);
     std::ranges::fill(dimensions.values, nan);
     for (std::int64_t probe = 0; probe < probe_count(task); ++probe) {
+      std::optional<ScoreMatrixDimension> by_matrix;
+      if (has_score_matrix(task)) by_matrix.emplace(group, task, probe);
       for (std::size_t t = 0; t < task.times.size(); ++t) {
         const double tau = task.process.noise_to_signal(task.times[t]);
         const std::array<double, 2> read = spectral.at(score, tau, probe);
         dimensions.at(probe, t * estimators.size() + by_gap) = read[by_gap];
         dimensions.at(probe, t * estimators.size() + by_threshold) = read[by_threshold];
-        if (!has_score_matrix(task)) continue;
-        dimensions.at(probe, t * estimators.size() + by_score_matrix) =
-            dimension_by_score_matrix(group, task, score, tau, probe);
+        if (by_matrix) dimensions.at(probe, t * estimators.size() + by_score_matrix) = by_matrix->at(score, tau);
       }
     }
     VariableCollector collector;

@@ -325,14 +325,14 @@ class MeasuredGaps {
     const std::vector<double> heights = average_curve(curve.values, curve.probes, curve.times).mean;
     const auto highest = std::ranges::max_element(heights);
     if (*highest > level) return std::nullopt;
-    if (*highest == std::ranges::min(heights)) return RootStatus::failed;  // collapsed: nothing of it is left
+    if (*highest == std::ranges::min(heights)) return RootStatus::unresolved;  // collapsed: nothing of it is left
     if (highest == heights.begin()) return RootStatus::before_grid;
     return highest == heights.end() - 1 ? RootStatus::after_grid : RootStatus::never;
   }
 
   // The warning for `which` of several.
   [[nodiscard]] std::string stays_below(const std::string& which, RootStatus status) const {
-    const char* advice = status == RootStatus::failed ? ", where it is always the same" : "";
+    const char* advice = status == RootStatus::unresolved ? ", where it is always the same" : "";
     if (status == RootStatus::before_grid) advice = ", and is highest at the first: start the grid earlier";
     if (status == RootStatus::after_grid) advice = ", and is highest at the last: end the grid later";
     return fmt::format("{} of n = {} does not reach the threshold {} at any time of the grid{}", which, count_,
@@ -365,8 +365,8 @@ class MeasuredGaps {
       collector_.append("gap_maximum", maximum.height);
       collector_.append("gap_maximum_stderr", maximum.standard_error);
       // Where all heights are the same, the warning is that of the opening.
-      if (maximum.time.status == RootStatus::failed) {
-        collector_.append_no_time("gap_maximum_time", RootStatus::failed, "");
+      if (maximum.time.status == RootStatus::unresolved) {
+        collector_.append_no_time("gap_maximum_time", RootStatus::unresolved, "");
       } else {
         time("gap_maximum_time", maximum.time);
       }

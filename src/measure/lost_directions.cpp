@@ -26,6 +26,7 @@ constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr double lost_level = 0.5;
 constexpr double accuracy_of_fractions = 0.1;  // of the predicted ones (theory/achilli2024.hpp)
 constexpr double fewest_sets = 16.0;           // that a mean may rest on where a loss time is read off it
+constexpr std::int64_t fewest_to_be_lost = 3;  // n points keep the part (n - 1)/n of each block where noise is high
 
 const std::array<ProbeKind, 3> kinds{ProbeKind::planted, ProbeKind::origin, ProbeKind::displaced};
 const std::vector<std::string> kind_names{"planted", "origin", "displaced"};
@@ -363,38 +364,80 @@ std::size_t first_reliable(ProbeKind kind, const ProbeCurves& curves) {
   return first;
 }
 
-// failed where only times could tell at which the mean rests on too few sets.
-CriticalTime loss_time(const TaskParameters& task, const ProbeCurves& curves, std::size_t first) {
-  CriticalTime found{.time = nan, .standard_error = nan, .status = RootStatus::failed};
-  if (first < task.times.size()) {
-    const ProbeCurves reliable = later_part(curves, first);
-    found = largest_crossing_of_mean(std::span(task.times).subspan(first), reliable.values, reliable.probes, lost_level,
-                                     task.process, /*falling=*/false);
-  }
-  if (first > 0 && found.status == RootStatus::before_grid) found.status = RootStatus::failed;
-  return found;
-}
+// The loss times of one sample count, and what is said where there is none.
+class LossTimes {
+ public:
+  LossTimes(const TaskParameters& task, const RetainedCurves& curves, std::int64_t count)
+      : task_(task),
+        curves_(curves),
+        count_(count),
+        theory_(variances_of(task), std::log(static_cast<double>(count))) {}
 
-void append_loss_times(VariableCollector& collector, const TaskParameters& task, const RetainedCurves& curves,
-                       std::int64_t count) {
-  for (std::size_t k = 0; k < curves.fractions.size(); ++k) {
-    for (std::size_t b = 0; b < curves.fractions[k].size(); ++b) {
-      const ProbeCurves& c = curves.fractions[k][b];
-      const std::size_t first = first_reliable(kinds[k], c);
-      const CriticalTime found = loss_time(task, c, first);
-      collector.append_found("loss_time", found);
-      const std::string name = fmt::format("loss_time of n = {}, {} probes, block {}", count, kind_names[k], b);
-      const std::string warning =
-          found.status == RootStatus::failed && first > 0
-              ? fmt::format(
-                    "{} is not known: below the time {:.3g} the mean rests on fewer than {:.0f} training sets; "
-                    "use more sets.",
-                    name, task.times[std::min(first, task.times.size() - 1)], enough_sets(c))
-              : grid_warning(name, found, task.times);
-      if (!warning.empty()) collector.warn(warning);
+  void append(VariableCollector& collector) const {
+    for (std::size_t k = 0; k < kinds.size(); ++k) {
+      for (std::size_t b = 0; b < curves_.fractions[k].size(); ++b) append(collector, k, b);
     }
   }
-}
+
+ private:
+  void append(VariableCollector& collector, std::size_t kind, std::size_t block) const {
+    const ProbeCurves& curves = curves_.fractions[kind][block];
+    const std::size_t first = first_reliable(kinds[kind], curves);
+    const CriticalTime found = loss_time(curves, first, kind, block);
+    const bool unresolved = found.status == RootStatus::unresolved;
+    const double needed = unresolved ? sets_needed(curves, first, kind, block) : nan;
+    collector.append_found("loss_time", found);
+    collector.append("loss_time_sets_needed", needed);
+    const std::string name = fmt::format("loss_time of n = {}, {} probes, block {}", count_, kind_names[kind], block);
+    const std::string warning =
+        unresolved ? fmt::format(
+                         "{} is not known: below the time {:.3g} the mean rests on fewer than {:.0f} training sets; it "
+                         "takes about {:.0f} sets per realization to tell (measure.lost_directions.sets).",
+                         name, task_.times[std::min(first, task_.times.size() - 1)], enough_sets(curves), needed)
+                   : grid_warning(name, found, task_.times);
+    if (!warning.empty()) collector.warn(warning);
+  }
+
+  // unresolved where only times could tell at which the mean rests on too few sets, never where none would.
+  [[nodiscard]] CriticalTime loss_time(const ProbeCurves& curves, std::size_t first, std::size_t kind,
+                                       std::size_t block) const {
+    CriticalTime found{.time = nan, .standard_error = nan, .status = RootStatus::never};
+    if (count_ < fewest_to_be_lost) return found;
+    found.status = RootStatus::before_grid;
+    if (first < task_.times.size()) {
+      const ProbeCurves reliable = later_part(curves, first);
+      found = largest_crossing_of_mean(std::span(task_.times).subspan(first), reliable.values, reliable.probes,
+                                       lost_level, task_.process, /*falling=*/false);
+    }
+    if (found.status != RootStatus::before_grid) return found;
+    // Fractions of few points fall lower than those of many: by 0.2 of 3, by 0.1 of 10 (dense simulations).
+    const double margin = accuracy_of_fractions + 0.6 / static_cast<double>(count_);
+    if (theory_.lowest_retained_fraction(kinds[kind], block) > lost_level + margin) {
+      found.status = RootStatus::never;
+    } else if (first > 0) {
+      found.status = RootStatus::unresolved;
+    }
+    return found;
+  }
+
+  // For a mean that rests on enough sets from the predicted loss time on, or from the first time of the grid that is
+  // not earlier: if the part of the sets that makes it stays the same.
+  [[nodiscard]] double sets_needed(const ProbeCurves& curves, std::size_t first, std::size_t kind,
+                                   std::size_t block) const {
+    const double expected = task_.process.time_at(theory_.finite_loss_tau(kinds[kind], block));
+    std::size_t at = 0;
+    while (at + 1 < first && task_.times[at] < expected) ++at;
+    const std::vector<double> effective = effective_sets(curves);
+    double fewest = effective[at];
+    for (; at < first; ++at) fewest = std::min(fewest, effective[at]);
+    return std::ceil(fewest_sets * static_cast<double>(curves.probes) / std::max(fewest, 1.0));
+  }
+
+  const TaskParameters& task_;
+  const RetainedCurves& curves_;
+  std::int64_t count_;
+  Achilli2024 theory_;
+};
 
 const std::vector<std::string> kind_and_block{"probe_kind", "block"};
 
@@ -407,15 +450,21 @@ VariableSpec loss_spec() {
   return per_sample_spec("loss_time", "time", "largest time at which the retained fraction crosses 1/2",
                          "Achilli et al. 2024 (arXiv:2410.08727), empirical score", kind_and_block);
 }
+VariableSpec needed_spec() {
+  return possibly_missing(per_sample_spec(
+      "loss_time_sets_needed", "1", "training sets per realization that would tell a loss time that is unresolved", "",
+      kind_and_block));
+}
 VariableSpec shift_spec() {
   return per_sample_spec("loss_time_shift", "time",
                          "finite-size shift of the crossing of 1/2 from loss_time_theory; planted probes", "",
                          kind_and_block);
 }
 VariableSpec tolerance_spec() {
-  return per_sample_spec("loss_time_tolerance", "time",
-                         "accuracy of loss_time_theory: predicted fractions of 1/2 are good to 0.1", "",
-                         kind_and_block);
+  return per_sample_spec(
+      "loss_time_tolerance", "time",
+      "accuracy of loss_time_theory: fixed probes, fractions of 1/2 are good to 0.1; planted, of the fit", "",
+      kind_and_block);
 }
 VariableSpec open_spec() {
   return per_sample_spec("open_directions", "1", "eigenvalues of N below 1/2", "", {"time", "probe_kind"});
@@ -440,7 +489,7 @@ class Predictions {
         collector.append("loss_time_theory", on_clock(expected));
         collector.append("loss_time_tolerance", tolerance(kind, b, expected));
         collector.append("loss_time_theory_asymptotic", on_clock(theory_.loss_tau(kind, b)));
-        collector.append("loss_time_shift", kind == ProbeKind::planted ? collapse_shift() : nan);
+        collector.append("loss_time_shift", kind == ProbeKind::planted ? shift(b, expected) : nan);
         collector.append("condensation_time", on_clock(condensation_tau(kind, b)));
         collector.append("condensation_time_code", on_clock(code_condensation_tau(kind, b)));
       }
@@ -468,9 +517,14 @@ class Predictions {
     return sum / static_cast<double>(bands_.size());
   }
 
-  // How far a fraction that is off by its accuracy moves the crossing, on the clock.
+  // How far a fraction that is off by its accuracy moves the crossing, on the clock; at planted probes, the error of
+  // the fit.
   [[nodiscard]] double tolerance(ProbeKind kind, std::size_t block, double tau) const {
     if (std::isnan(tau)) return nan;
+    if (kind == ProbeKind::planted) {
+      const double shifted = shifted_loss_tau(block);
+      return on_clock(shifted * std::exp(theory_.loss_tolerance())) - on_clock(shifted);
+    }
     constexpr double step = 0.05;
     const auto fraction = [&](double log_shift) {
       return theory_.finite_retained_fraction(kind, block, tau * std::exp(log_shift), block);
@@ -480,10 +534,12 @@ class Predictions {
     return 0.5 * (on_clock(tau * std::exp(width)) - on_clock(tau * std::exp(-width)));
   }
 
-  // As of the collapse: planted probes lose all directions with it.
-  [[nodiscard]] double collapse_shift() const {
-    const double tau = theory_.collapse_tau();
-    return on_clock(tau * std::exp(theory_.collapse_shift())) - on_clock(tau);
+  // Of planted probes, which lose all blocks with the collapse, but not at the same time.
+  [[nodiscard]] double shifted_loss_tau(std::size_t block) const {
+    return theory_.collapse_tau() * std::exp(theory_.loss_shift(block));
+  }
+  [[nodiscard]] double shift(std::size_t block, double expected) const {
+    return on_clock(shifted_loss_tau(block)) - on_clock(expected);
   }
 
   [[nodiscard]] double condensation_tau(ProbeKind kind, std::size_t block) const {
@@ -539,11 +595,12 @@ std::vector<VariableSpec> LostDirectionsMeasure::variables(const TaskParameters&
   open.may_be_missing = task.nonzero_columns() > widest_covariance;
   add(curve_specs(open));
   add(critical_time_specs(loss_spec()));
+  specs.push_back(needed_spec());
   add({expected, prediction_spec(fraction_spec(), Achilli2024::source("retained_fraction"), "_theory_asymptotic"),
        prediction_spec(open_spec(), Achilli2024::source("open_directions"), "_theory_asymptotic"),
        prediction_spec(loss_spec(), Achilli2024::source("finite_loss_tau")),
        prediction_spec(loss_spec(), Achilli2024::source("loss_tau"), "_theory_asymptotic"),
-       prediction_spec(shift_spec(), Achilli2024::source("collapse_shift"), ""),
+       prediction_spec(shift_spec(), Achilli2024::source("loss_shift"), ""),
        prediction_spec(tolerance_spec(), Achilli2024::source("finite_loss_tau"), ""),
        condensation_spec("condensation_time",
                          "time at which the posterior condenses at this probe, exact large deviations; planted: "
@@ -591,7 +648,7 @@ MeasureResult LostDirectionsMeasure::run(const TaskParameters& task, const TaskR
     for (const std::int64_t count : request.counts) {
       append_fractions(collector, curves.at(count));
       append_open_directions(collector, curves.at(count));
-      append_loss_times(collector, task, curves.at(count), count);
+      LossTimes(task, curves.at(count), count).append(collector);
     }
   });
   return collector.take();

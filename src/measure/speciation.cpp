@@ -6,10 +6,12 @@
 #include <cmath>
 #include <iterator>
 #include <limits>
+#include <map>
 #include <numeric>
 #include <optional>
 #include <stdexcept>
 
+#include "ensemble/equal_rows.hpp"
 #include "ensemble/sample_count.hpp"
 #include "measure/probe_curves.hpp"
 #include "measure/probes.hpp"
@@ -85,6 +87,14 @@ VariableSpec agreement_spec(bool per_sample) {
 VariableSpec speciation_spec(bool per_sample) {
   return number_spec("speciation_time", "time", "speciation time, rescaled class agreement = 0.5504",
                      paper + ", section 2.2", per_sample);
+}
+VariableSpec distinct_agreement_spec() {
+  return {.name = "distinct_class_agreement",
+          .units = "1",
+          .long_name = "class agreement of two clones that end on different training points",
+          .source = "E sum_(i != j) w_i w_j [c_i = c_j] over E sum_(i != j) w_i w_j, diffphase derivation",
+          .per_sample = true,
+          .dims = {"time"}};
 }
 VariableSpec superclass_agreement_spec() {
   return curve_spec("superclass_agreement", "superclass agreement, probability that two clones end in one superclass",
@@ -236,20 +246,42 @@ double sum_of_squares(const std::vector<double>& weights) {
   return std::inner_product(weights.begin(), weights.end(), weights.begin(), 0.0);
 }
 
-// The crossing of an agreement between its limits `at_infinity` and 1; there is none where all is one class.
+// Where an agreement runs to: as noise grows without end, and as it vanishes.
+struct AgreementLimits {
+  double most_noise = 0.0;
+  double no_noise = 1.0;
+};
+
+// The crossing of an agreement between its limit at high noise and 1; there is none where all is one class, or where
+// the agreement never comes up to it.
 void append_agreement_time(VariableCollector& collector, const TaskParameters& task, const std::string& name,
-                           const ProbeCurves& agreement, double at_infinity, std::int64_t count = 0) {
+                           const ProbeCurves& agreement, const AgreementLimits& limits, std::int64_t count = 0) {
   constexpr double rounding = 1e-12;  // of a sum of squared frequencies that is 1
+  const double at_infinity = limits.most_noise;
   if (at_infinity > 1.0 - rounding) {
     collector.append_no_time(
         name, RootStatus::never,
         count > 0 ? fmt::format("{} of n = {} is not defined: there is only one class.", name, count) : "");
     return;
   }
-  collector.append_time(name,
-                        crossing_of_mean(task.times, agreement.values, agreement.probes, level_above(at_infinity),
-                                         task.process, /*falling=*/true),
-                        task.times, count);
+  const double level = level_above(at_infinity);
+  if (count > 0 && limits.no_noise <= level) {
+    collector.append_no_time(name, RootStatus::never,
+                             fmt::format("there is no {} of n = {}: equal points have different labels, and the class "
+                                         "agreement never rises above {:.4g}.",
+                                         name, count, limits.no_noise));
+    return;
+  }
+  const CriticalTime found = crossing_of_mean(task.times, agreement.values, agreement.probes, level, task.process,
+                                              /*falling=*/true);
+  if (found.status == RootStatus::before_grid && limits.no_noise < level) {
+    collector.append_no_time(name, found.status,
+                             fmt::format("{} is not on the grid, nor would it be on any: classes overlap so much that "
+                                         "the agreement stays below its level {:.4g} where there is no noise.",
+                                         name, level));
+    return;
+  }
+  collector.append_time(name, found, task.times, count);
 }
 
 // phi and its crossing for the classes of a mixture: K components, every probe of its own.
@@ -294,10 +326,12 @@ class MixtureSpeciation {
     if (has_samples(task_) && is_reduced(task_)) {
       collector.note(fmt::format("{}: no covariance of a training set", representation_name(task_.representation)));
     }
-    collect_level(collector, "class_agreement", "speciation_time", agreement_, sum_of_squares(weights));
+    const Biroli2024 theory(*task_.mixture);
+    collect_level(collector, "class_agreement", "speciation_time", agreement_,
+                  limits(sum_of_squares(weights), theory.class_agreement(least_noise())));
     if (has_superclasses(task_)) {
       collect_level(collector, "superclass_agreement", "superclass_speciation_time", superclass_agreement_,
-                    sum_of_squares(superclass_weights));
+                    limits(sum_of_squares(superclass_weights), theory.superclass_agreement(least_noise())));
     }
   }
 
@@ -322,7 +356,7 @@ class MixtureSpeciation {
       });
     }
     if (!group_.comm().is_root()) return;
-    const RootStatus otherwise = feasible ? RootStatus::never : RootStatus::failed;
+    const RootStatus otherwise = feasible ? RootStatus::never : RootStatus::not_measured;
     if (!feasible) {
       collector.warn(fmt::format("the instabilities of the centre are not computed for more than {} classes: NaN",
                                  CentreStability::max_classes));
@@ -384,9 +418,22 @@ class MixtureSpeciation {
   }
 
   void collect_level(VariableCollector& collector, const std::string& agreement, const std::string& time,
-                     const ProbeCurves& curves, double at_infinity) const {
+                     const ProbeCurves& curves, const AgreementLimits& limits) const {
     collector.append_curve(agreement, curves);
-    append_agreement_time(collector, task_, time, curves, at_infinity);
+    append_agreement_time(collector, task_, time, curves, limits);
+  }
+
+  // So little that classes which it blurs are told apart for certain where they do not overlap without it.
+  [[nodiscard]] double least_noise() const {
+    const MixtureParameters& mixture = *task_.mixture;
+    return 1e-6 * static_cast<double>(mixture.dimension) * mixture.separation * mixture.separation;
+  }
+
+  // `predicted` without noise, NaN where it is not known. Random centroids may do better by the tolerance.
+  [[nodiscard]] AgreementLimits limits(double at_infinity, double predicted) const {
+    if (std::isnan(predicted) || least_noise() == 0.0) return {.most_noise = at_infinity};
+    const double tolerance = approximates_centroids(task_) ? random_centroid_tolerance : 0.0;
+    return {.most_noise = at_infinity, .no_noise = predicted + tolerance};
   }
 
   const TaskParameters& task_;
@@ -412,6 +459,56 @@ void require_digits(const TaskParameters& task, const std::vector<RoundingLoss>&
   }
 }
 
+// The ratio of two means over probes of pairs of clones: with its error to first order in those of the means.
+void append_distinct_agreement(VariableCollector& collector, const ProbeCurves& agreeing, const ProbeCurves& pairs) {
+  constexpr double fewest_probes = 16.0;  // on which the mean number of pairs may rest
+  constexpr double fewest_pairs = 1e-6;   // below, rounding of 1 - Y shows
+  const auto probes = static_cast<double>(pairs.probes);
+  const auto times = static_cast<std::size_t>(pairs.times);
+  for (std::size_t t = 0; t < times; ++t) {
+    double agree = 0.0;
+    double total = 0.0;
+    double squares = 0.0;
+    for (std::size_t i = t; i < pairs.values.size(); i += times) {
+      agree += agreeing.values[i];
+      total += pairs.values[i];
+      squares += pairs.values[i] * pairs.values[i];
+    }
+    const bool known =
+        total >= fewest_pairs * probes && total * total >= std::min(fewest_probes, 0.5 * probes) * squares;
+    const double ratio = known ? agree / total : nan;
+    double residuals = 0.0;
+    for (std::size_t i = t; i < pairs.values.size(); i += times) {
+      const double residual = agreeing.values[i] - ratio * pairs.values[i];
+      residuals += residual * residual;
+    }
+    collector.append("distinct_class_agreement", ratio);
+    collector.append("distinct_class_agreement_stderr", std::sqrt(residuals * probes / (probes - 1.0)) / total);
+  }
+}
+
+// What the agreement of the labels of these rows rises to as noise vanishes: equal rows stay together.
+double agreement_of_equal_rows(const std::vector<std::int64_t>& first_equal, const std::vector<std::int32_t>& labels,
+                               const ProbeStarts& starts, std::int64_t probes) {
+  std::vector<double> copies(first_equal.size());
+  for (const std::int64_t row : first_equal) copies[static_cast<std::size_t>(row)] += 1.0;
+  std::map<std::int64_t, std::map<std::int32_t, double>> shares;  // of rows that are not alone, by label
+  for (std::size_t row = 0; row < first_equal.size(); ++row) {
+    const double equal = copies[static_cast<std::size_t>(first_equal[row])];
+    if (equal > 1.0) shares[first_equal[row]][labels[row]] += 1.0 / equal;
+  }
+  double sum = 0.0;
+  for (std::int64_t probe = 0; probe < probes; ++probe) {
+    const auto row = static_cast<std::size_t>(starts.row(probe, static_cast<std::int64_t>(first_equal.size())));
+    const auto found = shares.find(first_equal[row]);
+    if (found == shares.end()) sum += 1.0;
+    for (const auto& [label, share] : found == shares.end() ? std::map<std::int32_t, double>() : found->second) {
+      sum += share * share;
+    }
+  }
+  return sum / static_cast<double>(probes);
+}
+
 // phi from the labels of a file: responsibilities of its rows, summed by label.
 void measure_labelled_file(const TaskParameters& task, const TaskRequest& request, const TaskGroup& group,
                            const DataSlab& slab, VariableCollector& collector) {
@@ -419,12 +516,15 @@ void measure_labelled_file(const TaskParameters& task, const TaskRequest& reques
   const bool keeps = group.comm().is_root();
   const std::int64_t probes = probe_count(task);
   const StoredSource source(group, slab);
+  const EqualRows equal(group, slab);
   const ProbeStarts starts(task);
   for (const std::int64_t count : request.counts) {
     const ReductionPlan plan{
         .times = task.times, .process = task.process, .counts = {count}, .law = {}, .label_groups = groups};
     ProbeCurves agreement(keeps ? probes : 0, static_cast<std::int64_t>(task.times.size()));
     std::vector<RoundingLoss> losses(task.times.size());
+    ProbeCurves distinct_agreeing = agreement;  // of pairs of clones that end on different points
+    ProbeCurves distinct_pairs = agreement;
     const std::int64_t most = ProbeBlock::size_for_rows(task.dimension(), Partition::component);
     for (std::int64_t first = 0; first < probes; first += most) {
       const std::int64_t size = std::min(most, probes - first);
@@ -435,7 +535,11 @@ void measure_labelled_file(const TaskParameters& task, const TaskRequest& reques
       reduction.merge_over(group);
       for (std::int64_t p = 0; keeps && p < size; ++p) {
         for (std::size_t t = 0; t < task.times.size(); ++t) {
-          agreement.at(first + p, t) = reduction.label_agreement(0, p, t);
+          const double same_class = reduction.label_agreement(0, p, t);
+          const double same_point = reduction.summary(0, p, t).participation;
+          agreement.at(first + p, t) = same_class;
+          distinct_agreeing.at(first + p, t) = std::max(0.0, same_class - same_point);
+          distinct_pairs.at(first + p, t) = std::max(0.0, 1.0 - same_point);
           losses[t].add(reduction.rounding_error(0, p, t));
         }
       }
@@ -444,11 +548,15 @@ void measure_labelled_file(const TaskParameters& task, const TaskRequest& reques
       if (!keeps) return;
       require_digits(task, losses, std::min(probes, count));
       std::vector<double> frequencies(static_cast<std::size_t>(groups));
-      for (const std::int32_t label : read_labels(*task.file, count)) {
+      const std::vector<std::int32_t> labels = read_labels(*task.file, count);
+      for (const std::int32_t label : labels) {
         frequencies[static_cast<std::size_t>(label)] += 1.0 / static_cast<double>(count);
       }
       collector.append_curve("class_agreement", agreement);
-      append_agreement_time(collector, task, "speciation_time", agreement, sum_of_squares(frequencies), count);
+      append_distinct_agreement(collector, distinct_agreeing, distinct_pairs);
+      const double no_noise = agreement_of_equal_rows(equal.first_equal(count), labels, starts, probes);
+      append_agreement_time(collector, task, "speciation_time", agreement,
+                            {.most_noise = sum_of_squares(frequencies), .no_noise = no_noise}, count);
     });
   }
 }
@@ -507,6 +615,7 @@ std::vector<VariableSpec> SpeciationMeasure::variables(const TaskParameters& tas
   if (has_classes(task)) {
     add(curve_specs(agreement_spec(by_count)));
     add(critical_time_specs(speciation_spec(by_count)));
+    if (by_count) add(curve_specs(possibly_missing(distinct_agreement_spec())));
   }
   if (has_superclasses(task)) {
     add(curve_specs(superclass_agreement_spec()));
@@ -552,6 +661,7 @@ Cost SpeciationMeasure::cost(const TaskParameters& task, const TaskRequest& requ
     if (task.file && has_classes(task)) {
       cost.flops += 4.0 * probes * total * dimension;
       cost.exponentials += probes * total * times;
+      cost.rank_bytes += 40.0 * n + 2.0 * 8.0 * probes * times;  // rows that are equal, pairs of clones
       // Sums by label of a block of probes: of the count, of what runs, and to merge those of all ranks.
       const auto sums = 6.0 + static_cast<double>(task.file_summary.class_sizes.size());
       cost.rank_bytes += 8.0 * 4.0 * 0.5 * points * times * sums;

@@ -8,6 +8,7 @@
 #include <stdexcept>
 #include <utility>
 
+#include "theory/collapse_shift.hpp"
 #include "theory/decreasing_root.hpp"
 #include "theory/gaussian_field_averages.hpp"
 
@@ -72,7 +73,18 @@ double Achilli2024::effective_dimension(double tau) const {
 
 double Achilli2024::collapse_window() const { return 2.0 / std::sqrt(effective_dimension(collapse_tau())); }
 
-double Achilli2024::collapse_shift() const { return 1.15 / effective_dimension(collapse_tau()); }
+double Achilli2024::collapse_shift() const { return collapse_shift_of_log_tau(effective_dimension(collapse_tau())); }
+
+double Achilli2024::loss_shift(std::size_t k) const {
+  const double tau = collapse_tau();
+  const double directions = effective_dimension(tau);
+  const double s = blocks_.at(k).variance;
+  return collapse_shift() - loss_shift_slope(directions) * (s / (s + tau)) / directions;
+}
+
+double Achilli2024::loss_tolerance() const {
+  return loss_tolerance_of_log_tau(std::exp(log_samples_), effective_dimension(collapse_tau()));
+}
 
 double Achilli2024::subspace_collapse_tau(std::size_t k) const {
   const VarianceBlock& b = blocks_.at(k);
@@ -162,6 +174,21 @@ double Achilli2024::loss_tau(ProbeKind probe, std::size_t k) const {
   return decreasing_root(entropy_left, largest_variance(blocks_));
 }
 
+double Achilli2024::lowest_retained_fraction(ProbeKind probe, std::size_t k) const {
+  const double s = blocks_.at(k).variance;
+  if (s == 0.0) return nan;
+  if (probe == ProbeKind::planted || log_samples_ == 0.0) return 0.0;
+  const double at_origin = origin_condensation_tau();  // of displaced probes as tau goes to 0
+  double lowest = s / (s + at_origin);
+  if (probe == ProbeKind::origin) return lowest;
+  constexpr int steps = 64;
+  const double last = displaced_condensation_tau(k);
+  for (int i = 1; i <= steps; ++i) {
+    lowest = std::fmin(lowest, retained_fraction(ProbeKind::displaced, k, last * i / steps, k));
+  }
+  return lowest;
+}
+
 FixedPointWeights Achilli2024::finite_weights(ProbeKind probe, double tau, std::size_t along) const {
   if (probe == ProbeKind::origin) return fixed_point_weights(blocks_, log_samples_, tau);
   return fixed_point_weights(blocks_, log_samples_, tau, along, tau);
@@ -240,7 +267,11 @@ std::string Achilli2024::source(std::string_view prediction) {
            "arXiv:2402.18491), fixed probes have them above their condensation, diffphase derivation";
   }
   if (prediction == "collapse_shift") return "diffphase: empirical fit to the crossing E[Y] = 1/2";
-  if (prediction == "retained_fraction" || prediction == "loss_tau") {
+  if (prediction == "loss_shift") {
+    return "diffphase derivation: R_k is lower by (1 - h_k)/sqrt(2 pi d_eff), h_k = s_k/(s_k + tau_C); corrections "
+           "of finite size are fits";
+  }
+  if (prediction == "retained_fraction" || prediction == "loss_tau" || prediction == "lowest_retained_fraction") {
     return "retained fraction: planted probes 1 - E[Y], fixed probes (s + tau)/(s + t_c) of the frozen random energy "
            "model, diffphase derivation";
   }

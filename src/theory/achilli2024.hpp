@@ -19,7 +19,7 @@ enum class ProbeKind { planted, origin, displaced };
 /// Pham, Raya, Krotov, Lucibello, Ambrogioni, "Losing dimensions: geometric memorization in generative
 /// diffusion", arXiv:2410.08727.
 ///
-/// *Planted* probes, the typical states of the process, lose all directions at once: at the collapse
+/// *Planted* probes, the typical states of the process, lose all blocks in one window, at the collapse
 ///   log n = (1/2) sum_k m_k log(1 + s_k/tau_C),  window on log tau 2/sqrt(d_eff),  d_eff = sum_k m_k s_k/(s_k + tau).
 /// At a *fixed* x the weights are a random energy model with energies E = |y|^2/2 - x.y of cumulant function
 ///   Phi(b) = sum_k [-(m_k/2) log(1 + b s_k) + (1/2) b^2 |x_k|^2 s_k/(1 + b s_k)],
@@ -33,7 +33,7 @@ enum class ProbeKind { planted, origin, displaced };
 /// The *retained fraction* of block k is R_k = E[(Cov_w)_kk]/(s_k tau/(s_k + tau)), 1 where no point counts
 /// more than others:
 ///  - planted: 1 - E[Y], Y = sum w^2, the same for all blocks (exact where s_k is far below tau; within 0.1
-///    elsewhere);
+///    elsewhere, as R_k is by (1 - h_k)/sqrt(2 pi d_eff) below what all blocks share);
 ///  - origin, displaced: in the frozen phase E[Y] = 1 - tau/t_c and the points that count have the variance s_k
 ///    t_c/(s_k + t_c), so that R_k = (s_k + tau)/(s_k + t_c). Blocks with s_k > t_c keep more than half at any
 ///    tau (on average over training sets); small s_k are lost as tau/t_c = 1 - E[Y]. That is the limit of large
@@ -53,9 +53,13 @@ class Achilli2024 {
   /// d_eff at tau > 0, and 2/sqrt(d_eff(tau_C)).
   [[nodiscard]] double effective_dimension(double tau) const;
   [[nodiscard]] double collapse_window() const;
-  /// Expected distance on log tau of the crossing E[Y] = 1/2 from tau_C, 1.15/d_eff(tau_C): an empirical fit,
-  /// good to 25 %.
+  /// Expected distance on log tau of the crossing E[Y] = 1/2 from tau_C (theory/collapse_shift.hpp).
   [[nodiscard]] double collapse_shift() const;
+  /// The same of the crossing R_k = 1/2 of block k, and how far off it may be. Within the window of the collapse the
+  /// block of the *smaller* variance is lost first, at log tau larger by 2 (h_1 - h_2)/d_eff, h = s/(s + tau_C), d_eff
+  /// large: a distance that vanishes as the size grows, while the window is 2/sqrt(d_eff).
+  [[nodiscard]] double loss_shift(std::size_t k) const;
+  [[nodiscard]] double loss_tolerance() const;
   /// tau_C if there were no block but k: s_k/(n^(2/m_k) - 1).
   [[nodiscard]] double subspace_collapse_tau(std::size_t k) const;
   /// E[Y] of planted probes, annealed: E[1/(1 + e^D)], D normal of mean log(n - 1) - (1/2) sum_k m_k log(1 +
@@ -82,6 +86,9 @@ class Achilli2024 {
   [[nodiscard]] double retained_fraction(ProbeKind probe, std::size_t k, double tau, std::size_t along = 0) const;
   /// The largest tau at which R_k crosses 1/2; NaN if it never does. Displaced: along block k itself.
   [[nodiscard]] double loss_tau(ProbeKind probe, std::size_t k) const;
+  /// The lowest R_k at any tau > 0, its infimum where that is a limit: 0 at planted probes, and s_k/(s_k + t_c) at the
+  /// origin. Displaced: along block k itself. Where it is above 1/2 the block is never lost.
+  [[nodiscard]] double lowest_retained_fraction(ProbeKind probe, std::size_t k) const;
   /// E[Y], R_k and its crossing of 1/2 at finite n. Planted: as above. The crossing is searched from 8 t_c down to
   /// t_c/16: NaN if there is none.
   [[nodiscard]] double finite_participation(ProbeKind probe, double tau, std::size_t along = 0) const;

@@ -8,6 +8,7 @@
 #include <limits>
 #include <numeric>
 
+#include "theory/collapse_shift.hpp"
 #include "transition/centre_instability.hpp"
 
 namespace diffphase {
@@ -317,7 +318,12 @@ double Biroli2024::collapse_time_asymptotic(double log_samples, const NoisingPro
 
 double Biroli2024::collapse_time_shift(double log_samples, const NoisingProcess& process) const {
   const double tau = collapse_tau(log_samples);
-  return process.time_at(tau * std::exp(1.15 / effective_dimension(tau))) - process.time_at(tau);
+  return process.time_at(tau * std::exp(collapse_shift_of_log_tau(effective_dimension(tau)))) - process.time_at(tau);
+}
+
+double Biroli2024::collapse_time_tolerance(double log_samples, const NoisingProcess& process) const {
+  const double tau = collapse_tau(log_samples);
+  return shifted_collapse_tolerance(process, tau, std::exp(log_samples), effective_dimension(tau));
 }
 
 double Biroli2024::collapse_window(double log_samples) const {

@@ -66,9 +66,11 @@ class Biroli2024 {
   [[nodiscard]] double collapse_time(double log_samples, const NoisingProcess& process) const;
   /// The same without the class term: tau = sigma^2/(n^(2/d) - 1).
   [[nodiscard]] double collapse_time_asymptotic(double log_samples, const NoisingProcess& process) const;
-  /// Expected distance of the E[Y] = 1/2 crossing from collapse_time: 1.15/d_eff on log tau, d_eff = d
-  /// sigma^2/ (sigma^2 + tau), taken to the clock. An empirical fit over n <= 20000, good to 25 %.
+  /// Expected distance of the E[Y] = 1/2 crossing from collapse_time, d_eff = d sigma^2/(sigma^2 + tau), and how far
+  /// off both may be, where fewer than 100 samples make it more than the fit's own error; taken to the clock
+  /// (theory/collapse_shift.hpp).
   [[nodiscard]] double collapse_time_shift(double log_samples, const NoisingProcess& process) const;
+  [[nodiscard]] double collapse_time_tolerance(double log_samples, const NoisingProcess& process) const;
   /// Rounding of the collapse: width on log tau, 2/sqrt(d_eff) at collapse_time.
   [[nodiscard]] double collapse_window(double log_samples) const;
 

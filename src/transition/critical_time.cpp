@@ -166,7 +166,9 @@ double coarse_grid_shift(double time, std::span<const double> times, std::span<c
 
 }  // namespace
 
-std::string root_status_meanings() { return "found before_grid after_grid not_monotone failed never not_measured"; }
+std::string root_status_meanings() {
+  return "found before_grid after_grid not_monotone failed never not_measured unresolved";
+}
 
 MeasuredCurve average_curve(std::span<const double> values, std::int64_t units, std::int64_t times) {
   check_shape(values, units, times);
@@ -251,6 +253,7 @@ std::string grid_warning(const std::string& name, const CriticalTime& result, st
           first, last);
     case RootStatus::never:
     case RootStatus::not_measured:
+    case RootStatus::unresolved:
       return "";
     case RootStatus::failed:
       break;

@@ -10,7 +10,9 @@
 namespace diffphase {
 
 /// Why a critical time is or is not a number; the int8 values of `<name>_status` in the results file.
-/// never: there is no such time, and no grid would show it. not_measured: not asked for here, or not defined.
+/// failed: the task or a computation failed, or the curve has values that are not numbers. never: there is no such
+/// time, and no grid would show it. not_measured: not asked for here, or not defined. unresolved: what was measured
+/// cannot tell, and more of it could.
 enum class RootStatus : std::int8_t {
   found = 0,
   before_grid = 1,
@@ -18,10 +20,11 @@ enum class RootStatus : std::int8_t {
   not_monotone = 3,
   failed = 4,
   never = 5,
-  not_measured = 6
+  not_measured = 6,
+  unresolved = 7
 };
 
-/// "found before_grid after_grid not_monotone failed never not_measured": the flag_meanings attribute.
+/// "found before_grid after_grid not_monotone failed never not_measured unresolved": the flag_meanings attribute.
 [[nodiscard]] std::string root_status_meanings();
 
 struct CriticalTime {

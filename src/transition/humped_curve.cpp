@@ -120,7 +120,10 @@ CurveMaximum maximum_of_mean(std::span<const double> times, std::span<const doub
   CurveMaximum maximum{.time = no_time(RootStatus::failed), .height = nan, .standard_error = nan};
   if (!is_finite(curve.mean)) return maximum;
   const auto [lowest_mean, highest_mean] = std::ranges::minmax(curve.mean);
-  if (times.size() > 1 && lowest_mean == highest_mean) return maximum;
+  if (times.size() > 1 && lowest_mean == highest_mean) {
+    maximum.time.status = RootStatus::unresolved;
+    return maximum;
+  }
   std::vector<double> nodes;
   for (const double t : times) nodes.push_back(-process.log_snr(t));
   const std::optional<Vertex> found = highest(nodes, curve.mean, 1);

@@ -26,8 +26,8 @@ namespace diffphase {
 
 /// A maximum and where it is.
 struct CurveMaximum {
-  CriticalTime time;            ///< before_grid or after_grid where the largest value is the first or the last, failed
-                                ///< where all values are the same
+  CriticalTime time;            ///< before_grid or after_grid where the largest value is the first or the last,
+                                ///< unresolved where all values are the same
   double height = 0.0;          ///< NaN unless found
   double standard_error = 0.0;  ///< of the height, over units
 };

@@ -20,7 +20,7 @@ if str(ROOT) not in sys.path:
 slow = unittest.skipUnless(os.environ.get("DIFFPHASE_SLOW_TESTS"), "slow: tests/run.sh --full")
 
 CROSSING = {1: 1.0, 2: 1.414214, 3: 1.591830, 4: 1.718305, 8: 2.018454, 16: 2.305487, 64: 2.828078}
-STATUS_MEANINGS = "found before_grid after_grid not_monotone failed never not_measured"
+STATUS_MEANINGS = "found before_grid after_grid not_monotone failed never not_measured unresolved"
 MEASURES = ["speciation", "collapse", "clones"]
 
 

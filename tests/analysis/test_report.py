@@ -87,6 +87,24 @@ class Report(unittest.TestCase):
             self.assertNotIn(text, parameters)
         self.assertNotRegex(page, r'(src|href)="(/|http)')
 
+    def test_agreement_is_drawn_against_time_and_against_that_of_speciation(self):
+        data = make_dataset(Sweep(axes={"classes": [2, 4]}, realizations=2))
+        agreement = data["class_agreement"]
+        data["distinct_class_agreement"] = 0.5 * agreement
+        data["distinct_class_agreement_stderr"] = 0.01 + 0.0 * agreement
+        drawing = DRAW["class_agreement"](Results(data, Path("results.h5")))
+        panels = drawing.figure.axes
+        self.assertEqual([panel.get_ylabel() for panel in panels],
+                         [r"$\phi(t)$", r"$\phi(t)$", r"$\phi(t)$, different points"])
+        time = data["time"].values
+        measured = [[line for line in panel.lines if line.get_marker() == "o"][0].get_xdata() for panel in panels]
+        np.testing.assert_allclose(measured[0], time)
+        np.testing.assert_allclose(measured[2], time)
+        unit = float(data["speciation_time_theory"].isel(classes=0))
+        np.testing.assert_allclose(measured[1], time / unit)
+        self.assertIn("different</i> training points", drawing.caption)
+        plt.close(drawing.figure)
+
     def test_incomplete(self):
         sweep = Sweep(axes={"dimension": [64, 256]}, pending=[("collapse", {"dimension": 1}), ("speciation", {"dimension": 0})],
                       times=np.geomspace(0.5, 2.0, 16))
@@ -189,6 +207,10 @@ class Drawn(unittest.TestCase):
         boundary = phase_diagram.make_boundary(results, "collapse_time", points, (0.25, 9.0))
         self.assertEqual(boundary.edge[1], 9.0)
         self.assertTrue(any("1 never" in note for note in phase_diagram.draw(results).notes))
+        # Points that are equal are not one point: no trajectory is bound to any.
+        data["participation"][gone] = 1 / 3
+        boundary = phase_diagram.make_boundary(Results(data, Path("results.h5")), "collapse_time", points, (0.25, 9.0))
+        self.assertEqual(boundary.edge[1], 0.25)
 
 
 class CommandLine(unittest.TestCase):

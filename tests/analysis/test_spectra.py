@@ -143,6 +143,15 @@ class Numbers(Drawn):
         np.testing.assert_allclose(vertical, [law.condensation(1), 2.5 * law.condensation(1)])
         self.assertEqual(len([line for line in panels[4].lines if to_rgba(line.get_color()) == to_rgba("0.45")]), 1)
 
+    def test_open_directions_are_drawn_without_a_law_that_is_far_from_them(self):
+        data = make_dataset(Manifolds(samples=[100, 1000]))
+        law = data["open_directions"].isel(realization=0, drop=True)
+        data["open_directions_theory_asymptotic"] = law.copy(data=np.full(law.shape, 17.0))
+        drawing = retained_fraction.draw(Results(data, Path("results.h5")))
+        panel = data_panels(drawing.figure)[3]
+        self.assertEqual({line.get_linestyle() for line in panel.lines}, {"None"})  # points and ends of error bars
+        self.assertIn("has no prediction", drawing.caption)
+
     def test_density_ridges(self):
         sweep = Manifolds()
         _, (panel,) = self.draw(eigenvalue_density, sweep)
@@ -338,6 +347,20 @@ class Tables(unittest.TestCase):
         self.assertEqual(make_tables(results)[0].rows[0].cells["final_gap_closing_time"].reason, "never")
         self.assertIn("never: there is no such time", text_table(results))
         self.assertEqual(next(csv.DictReader(io.StringIO(csv_table(results))))["final_gap_closing_time_status"], "never")
+
+    def test_unresolved_is_a_reason_with_the_sets_that_would_tell(self):
+        data = make_dataset(Manifolds())
+        self.assertNotIn("unresolved", text_table(Results(data, Path("results.h5"))))
+        gone = data["loss_time_status"].copy(data=np.full(data["loss_time_status"].shape, 7, np.int8))
+        data["loss_time_status"], data["loss_time"] = gone, data["loss_time"] * np.nan
+        data["loss_time_sets_needed"] = data["loss_time"].copy(data=np.full(gone.shape, 640.0))
+        results = Results(data, Path("results.h5"))
+        text = text_table(results)
+        self.assertIn("unresolved (640)", text)
+        self.assertIn("how many training sets per realization could", text)
+        line = next(csv.DictReader(io.StringIO(csv_table(results))))
+        self.assertEqual(line["loss_time_status[planted,0]"], "unresolved")
+        self.assertEqual(float(line["loss_time_sets_needed[planted,0]"]), 640.0)
 
     def test_text(self):
         text = text_table(results_of(Manifolds(asymptotic=True)))

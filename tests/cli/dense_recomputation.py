@@ -364,6 +364,16 @@ def add_curve(results, name, probes):
     results[name + "_stderr"] = probes.std(0, ddof=1) / math.sqrt(len(probes))
 
 
+def add_ratio(results, name, upper, lower):
+    """Of two means over probes, with the jackknife's error to first order; nothing where few probes make the lower."""
+    count = len(lower)
+    known = (lower.mean(0) >= 1e-6) & (lower.sum(0) ** 2 >= min(16, count / 2) * (lower**2).sum(0))
+    ratio = np.where(known, upper.sum(0) / np.maximum(lower.sum(0), 1e-300), math.nan)
+    influence = (upper - ratio * lower) / np.maximum(lower.mean(0), 1e-300)
+    results[name] = ratio
+    results[name + "_stderr"] = np.sqrt((influence**2).sum(0) / count / (count - 1))
+
+
 # ------------------------------------------------------------------------------------------------------ measures
 
 
@@ -400,9 +410,15 @@ def speciation(ensemble, process, times):
 def labelled_speciation(data, process, times, n):
     """The same for the labels of a training set: responsibilities of its points, summed by label."""
     classes = data.labels[:n, None] == np.arange(data.labels.max() + 1)
-    agreement = np.stack([((np.exp(point_posterior(data, process, t, n)) @ classes) ** 2).sum(1) for t in times], 1)
+    weights = [np.exp(point_posterior(data, process, t, n)) for t in times]
+    agreement = np.stack([((w @ classes) ** 2).sum(1) for w in weights], 1)
     results = {}
     add_curve(results, "class_agreement", agreement)
+    # Of pairs of clones that end on different points, pair by pair.
+    same = (data.labels[:n, None] == data.labels[:n]) & ~np.eye(n, dtype=bool)
+    agreeing = np.stack([np.einsum("pi,ij,pj->p", w, same, w, optimize=True) for w in weights], 1)
+    pairs = np.stack([np.einsum("pi,ij,pj->p", w, ~np.eye(n, dtype=bool), w, optimize=True) for w in weights], 1)
+    add_ratio(results, "distinct_class_agreement", agreeing, pairs)
     add_time(results, "speciation_time", process, times, agreement, speciation_level(classes.mean(0)))
     return results
 

@@ -25,7 +25,7 @@ import program
 from analysis.results import open_results
 from analysis.table import csv_table, text_table
 
-ROOT_STATUS = "found before_grid after_grid not_monotone failed never not_measured"
+ROOT_STATUS = "found before_grid after_grid not_monotone failed never not_measured unresolved"
 TASK_TABLES = {"task_status": "1", "task_seconds": "s", "task_ranks": "1", "task_attempts": "1"}
 DERIVED = re.compile(r"(_stderr|_status|_theory|_theory_asymptotic|_shift|_tolerance|_interpolation_error)$")
 
@@ -337,7 +337,7 @@ class LayoutCase(unittest.TestCase):
         if name.endswith("_status"):
             self.assertEqual(variable.dtype, np.int8)
             self.assertEqual(variable.attrs["flag_meanings"], ROOT_STATUS)
-            self.assertEqual(variable.attrs["flag_values"].tolist(), list(range(7)))
+            self.assertEqual(variable.attrs["flag_values"].tolist(), list(range(8)))
             np.testing.assert_array_equal(variable.values == 0, np.isfinite(self.data[base].values))
         else:
             self.assertEqual(variable.dtype, np.float64)

@@ -178,6 +178,42 @@ void expect_crossing(const CrossingCase& c, std::int64_t training_sets, double p
   EXPECT_TRUE(agrees(measured, c.crossing, Tail{0.0, 1.0})) << c.samples << " " << c.dimension << " " << c.classes;
 }
 
+// Of few points the entropy balance and its shift are off by more than half the shift, and the tolerance says by how
+// much.
+TEST(CollapseCrossing, OfFewPointsIsWithinItsTolerance) {
+  std::int64_t beyond_the_shift = 0;
+  for (const std::int64_t samples : {3, 4, 5, 7, 12, 30, 99}) {
+    for (const std::int64_t classes : {1, 4}) {
+      TaskParameters task =
+          task_of(classes == 1 ? single_gaussian(16) : classes_of(CentroidKind::orthogonal, classes, 16), samples,
+                  {1.0}, 6000, "few points");
+      task.representation = Representation::streaming;  // a training set for every probe
+      task.process = NoisingProcess(ProcessKind::variance_exploding);
+      const std::vector<VariableValues> theory = measure.predict(task);
+      const double root = values_of(theory, "collapse_time_theory").at(0);
+      const double shift = values_of(theory, "collapse_time_shift").at(0);
+      const double tolerance = values_of(theory, "collapse_time_tolerance").at(0);
+      task.times = test::log_spaced(0.25 * root, 20.0 * root, 28);
+      const Estimate measured = Measured(measure, task).estimate("collapse_time");
+      EXPECT_NEAR(measured.mean, root + shift, tolerance + 4.0 * measured.error) << samples << " of " << classes;
+      EXPECT_LT(tolerance, root + shift);
+      beyond_the_shift += std::abs(measured.mean - root - shift) > 0.5 * shift + 4.0 * measured.error ? 1 : 0;
+    }
+  }
+  EXPECT_GT(beyond_the_shift, 0);
+}
+
+// There it ends, where half the shift is as much; two points never collapse.
+TEST(CollapseCrossing, HasNoToleranceOfItsOwnForManyPointsOrTwo) {
+  for (const std::int64_t samples : {2, 100, 5000}) {
+    TaskParameters task = task_of(single_gaussian(16), samples, {1.0}, 64, "many points");
+    EXPECT_TRUE(std::isnan(values_of(measure.predict(task), "collapse_time_tolerance").at(0))) << samples;
+    task.mixture.reset();
+    task.manifold = ManifoldParameters{.dimension = 16, .blocks = {{.size = 8, .sigma = 1.0}}};
+    EXPECT_TRUE(std::isnan(values_of(measure.predict(task), "collapse_time_tolerance").at(0))) << samples;
+  }
+}
+
 // The crossing of E[Y] = 1/2 of data on a manifold, over draws of its factor and of training sets.
 void expect_manifold_crossing(const ManifoldParameters& manifold, double tau) {
   TaskParameters task =

@@ -109,7 +109,7 @@ TEST(FindCrossing, EveryStatus) {
   EXPECT_EQ(status({.4, .4, .4, .4, .5}), RootStatus::not_monotone);
   EXPECT_EQ(status({.9, .5, .5, .3, .2}), RootStatus::not_monotone);  // stays on the level
   EXPECT_EQ(status({.9, std::nan(""), .4, .3, .2}), RootStatus::failed);
-  EXPECT_EQ(root_status_meanings(), "found before_grid after_grid not_monotone failed never not_measured");
+  EXPECT_EQ(root_status_meanings(), "found before_grid after_grid not_monotone failed never not_measured unresolved");
 }
 
 TEST(FindCrossing, OneTimeIsAGridToo) {

@@ -231,6 +231,43 @@ TEST(DimensionMeasure, ScoreMatrixOfATrainingSetFindsItsManifold) {
   }
 }
 
+// Where all eigenvalues of N are alike, singular values of random rows spread all the same: no gap of theirs is one.
+TEST(DimensionMeasure, ScoreMatrixWithoutAGapIsZero) {
+  for (const std::int64_t dimension : {1, 2, 3, 20}) {
+    for (const char* rows : {"centred", "antithetic"}) {
+      TaskParameters task = task_of({1e-4, 1e-2, 1.0, 100.0}, "no gap");
+      task.mixture = MixtureParameters{.dimension = dimension};
+      task.words["score_matrix"] = rows;
+      task.options["probes"] = 16.0;
+      const Measured law(measure, task);
+      task.samples = {1};  // one point: all directions are normal
+      task.words["score"] = "training-set";
+      const Measured point(measure, task);
+      for (std::size_t t = 0; t < task.times.size(); ++t) {
+        EXPECT_EQ(law.value("intrinsic_dimension", 3 * t + by_score_matrix), 0.0) << dimension << " " << rows;
+        EXPECT_EQ(law.value("intrinsic_dimension", 3 * t + by_gap), 0.0);
+        EXPECT_EQ(point.value("intrinsic_dimension", 3 * t + by_score_matrix), 0.0) << dimension << " " << rows;
+      }
+    }
+  }
+}
+
+// As for the largest gap of N: one below the resolution is none.
+TEST(DimensionMeasure, ResolutionHoldsForTheScoreMatrixToo) {
+  TaskParameters task = task_of({1e-3}, "resolution");
+  task.manifold = ManifoldParameters{.dimension = 12, .blocks = {{.size = 4, .sigma = 1.0}}};
+  task.words["score_matrix"] = "centred";
+  for (const double resolution : {1e-6, 0.2}) {
+    task.options["resolution"] = resolution;
+    EXPECT_EQ(Measured(measure, task).value("intrinsic_dimension", by_score_matrix), 4.0);
+  }
+  task.times = {50.0};  // all of N is above 0.98
+  for (const double resolution : {1e-6, 0.2}) {
+    task.options["resolution"] = resolution;
+    EXPECT_EQ(Measured(measure, task).value("intrinsic_dimension", by_score_matrix), 0.0);
+  }
+}
+
 TEST(DimensionMeasure, ProblemsNameTheKey) {
   TaskParameters task = task_of({0.5}, "problems");
   task.manifold = ManifoldParameters{.dimension = 5000, .blocks = {{.size = 2, .sigma = 1.0}}};

@@ -171,7 +171,7 @@ TEST(CurveMaximum, AtAnEndOfTheGridIsNotFound) {
   EXPECT_EQ(of({0.0, 1.0, 2.0, 3.0}).time.status, RootStatus::after_grid);
   EXPECT_TRUE(std::isnan(of({0.0, 1.0, 2.0, 3.0}).height));
   EXPECT_EQ(of({0.0, 1.0, 2.0, 1.5}).time.status, RootStatus::found) << "one neighbour on each side suffices";
-  EXPECT_EQ(of({2.0, 2.0, 2.0, 2.0}).time.status, RootStatus::failed) << "on neither side";
+  EXPECT_EQ(of({2.0, 2.0, 2.0, 2.0}).time.status, RootStatus::unresolved) << "on neither side";
   EXPECT_EQ(maximum_of_mean(std::vector<double>{1.0}, std::vector<double>{1.0}, 1, ve).time.status,
             RootStatus::before_grid);
 }
