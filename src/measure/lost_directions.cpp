@@ -25,9 +25,8 @@ namespace {
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 constexpr double lost_level = 0.5;
 constexpr double accuracy_of_fractions = 0.1;  // of the predicted ones (theory/achilli2024.hpp)
-constexpr double accuracy_at_loss =
-    0.03;                             // of those at fixed probes between 0.35 and 0.65: simulations, n = 10 to 4000
-constexpr double fewest_sets = 16.0;  // that a mean may rest on where a loss time is read off it
+constexpr double accuracy_at_loss = 0.03;      // of those about 1/2 at fixed probes, as seen in simulations
+constexpr double fewest_sets = 16.0;           // that a mean may rest on where a loss time is read off it
 constexpr std::int64_t fewest_to_be_lost = 3;  // n points keep the part (n - 1)/n of each block where noise is high
 
 const std::array<ProbeKind, 3> kinds{ProbeKind::planted, ProbeKind::origin, ProbeKind::displaced};
