@@ -58,8 +58,8 @@ def draw(results: Results) -> Drawing | None:
         for panel, (subject, axis, abscissa) in zip(line, row):
             draw_subject(panel, results, subject, axis, abscissa)
     caption = ("Critical times of gaps and of lost directions. Points: mean over realizations with one standard error; "
-               "lines: prediction at the same size (for planted probes with the shift expected there), dotted: in the "
-               "limit of large sizes; shaded: how far the prediction, which approximates, may be off; dashed and "
+               "lines: prediction at the same size (for planted probes with the shift expected there), dotted, where there is "
+               "none: in the limit of large sizes; shaded: how far the prediction, which approximates, may be off; dashed and "
                "dash-dotted: condensation of the posterior at a fixed point, by exact large deviations and by the "
                "formula of the paper's code.")
     return Drawing(figure, "Critical times of the spectrum", caption)
