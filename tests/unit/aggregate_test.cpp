@@ -95,7 +95,7 @@ TEST(Aggregator, StatusesOfWhatATaskDoesNotMeasureSaySo) {
 }
 
 TEST(Aggregator, AStatusThatIsNoneIsThatOfAFailure) {
-  for (const double value : {-1.0, 7.0, 300.0, 1e300, std::numeric_limits<double>::infinity(), std::nan("")}) {
+  for (const double value : {-1.0, 8.0, 300.0, 1e300, std::numeric_limits<double>::infinity(), std::nan("")}) {
     const ResultsFile file = results_of(small_sweep(), {{"speciation_time_status", false, {value}}});
     EXPECT_THAT(std::get<std::vector<std::int8_t>>(variable(file, "speciation_time_status").values), ElementsAre(4))
         << value;
