@@ -61,10 +61,9 @@ ImageShape image_shape(const DatasetFile& file, const ArrayInfo& info) {
   return image;
 }
 
-void require_data_type(const DatasetFile& file, NumberType type) {
-  if (type == NumberType::u8 || type == NumberType::f32 || type == NumberType::f64) return;
-  throw DatasetError(fmt::format("{}: its numbers are of type {}, but they must be uint8, float32 or float64",
-                                 file.path, name_of(type)));
+Axes axes_of(const DatasetFile& file) {
+  if (!file.transpose) return Axes::unsaid;
+  return *file.transpose ? Axes::reversed : Axes::stored;
 }
 
 // Consecutive stored rows after selection and padding.
@@ -79,10 +78,9 @@ class DatasetStream {
  public:
   explicit DatasetStream(const DatasetFile& file)
       : file_(file),
-        reader_(open_rows(file.path)),
+        reader_(open_rows(file.path, axes_of(file))),
         image_(image_shape(file, reader_->info())),
         selection_(file, reader_->info().rows()) {
-    require_data_type(file_, reader_->info().type);
     if (reader_->info().shape.size() > 1) return;
     throw DatasetError(fmt::format(
         "{}: its shape is {}, one number for each row: labels in place of data? Data of one dimension have the shape "
@@ -115,8 +113,9 @@ class DatasetStream {
 
  private:
   void require_good_numbers(std::span<const double> row) {
-    const bool bounded =
-        (file_.scaling == Scaling::unit || file_.scaling == Scaling::symmetric) && type() != NumberType::u8;
+    const bool bounded = file_.scaling == Scaling::unit || file_.scaling == Scaling::symmetric;
+    const double largest = largest_of(type());
+    constexpr double largest_exact_integer = 0x1p53;
     for (std::size_t column = 0; column < row.size(); ++column) {
       const double value = row[column];
       if (!std::isfinite(value)) {
@@ -126,11 +125,18 @@ class DatasetStream {
       if (std::abs(value) > std::abs(largest_.value)) {
         largest_ = {.value = value, .row = next_row_, .column = static_cast<std::int64_t>(column)};
       }
-      if (bounded && (value < 0.0 || value > 1.0)) {
+      if (!is_floating_point(type()) && std::abs(value) > largest_exact_integer) {
         throw DatasetError(
-            fmt::format("{}: row {}, column {} (from 0) holds {}, but scaling = \"{}\" needs "
-                        "floating-point numbers that lie between 0 and 1 already",
-                        file_.path, next_row_, column, value, text_of(file_.scaling)));
+            fmt::format("{}: row {}, column {} (from 0) holds {:.0f}, an integer beyond 2^53, which has no "
+                        "exact floating-point number",
+                        file_.path, next_row_, column, value));
+      }
+      if (bounded && (value < 0.0 || value > largest)) {
+        throw DatasetError(fmt::format("{}: row {}, column {} (from 0) holds {}, but scaling = \"{}\" needs {}",
+                                       file_.path, next_row_, column, value, text_of(file_.scaling),
+                                       is_floating_point(type())
+                                           ? "floating-point numbers that lie between 0 and 1 already"
+                                           : "integers that are not negative"));
       }
     }
   }
@@ -181,7 +187,7 @@ class RunningMoments {
 };
 
 void scale(std::span<double> values, Scaling scaling, NumberType type, const DatasetSummary& summary) {
-  const double maximum = type == NumberType::u8 ? 255.0 : 1.0;
+  const double maximum = largest_of(type);
   switch (scaling) {
     case Scaling::raw:
       return;

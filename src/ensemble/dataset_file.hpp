@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -13,7 +14,8 @@ namespace diffphase {
 
 /// How stored numbers x become the entries of the training set.
 ///  - raw: x
-///  - unit, "[0,1]": x / 255 for uint8; floating-point numbers stay, and must lie in [0, 1] already
+///  - unit, "[0,1]": integers over the largest number of their type, which must not be negative; floating-point numbers
+///    stay, and must lie in [0, 1] already
 ///  - symmetric, "[-1,1]": 2 u - 1, u the unit-scaled number
 ///  - standardised: (x - mean) / deviation of all entries of all selected rows (not only of those asked for),
 ///    the zeros of the padding included
@@ -22,9 +24,9 @@ namespace diffphase {
 /// -mean / deviation where standardised.
 enum class Scaling { raw, unit, symmetric, standardised };
 
-/// A training set in a file: IDX, NPY (C order, little-endian), both plain or gzipped, or HDF5
-/// ("file.h5:/path"), told apart by their first bytes; uint8, float or double; first index: rows, all others
-/// flattened.
+/// A training set in a file: IDX, NPY, both plain or gzipped, an array of an npz file ("file.npz:name", or the only
+/// one) or a dataset of an HDF5 file ("file.h5:/path"), told apart by their first bytes; integers of any width and
+/// floating-point numbers of 16, 32 or 64 bits; first index: rows, all others flattened.
 struct DatasetFile {
   std::string path;
   /// Same formats, one integer of any size per row; empty: none. Without select_classes, labels become 0, 1,
@@ -36,6 +38,10 @@ struct DatasetFile {
   bool shuffle = false;  ///< permute the selected rows with the stream (seed, "shuffle")
   Scaling scaling = Scaling::raw;
   std::uint64_t seed = 1;  ///< of the shuffle
+  /// Reverses the axes of the data, so that the last stored index counts the rows: of files whose writers store the
+  /// first index of their arrays last. Of the labels no part: they have one axis. Unset: false, but of data that say
+  /// that MATLAB wrote them an error.
+  std::optional<bool> transpose = std::nullopt;
 };
 
 /// What is wrong with a file, in one sentence that names it. Reported as bad input (exit code 2).
@@ -65,7 +71,8 @@ struct DatasetSummary {
 
 /// Reads the file once, row by row, and checks all of it: existence, format, shape, type, truncation, finite
 /// values, labels of the same length. Throws DatasetError. Memory: two blocks of 4 MiB (or two rows where
-/// those are longer) and the labels. Local, not collective.
+/// those are longer), a tile of 64 MiB (or one row) where the axes are stored reversed, and the labels. Local, not
+/// collective.
 [[nodiscard]] DatasetSummary inspect_dataset(const DatasetFile& file);
 
 /// The rank's part of the first `layout.rows` rows after selection and shuffling, scaled. The group's rank 0

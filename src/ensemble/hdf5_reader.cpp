@@ -3,116 +3,23 @@
 #include <hdf5.h>
 
 #include <algorithm>
-#include <numeric>
 #include <optional>
 #include <utility>
 
 #include "ensemble/dataset_file.hpp"
+#include "ensemble/hdf5_objects.hpp"
+#include "ensemble/hdf5_storage.hpp"
 #include "ensemble/row_reader.hpp"
 
 namespace diffphase {
 
 namespace {
 
-// An HDF5 identifier and the function that closes it; negative: none.
-class Handle {
- public:
-  Handle(hid_t id, herr_t (*close)(hid_t)) : id_(id), close_(close) {}
-  Handle(const Handle&) = delete;
-  Handle& operator=(const Handle&) = delete;
-  Handle(Handle&& other) noexcept : id_(std::exchange(other.id_, -1)), close_(other.close_) {}
-  Handle& operator=(Handle&&) = delete;
-  ~Handle() {
-    if (id_ >= 0) close_(id_);
-  }
-
-  [[nodiscard]] hid_t get() const { return id_; }
-  explicit operator bool() const { return id_ >= 0; }
-
- private:
-  hid_t id_;
-  herr_t (*close_)(hid_t);
-};
-
-// HDF5 prints its error stack by default; here errors become exceptions.
-class QuietErrors {
- public:
-  QuietErrors() {
-    H5Eget_auto2(H5E_DEFAULT, &function_, &data_);
-    H5Eset_auto2(H5E_DEFAULT, nullptr, nullptr);
-  }
-  QuietErrors(const QuietErrors&) = delete;
-  QuietErrors& operator=(const QuietErrors&) = delete;
-  ~QuietErrors() { H5Eset_auto2(H5E_DEFAULT, function_, data_); }
-
- private:
-  H5E_auto2_t function_ = nullptr;
-  void* data_ = nullptr;
-};
-
-// The description of the innermost error of HDF5's stack.
-std::string innermost_error() {
-  std::string text = "unknown error";
-  H5Ewalk2(
-      H5E_DEFAULT, H5E_WALK_UPWARD,
-      [](unsigned depth, const H5E_error2_t* error, void* out) -> herr_t {
-        if (depth == 0 && error->desc != nullptr) *static_cast<std::string*>(out) = error->desc;
-        return 0;
-      },
-      &text);
-  return text;
-}
-
-// Paths of the datasets below a group, to a bounded depth and number (hard links may form cycles).
-void collect_datasets(hid_t group, const std::string& prefix, int depth, std::vector<std::string>& paths) {
-  constexpr int deepest = 8;
-  constexpr std::size_t most = 1000;
-  H5G_info_t info{};
-  if (depth > deepest || H5Gget_info(group, &info) < 0) return;
-  for (hsize_t i = 0; i < info.nlinks && paths.size() < most; ++i) {
-    char name[256] = {};
-    if (H5Lget_name_by_idx(group, ".", H5_INDEX_NAME, H5_ITER_INC, i, name, sizeof(name), H5P_DEFAULT) < 0) return;
-    const Handle object(H5Oopen(group, name, H5P_DEFAULT), H5Oclose);
-    if (!object) continue;
-    const H5I_type_t type = H5Iget_type(object.get());
-    if (type == H5I_DATASET) paths.push_back(prefix + name);
-    if (type == H5I_GROUP) collect_datasets(object.get(), prefix + name + "/", depth + 1, paths);
-  }
-}
-
-// Number of insertions, deletions and replacements that turn one text into the other.
-std::size_t edit_distance(const std::string& a, const std::string& b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t{0});
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    std::size_t diagonal = std::exchange(row[0], i + 1);
-    for (std::size_t j = 0; j < b.size(); ++j) {
-      const std::size_t replaced = diagonal + (a[i] == b[j] ? 0 : 1);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({replaced, diagonal + 1, row[j] + 1});
-    }
-  }
-  return row.back();
-}
-
-// "; its datasets: ..." with the names nearest to `wanted`.
-std::string nearest_datasets(hid_t file, const std::string& wanted) {
-  std::vector<std::string> paths;
-  collect_datasets(file, "/", 0, paths);
-  if (paths.empty()) return "; it holds no dataset";
-  std::stable_sort(paths.begin(), paths.end(), [&](const std::string& a, const std::string& b) {
-    return edit_distance(a, wanted) < edit_distance(b, wanted);
-  });
-  constexpr std::size_t most = 5;
-  const bool all = paths.size() <= most;
-  paths.resize(std::min(paths.size(), most));
-  return fmt::format("; {} {}", all ? "its datasets are" : "the nearest of its datasets are", fmt::join(paths, ", "));
-}
-
 std::optional<NumberType> number_type(hid_t type) {
   const H5T_class_t kind = H5Tget_class(type);
   const std::size_t size = H5Tget_size(type);
   if (kind == H5T_FLOAT) {
+    if (size == 2) return NumberType::f16;
     if (size == 4) return NumberType::f32;
     if (size == 8) return NumberType::f64;
   }
@@ -127,27 +34,22 @@ std::optional<NumberType> number_type(hid_t type) {
 }
 
 NumberType type_of(const std::string& name, hid_t dataset) {
-  const Handle type(H5Dget_type(dataset), H5Tclose);
+  const Hdf5Object type(H5Dget_type(dataset), H5Tclose);
   const auto number = type ? number_type(type.get()) : std::nullopt;
   if (!number) {
-    throw DatasetError(name + ": its HDF5 type is not one of uint8, float32 and float64 (labels also other integers)");
+    throw DatasetError(name + ": its HDF5 type is neither an integer nor a floating-point number of 16, 32 or 64 bits");
   }
   return *number;
 }
 
 std::vector<std::int64_t> shape_of(const std::string& name, hid_t dataset) {
-  const Handle space(H5Dget_space(dataset), H5Sclose);
+  const Hdf5Object space(H5Dget_space(dataset), H5Sclose);
   if (!space || H5Sget_simple_extent_type(space.get()) == H5S_NULL) throw DatasetError(name + ": holds no numbers");
   const int rank = H5Sget_simple_extent_ndims(space.get());
   if (rank < 0) throw DatasetError(name + ": its HDF5 dataspace is damaged");
   std::vector<hsize_t> lengths(static_cast<std::size_t>(rank));
   H5Sget_simple_extent_dims(space.get(), lengths.data(), nullptr);
   return {lengths.begin(), lengths.end()};
-}
-
-// Virtual and external datasets keep their numbers in other files, so that their size says nothing.
-bool stored_elsewhere(hid_t creation) {
-  return H5Pget_layout(creation) == H5D_VIRTUAL || H5Pget_external_count(creation) > 0;
 }
 
 // A chunk is held in memory as a whole; it must be no larger than the file can fill.
@@ -163,76 +65,127 @@ void require_plausible_chunk(const std::string& name, hid_t creation, const Arra
 
 ArrayInfo checked_info(const std::string& name, hid_t dataset, std::uint64_t file_size) {
   ArrayInfo info{shape_of(name, dataset), type_of(name, dataset)};
-  const Handle creation(H5Dget_create_plist(dataset), H5Pclose);
-  const bool elsewhere = !creation || stored_elsewhere(creation.get());
+  const Hdf5Object creation(H5Dget_create_plist(dataset), H5Pclose);
+  // A virtual dataset keeps its numbers in other files, so that the size of this one says nothing.
+  const bool elsewhere = !creation || H5Pget_layout(creation.get()) == H5D_VIRTUAL;
   const std::uint64_t largest = elsewhere ? UINT64_MAX : largest_inflated_size(file_size);
   require_plausible_size(name, info, largest);
   if (creation) require_plausible_chunk(name, creation.get(), info, largest);
   return info;
 }
 
-Handle open_dataset(hid_t file, const std::string& path) {
-  const Handle access(H5Pcreate(H5P_DATASET_ACCESS), H5Pclose);
+// MATLAB, which writes HDF5 since its format 7.3, stores an array of 200 x 40 with the shape [40, 200].
+void require_said_axes(const std::string& name, hid_t dataset, const ArrayInfo& info, Axes axes) {
+  if (axes != Axes::unsaid || H5Aexists(dataset, "MATLAB_class") <= 0) return;
+  const std::vector<std::int64_t> reversed(info.shape.rbegin(), info.shape.rend());
+  throw DatasetError(
+      fmt::format("{}: was written by MATLAB, which reverses the axes: its shape is {}, in MATLAB [{}]. Set "
+                  "dataset.transpose = true "
+                  "if the first index counted points in MATLAB ({} of them), false if the last did ({})",
+                  name, info.shape_text(), fmt::join(reversed, ", "), reversed.front(), reversed.back()));
+}
+
+// Hyperslabs of a dataset, in double.
+class Hdf5Numbers {
+ public:
+  Hdf5Numbers(std::string name, Hdf5Object file, Hdf5Object dataset, const std::vector<std::int64_t>& lengths)
+      : name_(std::move(name)),
+        file_(std::move(file)),
+        dataset_(std::move(dataset)),
+        lengths_(lengths.begin(), lengths.end()) {}
+
+  // `count` neighbours along an axis, all along the others.
+  void read(std::size_t axis, std::int64_t first, std::size_t count, std::span<double> out) const {
+    const QuietHdf5Errors quiet;
+    std::vector<hsize_t> begin(lengths_.size(), 0);
+    std::vector<hsize_t> counts = lengths_;
+    begin[axis] = static_cast<hsize_t>(first);
+    counts[axis] = static_cast<hsize_t>(count);
+    const int rank = static_cast<int>(lengths_.size());
+    const Hdf5Object in_file(H5Screate_simple(rank, lengths_.data(), nullptr), H5Sclose);
+    const Hdf5Object in_memory(H5Screate_simple(rank, counts.data(), nullptr), H5Sclose);
+    const bool good =
+        in_file && in_memory &&
+        H5Sselect_hyperslab(in_file.get(), H5S_SELECT_SET, begin.data(), nullptr, counts.data(), nullptr) >= 0 &&
+        H5Dread(dataset_.get(), H5T_NATIVE_DOUBLE, in_memory.get(), in_file.get(), H5P_DEFAULT, out.data()) >= 0;
+    if (!good) {
+      throw DatasetError(fmt::format("{}: rows from {} cannot be read ({})", name_, first, innermost_hdf5_error()));
+    }
+  }
+
+ private:
+  std::string name_;
+  Hdf5Object file_;
+  Hdf5Object dataset_;
+  std::vector<hsize_t> lengths_;
+};
+
+class Hdf5Reader : public RowReader {
+ public:
+  Hdf5Reader(const ArrayInfo& info, Hdf5Numbers numbers) : RowReader(info), numbers_(std::move(numbers)) {}
+
+  void read(std::span<double> out) override {
+    const std::size_t rows = out.size() / static_cast<std::size_t>(info().row_size());
+    numbers_.read(0, next_row_, rows, out);
+    next_row_ += static_cast<std::int64_t>(rows);
+  }
+
+ private:
+  Hdf5Numbers numbers_;
+  std::int64_t next_row_ = 0;
+};
+
+class ReversedHdf5Reader : public ReversedRowReader {
+ public:
+  ReversedHdf5Reader(const ArrayInfo& info, Hdf5Numbers numbers)
+      : ReversedRowReader(info), numbers_(std::move(numbers)) {}
+
+ protected:
+  void read_tile(std::int64_t first, std::span<double> out) override {
+    numbers_.read(info().shape.size() - 1, first, out.size() / static_cast<std::size_t>(info().row_size()), out);
+  }
+
+ private:
+  Hdf5Numbers numbers_;
+};
+
+Hdf5Object open_dataset(hid_t file, const std::string& path) {
+  const Hdf5Object inside = open_inside(file, path);
+  if (!inside || H5Iget_type(inside.get()) != H5I_DATASET) return {-1, H5Dclose};
+  const Hdf5Object access(H5Pcreate(H5P_DATASET_ACCESS), H5Pclose);
   // Blocks of rows may cut through chunks: a cache of 64 MiB saves decompressing those twice.
   H5Pset_chunk_cache(access.get(), 12421, std::size_t{1} << 26U, 1.0);
   return {H5Dopen2(file, path.c_str(), access.get()), H5Dclose};
 }
 
-class Hdf5Reader : public RowReader {
- public:
-  Hdf5Reader(std::string name, Handle file, Handle dataset, ArrayInfo info)
-      : RowReader(std::move(info)), name_(std::move(name)), file_(std::move(file)), dataset_(std::move(dataset)) {}
-
-  void read(std::span<double> out) override {
-    const QuietErrors quiet;
-    const std::vector<hsize_t> lengths(info().shape.begin(), info().shape.end());
-    std::vector<hsize_t> start(lengths.size(), 0);
-    std::vector<hsize_t> count = lengths;
-    start[0] = static_cast<hsize_t>(next_row_);
-    count[0] = static_cast<hsize_t>(out.size()) / static_cast<hsize_t>(info().row_size());
-    const int rank = static_cast<int>(lengths.size());
-    const Handle in_file(H5Screate_simple(rank, lengths.data(), nullptr), H5Sclose);
-    const Handle in_memory(H5Screate_simple(rank, count.data(), nullptr), H5Sclose);
-    const bool good =
-        in_file && in_memory &&
-        H5Sselect_hyperslab(in_file.get(), H5S_SELECT_SET, start.data(), nullptr, count.data(), nullptr) >= 0 &&
-        H5Dread(dataset_.get(), H5T_NATIVE_DOUBLE, in_memory.get(), in_file.get(), H5P_DEFAULT, out.data()) >= 0;
-    if (!good) {
-      throw DatasetError(fmt::format("{}: rows from {} cannot be read ({})", name_, next_row_, innermost_error()));
-    }
-    next_row_ += static_cast<std::int64_t>(count[0]);
-  }
-
- private:
-  std::string name_;
-  Handle file_;
-  Handle dataset_;
-  std::int64_t next_row_ = 0;
-};
-
 }  // namespace
 
 bool is_hdf5(const std::string& file) {
-  const QuietErrors quiet;
+  const QuietHdf5Errors quiet;
   return H5Fis_hdf5(file.c_str()) > 0;
 }
 
-std::unique_ptr<RowReader> open_hdf5(const std::string& file, const std::string& dataset) {
-  const QuietErrors quiet;
+std::unique_ptr<RowReader> open_hdf5(const std::string& file, const std::string& dataset, Axes axes) {
+  const QuietHdf5Errors quiet;
+  forbid_unasked_plugins();
   const std::uint64_t file_size = regular_file_size(file);
-  Handle opened(H5Fopen(file.c_str(), H5F_ACC_RDONLY, H5P_DEFAULT), H5Fclose);
-  if (!opened) throw DatasetError(fmt::format("{}: HDF5 cannot open it ({})", file, innermost_error()));
+  Hdf5Object opened = open_hdf5_file(file);
+  if (!opened) throw DatasetError(fmt::format("{}: HDF5 cannot open it ({})", file, innermost_hdf5_error()));
   if (dataset.empty()) {
     throw DatasetError(fmt::format("{}: an HDF5 file needs the path of a dataset, as in {}:/path{}", file, file,
                                    nearest_datasets(opened.get(), "")));
   }
-  Handle data = open_dataset(opened.get(), dataset);
-  if (!data) {
-    throw DatasetError(fmt::format("{}: has no dataset {}{}", file, dataset, nearest_datasets(opened.get(), dataset)));
-  }
+  Hdf5Object data = open_dataset(opened.get(), dataset);
+  if (!data) throw DatasetError(fmt::format("{}: {}", file, why_no_dataset(opened.get(), dataset)));
   const std::string name = file + ":" + dataset;
+  require_virtual_sources(file, name, data.get());
   ArrayInfo info = checked_info(name, data.get(), file_size);
-  return std::make_unique<Hdf5Reader>(name, std::move(opened), std::move(data), std::move(info));
+  require_written(name, data.get());
+  require_said_axes(name, data.get(), info, axes);
+  Hdf5Numbers numbers(name, std::move(opened), std::move(data), info.shape);
+  if (axes != Axes::reversed || info.shape.size() == 1) return std::make_unique<Hdf5Reader>(info, std::move(numbers));
+  std::ranges::reverse(info.shape);
+  return std::make_unique<ReversedHdf5Reader>(info, std::move(numbers));
 }
 
 }  // namespace diffphase

@@ -41,7 +41,7 @@ PackedArray read_idx_header(ByteStream& stream) {
   stream.read(magic, "the IDX magic number");
   PackedArray array;
   array.big_endian = true;
-  array.info.type = type_of_code(std::to_integer<unsigned>(magic[2]), stream.path());
+  array.info.type = type_of_code(std::to_integer<unsigned>(magic[2]), stream.name());
   const auto rank = std::to_integer<unsigned>(magic[3]);
   for (unsigned i = 0; i < rank; ++i) {
     std::array<std::byte, 4> bytes{};

@@ -11,11 +11,14 @@
 namespace diffphase {
 
 /// The number types that files hold; u: unsigned integer, i: signed integer, f: floating point, with their
-/// bits.
-enum class NumberType { u8, i8, u16, i16, u32, i32, u64, i64, f32, f64 };
+/// bits; b8: a byte that is 0 or 1.
+enum class NumberType { u8, i8, u16, i16, u32, i32, u64, i64, f16, f32, f64, b8 };
 
 [[nodiscard]] const char* name_of(NumberType type);
 [[nodiscard]] std::size_t size_of(NumberType type);
+[[nodiscard]] bool is_floating_point(NumberType type);
+/// The largest number of an integer type, which scalings divide by; 1 of floating-point types.
+[[nodiscard]] double largest_of(NumberType type);
 
 /// What an array in a file is: its shape, first index rows, and the type of its numbers.
 struct ArrayInfo {
@@ -49,15 +52,50 @@ class RowReader {
   ArrayInfo info_;
 };
 
-/// Opens an IDX or NPY file, plain or gzipped, or a dataset of an HDF5 file given as "file.h5:/path"; the
+/// Rows of an array that lies in its file with its axes reversed: the index of the row last, the others before it in
+/// the reversed order. Reads tiles of many rows at once: at most 64 MiB, or one row. Local.
+class ReversedRowReader : public RowReader {
+ public:
+  explicit ReversedRowReader(ArrayInfo info);
+  void read(std::span<double> out) final;
+
+ protected:
+  /// For each place of a row, in the order of the file, the numbers of the rows from `first` on:
+  /// out.size() / row_size() of them.
+  virtual void read_tile(std::int64_t first, std::span<double> out) = 0;
+
+ private:
+  void load_tile();
+
+  std::vector<std::int64_t> places_;  // in a row, of its numbers in the order of the file
+  std::vector<double> tile_;
+  std::int64_t tile_begin_ = 0;
+  std::int64_t tile_rows_ = 0;
+  std::int64_t next_row_ = 0;
+};
+
+/// What a name means: a file and, after a colon, one of the arrays in it ("file.h5:/path", "file.npz:name").
+struct DataName {
+  std::string file;
+  std::string array;  ///< empty: none was named
+};
+/// The whole name is a file if there is one of that name.
+[[nodiscard]] DataName split_data_name(const std::string& name);
+
+/// How the axes of an array are taken, besides as they are stored: reversed, so that the last one counts rows. `unsaid`
+/// is as stored, but an error of arrays that say that their writer stores axes reversed.
+enum class Axes { unsaid, stored, reversed };
+
+/// Opens an IDX or NPY file, plain or gzipped, an array of an npz file or a dataset of an HDF5 file; the
 /// format is recognised by the first bytes. When it returns, the header was checked: at least one row and one
 /// number in each, and no more of them than the file can hold.
-[[nodiscard]] std::unique_ptr<RowReader> open_rows(const std::string& name);
+[[nodiscard]] std::unique_ptr<RowReader> open_rows(const std::string& name, Axes axes);
 
 /// The header of a file that continues with packed numbers.
 struct PackedArray {
   ArrayInfo info;
   bool big_endian = false;
+  bool reversed = false;  ///< Fortran order: the first index varies fastest
 };
 
 /// Reads the header of an IDX file; the stream then stands at the first number.
@@ -66,8 +104,9 @@ struct PackedArray {
 /// Reads the header of an NPY file of version 1, 2 or 3; the stream then stands at the first number.
 [[nodiscard]] PackedArray read_npy_header(ByteStream& stream);
 
-/// `dataset` is the path inside the file; where empty, the message lists those there are.
-[[nodiscard]] std::unique_ptr<RowReader> open_hdf5(const std::string& file, const std::string& dataset);
+/// `dataset` is the path inside the file; where empty, the message lists those there are. Numbers that nobody wrote,
+/// which HDF5 gives the value of a filling, are an error.
+[[nodiscard]] std::unique_ptr<RowReader> open_hdf5(const std::string& file, const std::string& dataset, Axes axes);
 
 [[nodiscard]] bool is_hdf5(const std::string& file);
 

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <limits>
 #include <map>
+#include <memory>
 #include <numeric>
 #include <set>
 #include <utility>
@@ -27,9 +28,17 @@ std::int64_t integer_label(const std::string& name, std::size_t row, double valu
   return static_cast<std::int64_t>(value);
 }
 
+// Labels are of one axis, whichever that is: a row of them is taken for a column.
+std::unique_ptr<RowReader> open_labels(const std::string& name) {
+  auto reader = open_rows(name, Axes::stored);
+  const ArrayInfo& info = reader->info();
+  const bool is_row = info.rows() == 1 && info.row_size() > 1 && info.shape.back() == info.row_size();
+  return is_row ? open_rows(name, Axes::reversed) : std::move(reader);
+}
+
 // All labels of a file, in file order.
 std::vector<std::int64_t> stored_labels(const std::string& name) {
-  const auto reader = open_rows(name);
+  const auto reader = open_labels(name);
   const ArrayInfo& info = reader->info();
   if (info.row_size() != 1) {
     throw DatasetError(

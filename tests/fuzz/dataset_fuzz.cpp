@@ -1,5 +1,5 @@
-// IDX and NPY files, plain and gzipped, with and without labels. Two bytes of options, two of the length of the data,
-// the data, the labels. Files of HDF5 are its library's to read.
+// IDX, NPY and npz files, plain and gzipped, with and without labels, transposed or not. Three bytes of options, two of
+// the length of the data, the data, the labels. Files of HDF5 are its library's to read.
 
 #include <zlib.h>
 
@@ -7,6 +7,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "ensemble/content_hash.hpp"
 #include "ensemble/dataset_file.hpp"
 #include "ensemble/row_reader.hpp"
 #include "fuzz_input.hpp"
@@ -15,7 +16,7 @@
 namespace diffphase {
 
 bool is_hdf5(const std::string& /*file*/) { return false; }
-std::unique_ptr<RowReader> open_hdf5(const std::string& file, const std::string& /*dataset*/) {
+std::unique_ptr<RowReader> open_hdf5(const std::string& file, const std::string& /*dataset*/, Axes /*axes*/) {
   throw std::logic_error(file + " is no HDF5 file");
 }
 
@@ -63,6 +64,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   diffphase::FuzzInput input(data, size);
   const unsigned options = input.byte();
   const unsigned classes = input.byte();
+  const unsigned axes = input.byte();
   diffphase::put(numbers, input.take(input.length()), (options & 1U) != 0);
   diffphase::put(labels, input.rest(), (options & 2U) != 0);
 
@@ -71,9 +73,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   file.shuffle = (options & 8U) != 0;
   file.scaling = static_cast<diffphase::Scaling>(options >> 4U & 3U);
   file.pad = options >> 6U;
+  if ((axes & 1U) != 0) file.transpose = (axes & 2U) != 0;
   for (std::int64_t label = 0; label < 8; ++label) {
     if ((classes >> label & 1U) != 0) file.select_classes.push_back(label);
   }
+  (void)diffphase::content_hash(file.path);
   try {
     diffphase::check_summary(file, diffphase::inspect_dataset(file));
   } catch (const diffphase::DatasetError& error) {

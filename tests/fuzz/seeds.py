@@ -6,9 +6,11 @@ The formats are spelled out here, independently of the program that reads them.
 """
 
 import gzip
+import io
 import pathlib
 import struct
 import sys
+import zipfile
 import zlib
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
@@ -102,10 +104,22 @@ def idx(code, shape, numbers):
     return bytes([0, 0, code, len(shape)]) + b"".join(struct.pack(">I", n) for n in shape) + numbers
 
 
-def npy(dtype, shape, numbers, version=1):
-    fields = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}\n".encode()
+def npy(dtype, shape, numbers, version=1, fortran=False, fields=None):
+    fields = fields or f"{{'descr': '{dtype}', 'fortran_order': {fortran}, 'shape': {shape}, }}\n".encode()
     length = struct.pack("<H" if version == 1 else "<I", len(fields))
     return b"\x93NUMPY" + bytes([version, 0]) + length + fields + numbers
+
+
+def npz(members, method):
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", method) as archive:
+        for name, contents in members.items():
+            # As numpy writes them: the sizes of the local header in an extra field of 64 bits.
+            info = zipfile.ZipInfo(name)
+            info.compress_type = method
+            with archive.open(info, "w", force_zip64=True) as member:
+                member.write(contents)
+    return out.getvalue()
 
 
 def dataset():
@@ -113,16 +127,22 @@ def dataset():
     labels = idx(8, [3], bytes([1, 0, 1]))
     arrays = [idx(8, [3, 4, 4], pixels), idx(13, [3, 2], struct.pack(">6f", *range(6))),
               idx(14, [1, 1], struct.pack(">d", 0.5)), npy("|u1", (3, 16), pixels),
-              npy("<f8", (3, 2), struct.pack("<6d", 0, .1, .2, .3, .4, 1)), npy("<f4", (3,), bytes(12), version=2)]
+              npy("<f8", (3, 2), struct.pack("<6d", 0, .1, .2, .3, .4, 1)), npy("<f4", (3,), bytes(12), version=2),
+              npy("<f2", (3, 2), struct.pack("<6e", 0, .1, .2, .3, .4, 1)), npy(">i2", (3, 2), bytes(12), version=3),
+              npy("=u4", (3, 2, 2), bytes(48), fortran=True), npy("|b1", (3, 2), b"\0\1\1\0\1\1", fortran=True),
+              npy("", (), bytes(48), fields=b'{"shape": (3L, 2L), "descr": u\'<f8\', "fortran_order": False}\n')]
+    arrays += [npz({"x.npy": array}, method) for array in arrays[3:9:2] for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)]
+    arrays += [npz({"x.npy": arrays[3], "y.npy": labels}, zipfile.ZIP_DEFLATED), npz({}, zipfile.ZIP_STORED)]
     others = [labels, npy("<i8", (3,), struct.pack("<3q", 5, 6, 5)), npy("<i4", (3, 1), struct.pack("<3i", -1, 0, 7)),
               gzip.compress(labels, mtime=0)]
     for array in arrays:
         for plain in (array, gzip.compress(array, mtime=0)):
             size = struct.pack("<H", len(plain))
-            yield bytes([0, 0]) + size + plain
-            yield bytes([0x31, 0]) + size + plain
+            yield bytes([0, 0, 0]) + size + plain
+            yield bytes([0, 0, 3]) + size + plain
+            yield bytes([0x31, 0, 0]) + size + plain
             for options, classes, other in zip((4, 0x0e, 0x1c, 0x64), (0, 3, 0, 2), others):
-                yield bytes([options, classes]) + size + plain + other
+                yield bytes([options, classes, 0]) + size + plain + other
 
 
 def lock_file():

@@ -94,4 +94,38 @@ inline std::string npy_header(const std::string& descr, const std::string& shape
   return npy_header("{'descr': '" + descr + "', 'fortran_order': False, 'shape': " + shape + ", }", version);
 }
 
+/// A zip archive of one member, as np.savez (or, deflated, np.savez_compressed) writes it.
+inline std::string zipped(const std::string& name, const std::string& bytes, bool deflated) {
+  std::string stored = bytes;
+  if (deflated) {
+    z_stream stream{};
+    deflateInit2(&stream, Z_DEFAULT_COMPRESSION, Z_DEFLATED, -15, 8, Z_DEFAULT_STRATEGY);
+    stored.resize(deflateBound(&stream, bytes.size()));
+    std::string input = bytes;
+    stream.next_in = reinterpret_cast<Bytef*>(input.data());
+    stream.avail_in = static_cast<uInt>(input.size());
+    stream.next_out = reinterpret_cast<Bytef*>(stored.data());
+    stream.avail_out = static_cast<uInt>(stored.size());
+    deflate(&stream, Z_FINISH);
+    stored.resize(stream.total_out);
+    deflateEnd(&stream);
+  }
+  const auto number = [](std::uint64_t value, int width) {
+    std::string text;
+    for (int i = 0; i < width; ++i) text += static_cast<char>(value >> 8 * i & 255U);
+    return text;
+  };
+  const auto checksum = crc32(0, reinterpret_cast<const Bytef*>(bytes.data()), static_cast<uInt>(bytes.size()));
+  const std::string common = number(0, 2) + number(deflated ? 8 : 0, 2) + number(0, 4) + number(checksum, 4);
+  // The local header leaves the sizes to an extra field of 64-bit numbers, as numpy does.
+  const std::string local = "PK\x03\x04" + number(45, 2) + common + number(UINT32_MAX, 4) + number(UINT32_MAX, 4) +
+                            number(name.size(), 2) + number(20, 2) + name + number(1, 2) + number(16, 2) +
+                            number(bytes.size(), 8) + number(stored.size(), 8) + stored;
+  const std::string directory = "PK\x01\x02" + number(45, 2) + number(45, 2) + common + number(stored.size(), 4) +
+                                number(bytes.size(), 4) + number(name.size(), 2) + std::string(12, '\0') +
+                                number(0, 4) + name;
+  return local + directory + "PK\x05\x06" + number(0, 4) + number(1, 2) + number(1, 2) + number(directory.size(), 4) +
+         number(local.size(), 4) + number(0, 2);
+}
+
 }  // namespace diffphase::test
