@@ -145,14 +145,42 @@ bool is_toml_text(const std::string& text) {
   }
 }
 
-/// The value of `--set key=value`: TOML if it is, else the text itself.
-ConfigNode override_value(const std::string& value, const std::string& where) {
-  ConfigNode node;
+std::optional<ConfigNode> toml_value(const std::string& text) {
   try {
-    node = parse_config("value = " + value, "--set").items.at(0);
+    return parse_config("value = " + text, "--set").items.at(0);
   } catch (const BadInput&) {
-    node.kind = Kind::date;
+    return std::nullopt;
   }
+}
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+/// Numbers get the zero that TOML wants before and behind a point: .5 becomes 0.5, and 5. becomes 5.0. Strings stay.
+std::string with_digits_around_points(const std::string& text) {
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    if (text[at] == '"' || text[at] == '\'') {
+      const std::size_t end = end_of_string(text, at);
+      out += text.substr(at, end - at);
+      at = end;
+      continue;
+    }
+    const bool digit_before = at > 0 && is_digit(text[at - 1]);
+    const bool digit_behind = at + 1 < text.size() && is_digit(text[at + 1]);
+    const bool point = text[at] == '.' && (digit_before || digit_behind);
+    if (point && !digit_before) out += '0';
+    out += text[at++];
+    if (point && !digit_behind) out += '0';
+  }
+  return out;
+}
+
+/// The value of `--set key=value`: TOML if it is, or would be with digits around all points, else the text itself.
+ConfigNode override_value(const std::string& value, const std::string& where) {
+  std::optional<ConfigNode> toml = toml_value(value);
+  if (!toml) toml = toml_value(with_digits_around_points(value));
+  ConfigNode node = toml.value_or(ConfigNode{});
+  if (!toml) node.kind = Kind::date;
   const bool several_lines = value.find('\n') != std::string::npos;
   if (node.is(Kind::date) || several_lines) {
     node = ConfigNode{};
@@ -268,6 +296,11 @@ ConfigNode parse_config(std::string_view text, const std::string& name) {
     const toml::source_position& at = error.source().begin;
     throw BadInput(fmt::format("{}, line {}, column {}: not TOML: {}", name, at.line, at.column, error.description()));
   }
+}
+
+std::optional<ConfigNode> as_number(const std::string& text) {
+  std::optional<ConfigNode> node = toml_value(with_digits_around_points(text));
+  return node && node->is_numeric() ? node : std::nullopt;
 }
 
 ConfigNode& apply_override(ConfigNode& root, const std::string& assignment) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,9 +37,14 @@ struct ConfigNode {
 /// not TOML, or where a key has more than 64 parts.
 [[nodiscard]] ConfigNode parse_config(std::string_view text, const std::string& name);
 
-/// Applies `key=value`, key with dots ("measure.collapse.probes"), value in TOML; what is not TOML is a
-/// string. A key that exists keeps its position, a new one goes to the end. Returns the changed node. Throws
-/// BadInput for a text without "=", an empty part of the key or more than 64, and a part of it that is not a table.
+/// The number that a text is: as TOML writes it, or with nothing before or behind its point (.5, 5.), as other
+/// languages allow. Nothing if it is none.
+[[nodiscard]] std::optional<ConfigNode> as_number(const std::string& text);
+
+/// Applies `key=value`, key with dots ("measure.collapse.probes"), value in TOML, or a number as of as_number(),
+/// also in lists and tables; what is neither is a string. A key that exists keeps its position, a new one goes to the
+/// end. Returns the changed node. Throws BadInput for a text without "=", an empty part of the key or more than 64, and
+/// a part of it that is not a table.
 ConfigNode& apply_override(ConfigNode& root, const std::string& assignment);
 
 /// The node as a TOML value on one line; numbers in their shortest form that reads back exactly.

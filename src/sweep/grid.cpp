@@ -434,8 +434,9 @@ void check_measures(const Sweep& sweep) {
 std::string dataset_key(const DatasetFile& data) {
   std::string classes;
   for (const std::int64_t label : data.select_classes) classes += fmt::format("{},", label);
-  return fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}", data.path, data.labels, classes, data.pad, data.shuffle,
-                     static_cast<int>(data.scaling), data.seed);
+  const int transpose = !data.transpose ? -1 : *data.transpose ? 1 : 0;
+  return fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}\n{}", data.path, data.labels, classes, data.pad, data.shuffle,
+                     static_cast<int>(data.scaling), data.seed, transpose);
 }
 
 DatasetSummary inspected(const GridCell& cell, const std::function<DatasetSummary(const DatasetFile&)>& inspect) {

@@ -190,6 +190,7 @@ DatasetFile make_dataset_file(const PointValues& values, const SweepFile& file) 
   data.select_classes = to_integers(get<std::vector<double>>(values, "dataset.select_classes", {}));
   data.pad = get<std::int64_t>(values, "dataset.pad");
   data.shuffle = get<bool>(values, "dataset.shuffle");
+  if (values.contains("dataset.transpose")) data.transpose = get<bool>(values, "dataset.transpose");
   data.scaling = scaling_kind(get<std::string>(values, "dataset.scaling"));
   data.seed = file.seed;
   if (!data.select_classes.empty() && data.labels.empty()) {

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <cstdio>
+#include <set>
 #include <span>
 
 #include "files/bad_input.hpp"
 #include "files/bounded_archive.hpp"
 #include "results/provenance.hpp"
+#include "sweep/console.hpp"
 #include "sweep/task_selection.hpp"
 
 namespace diffphase {
@@ -16,9 +18,27 @@ namespace {
 
 // Key of a data file among the summaries: everything that changes what inspect_dataset sees.
 std::string summary_key(const DatasetFile& file) {
-  std::string key = fmt::format("{}\n{}\n{}\n{}", file.path, file.labels, file.pad, static_cast<int>(file.scaling));
+  const int transpose = !file.transpose ? -1 : *file.transpose ? 1 : 0;
+  std::string key =
+      fmt::format("{}\n{}\n{}\n{}\n{}", file.path, file.labels, file.pad, static_cast<int>(file.scaling), transpose);
   for (const std::int64_t label : file.select_classes) key += "," + std::to_string(label);
   return key;
+}
+
+std::set<std::string> keys_of(const DatasetSummaries& summaries) {
+  std::set<std::string> keys;
+  for (const auto& [key, summary] : summaries) keys.insert(key);
+  return keys;
+}
+
+// What the files whose keys were not known before were taken for.
+void tell_what_was_read(const Sweep& sweep, std::set<std::string> known) {
+  for (const GridCell& cell : sweep.cells) {
+    const auto& file = cell.parameters.file;
+    if (!file || !known.insert(summary_key(*file)).second) continue;
+    const DatasetSummary& summary = cell.parameters.file_summary;
+    show_info(fmt::format("{}: taken for {} points of {} dimensions", file->path, summary.rows, summary.dimension));
+  }
 }
 
 }  // namespace
@@ -47,6 +67,7 @@ DatasetSummaries recorded_summaries(const JournalState& journals) {
 RunPlan make_plan(const RunOptions& options, const std::string& text, DatasetSummaries& summaries,
                   const std::vector<const Measure*>& measures, TaskIdentities identities) {
   if (!options.shard.empty()) identities = TaskIdentities::computed;
+  const std::set<std::string> known = keys_of(summaries);
   const auto inspect = inspect_unless_known(summaries);
   const auto parse = [&] {
     auto sweep = std::make_shared<Sweep>(
@@ -55,6 +76,7 @@ RunPlan make_plan(const RunOptions& options, const std::string& text, DatasetSum
     return sweep;
   };
   const std::shared_ptr<const Sweep> whole = parse();
+  tell_what_was_read(*whole, known);
   if (options.points.empty() && options.shard.empty()) return {whole, whole};
   const std::shared_ptr<Sweep> selected = parse();
   if (!options.points.empty()) select_points(*selected, options.points);

@@ -3,16 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <set>
 #include <system_error>
 
 #include "files/bad_input.hpp"
+#include "files/posix_file.hpp"
 #include "sweep/config_tree.hpp"
 #include "sweep/nearest_name.hpp"
 #include "sweep/time_grid.hpp"
@@ -471,22 +470,34 @@ std::string effective_text(const SweepFile& file, ConfigNode root, std::span<con
 }  // namespace
 
 const std::string& MeasureRequest::where_of(const std::string& problem) const {
-  for (const auto& [key, place] : option_where) {
-    if (problem.find(key) != std::string::npos) return place;
-  }
-  return where;
+  // A key that another one begins with is not meant where that one stands.
+  const auto names = [&](const std::string& key) {
+    for (std::size_t at = problem.find(key); at != std::string::npos; at = problem.find(key, at + 1)) {
+      const char behind = at + key.size() < problem.size() ? problem[at + key.size()] : ' ';
+      if (behind != '_' && std::isalnum(static_cast<unsigned char>(behind)) == 0) return true;
+    }
+    return false;
+  };
+  const auto named = std::ranges::find_if(option_where, [&](const auto& option) { return names(option.first); });
+  return named == option_where.end() ? where : named->second;
 }
 
 std::string read_sweep_text(const std::string& path) {
-  std::ifstream stream(path, std::ios::binary);
-  std::string text;
-  const bool folder = std::filesystem::is_directory(path);
-  if (stream && !folder) text.assign(std::istreambuf_iterator<char>(stream), {});
-  if (!stream || folder) {
-    const std::string reason = folder ? "it is a folder" : std::generic_category().message(errno);
+  const auto refuse = [&](const std::string& reason) {
     throw BadInput(fmt::format("{}: the sweep file cannot be read: {}", path, reason));
+  };
+  std::error_code error;
+  const std::filesystem::file_status status = std::filesystem::status(path, error);
+  if (!std::filesystem::exists(status)) refuse(error.message());
+  if (std::filesystem::is_directory(status)) refuse("it is a folder");
+  // What is none may be waited for, or never end.
+  if (!std::filesystem::is_regular_file(status)) refuse("it is no regular file");
+  try {
+    return read_text(path);
+  } catch (const FileError& failure) {
+    refuse(std::generic_category().message(failure.code()));
   }
-  return text;
+  return "";
 }
 
 SweepFile parse_sweep_text(const std::string& text, const std::string& path, std::span<const std::string> overrides,

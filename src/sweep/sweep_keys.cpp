@@ -249,7 +249,7 @@ std::vector<KeySpec> make_sweep_keys() {
                   .expression = true});
   keys.push_back({.key = "dataset.file",
                   .type = Type::text,
-                  .meaning = "training set: IDX, gzipped IDX, NPY or HDF5 (file.h5:/path)",
+                  .meaning = "training set: IDX or NPY, also gzipped, npz (file.npz:name) or HDF5 (file.h5:/path)",
                   .required = true,
                   .axis = true,
                   .kind = Kind::file});
@@ -273,6 +273,13 @@ std::vector<KeySpec> make_sweep_keys() {
                   .maximum = 4096,
                   .axis = true,
                   .kind = Kind::file});
+  keys.push_back(
+      {.key = "dataset.transpose",
+       .type = Type::boolean,
+       .meaning = "reverse the axes, so that the last one counts points: of files that MATLAB, Julia or R wrote",
+       .value = false,
+       .axis = true,
+       .kind = Kind::file});
   keys.push_back({.key = "dataset.shuffle",
                   .type = Type::boolean,
                   .meaning = "permute the rows",
@@ -381,8 +388,33 @@ bool in_range(double number, const KeySpec& spec) {
   throw BadInput(value_message(node, spec.key, problem));
 }
 
+bool is_one_of(const std::string& text, const std::vector<std::string>& words) {
+  return std::ranges::find(words, text) != words.end();
+}
+
+/// " (a list is written [8, 16])" of a string whose parts between commas the key would take.
+std::string list_hint(const ConfigNode& node, const KeySpec& spec) {
+  if (!node.is(Node::text) || node.text.find(',') == std::string::npos || (!spec.axis && !spec.is_vector())) return "";
+  std::vector<std::string> items;
+  for (std::size_t begin = 0; begin <= node.text.size();) {
+    const std::size_t end = std::min(node.text.find(',', begin), node.text.size());
+    std::string item = node.text.substr(begin, end - begin);
+    item.erase(0, item.find_first_not_of(' '));
+    item.erase(item.find_last_not_of(' ') + 1);
+    if (is_one_of(item, spec.words)) {
+      items.push_back(canonical_text(SweepValue(item)));
+    } else if (const std::optional<ConfigNode> number = spec.type == Type::word ? std::nullopt : as_number(item)) {
+      items.push_back(to_toml_value(*number));
+    } else {
+      return "";
+    }
+    begin = end + 1;
+  }
+  return fmt::format(" (a list is written [{}])", fmt::join(items, ", "));
+}
+
 std::string expected(const ConfigNode& node, const KeySpec& spec) {
-  return fmt::format("must be {}, not {}", spec.allowed(), kind_name(node));
+  return fmt::format("must be {}, not {}{}", spec.allowed(), kind_name(node), list_hint(node, spec));
 }
 
 double read_number(const ConfigNode& node, const KeySpec& spec) {
@@ -393,10 +425,6 @@ double read_number(const ConfigNode& node, const KeySpec& spec) {
   if (integral && number != std::floor(number)) refuse(node, spec, expected(node, spec));
   if (!in_range(number, spec)) refuse(node, spec, "must be " + spec.allowed());
   return number;
-}
-
-bool is_one_of(const std::string& text, const std::vector<std::string>& words) {
-  return std::ranges::find(words, text) != words.end();
 }
 
 /// The word of a text node if it is one that the key knows.
@@ -480,12 +508,17 @@ SweepValue read_value(const ConfigNode& node, const KeySpec& spec) {
     case Type::text:
       if (!node.is(Node::text)) refuse(node, spec, expected(node, spec));
       if (node.text.empty()) refuse(node, spec, "must not be empty");
+      if (node.text.find('\0') != std::string::npos) {
+        refuse(node, spec, "must not hold a zero byte, which ends a name for the system");
+      }
       return node.text;
     case Type::word:
       break;
   }
   if (!node.is(Node::text)) refuse(node, spec, expected(node, spec));
-  refuse(node, spec, fmt::format("must be {}{}", spec.allowed(), nearest_name(node.text, spec.words)));
+  const std::string list = list_hint(node, spec);
+  refuse(node, spec,
+         fmt::format("must be {}{}", spec.allowed(), list.empty() ? nearest_name(node.text, spec.words) : list));
 }
 
 /// A list is an axis, but a plain list under a key that wants a vector or tables is one value.

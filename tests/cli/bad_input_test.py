@@ -12,6 +12,7 @@ import unittest
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import h5py
 import numpy as np
 
 import program
@@ -260,6 +261,11 @@ class BadInput(unittest.TestCase):
         self.refused("measure.dimension.score_matrix", "5000 dimensions", '"off"',
                      sweep=edited("dimension = 16", "dimension = [16, 5000]", self.spectral('dimension = { score_matrix = "centred" }')))
 
+    def test_line_of_an_option_whose_name_begins_like_another(self) -> None:
+        text = edited("speciation = { probes = 8 }\n", "", MIXTURE).replace("dimension = 16", "dimension = 5000")
+        text = edited("collapse = { probes = 8 }", '[measure.dimension]\nscore = "exact"\nscore_matrix = "centred"', text)
+        self.refused(f"sweep.toml, line {line_of(text, 'score_matrix =')}:", "measure.dimension.score_matrix", sweep=text)
+
     def test_mixed_precision_of_a_measure_without(self) -> None:
         for measure in ("collapse", "lost_directions"):
             self.refused('resources.precision = "mixed"', f"measure.{measure}", '"double"',
@@ -296,6 +302,12 @@ class BadInput(unittest.TestCase):
 
     def test_set_of_a_bad_value(self) -> None:
         self.refused("--set ensemble.dimension=0", "an integer from 1", arguments=["--set", "ensemble.dimension=0"])
+
+    def test_set_of_values_that_look_like_a_list(self) -> None:
+        self.refused("--set ensemble.dimension=8,16", "a list is written [8, 16]", arguments=["--set", "ensemble.dimension=8,16"])
+        self.refused("--set ensemble.sigma=.5, 2", "a list is written [0.5, 2]", arguments=["--set", "ensemble.sigma=.5, 2"])
+        self.refused("--set ensemble.centroids=random,opposite", 'a list is written ["random", "opposite"]',
+                     arguments=["--set", "ensemble.centroids=random,opposite"])
 
     def test_set_of_an_empty_path(self) -> None:
         for key in ("file", "labels"):
@@ -342,6 +354,17 @@ class BadInput(unittest.TestCase):
     def test_half_a_sweep_file(self) -> None:
         self.refused("sweep.toml", "line 4", "not TOML", sweep=MIXTURE[:MIXTURE.index(", count")])
 
+    def test_sweep_that_is_no_file(self) -> None:
+        self.refused("/dev/zero", "no regular file", sweep=None, file="/dev/zero")
+        os.mkfifo(self.folder / "pipe")
+        self.refused("pipe", "no regular file", sweep=None, file="pipe")
+
+    def test_zero_bytes(self) -> None:
+        self.refused_at('"bad-input"', '"a\\u0000b"', "name = ", "zero byte")
+        self.refused('dataset.file', "zero byte", sweep=edited('"data"', '"a\\u0000b"', DATA))
+        self.refused('dataset.labels', "zero byte", sweep=edited('"labels"', '"a\\u0000b"', LABELLED))
+        self.refused('folder', "zero byte", sweep='folder = "a\\u0000b"\n' + MIXTURE)
+
     # Data files.
 
     def test_missing_data_file(self) -> None:
@@ -379,9 +402,77 @@ class BadInput(unittest.TestCase):
         self.refused("data.npy", "[40]", "labels in place of data", "[40, 1]", sweep=edited('"data"', '"data.npy"', DATA))
 
     def test_npy_of_a_wrong_type(self) -> None:
-        for array, name in ((np.zeros((8, 4), np.complex128), "<c16"), (np.zeros((8, 4), np.int64), "int64")):
-            np.save(self.folder / "data.npy", array)
-            self.refused("data.npy", name, sweep=edited('"data"', '"data.npy"', DATA))
+        np.save(self.folder / "data.npy", np.zeros((8, 4), np.complex128))
+        self.refused("data.npy", "<c16", sweep=edited('"data"', '"data.npy"', DATA))
+
+    def data_refused(self, name: str, *pieces: str) -> None:
+        self.refused("sweep.toml, line 8", *pieces, sweep=edited('"data"', f'"{name}"', DATA))
+
+    def test_virtual_dataset_without_a_source(self) -> None:
+        layout = h5py.VirtualLayout(shape=(60, 6), dtype="f8")
+        with h5py.File(self.folder / "a.h5", "w") as file:
+            file["x"] = np.ones((30, 6))
+        layout[:30] = h5py.VirtualSource("a.h5", "x", shape=(30, 6))
+        layout[30:] = h5py.VirtualSource("gone.h5", "x", shape=(30, 6))
+        with h5py.File(self.folder / "v.h5", "w") as file:
+            file.create_virtual_dataset("x", layout)
+        self.data_refused("v.h5:/x", "virtual", "source gone.h5:x is not there")
+
+    def test_virtual_dataset_of_itself(self) -> None:
+        layout = h5py.VirtualLayout(shape=(60, 6), dtype="f8")
+        layout[:] = h5py.VirtualSource(".", "x", shape=(60, 6))
+        with h5py.File(self.folder / "v.h5", "w") as file:
+            file.create_virtual_dataset("x", layout)
+        self.data_refused("v.h5:/x", "itself virtual")
+
+    def test_hdf5_numbers_that_nobody_wrote(self) -> None:
+        with h5py.File(self.folder / "u.h5", "w") as file:
+            file.create_dataset("never", shape=(60, 6))
+            some = file.create_dataset("chunks", shape=(60, 6), chunks=(20, 6), compression="gzip")
+            some[:20] = 1.0
+            file.create_dataset("outside", shape=(60, 6), dtype="u1", external=[("secret", 0, 360)])
+            file["away"] = h5py.ExternalLink("other.h5", "/x")
+            file["broken"] = h5py.SoftLink("/nothing")
+        self.data_refused("u.h5:/never", "never written")
+        self.data_refused("u.h5:/chunks", "2 of its 3 chunks were never written")
+        self.data_refused("u.h5:/outside", "external storage", "secret")
+        self.data_refused("u.h5:/away", "link into another file", "other.h5")
+        self.data_refused("u.h5:/broken", "link to /nothing")
+
+    def test_data_of_matlab(self) -> None:
+        with h5py.File(self.folder / "m.mat", "w", userblock_size=512) as file:
+            file.create_dataset("x", data=np.ones((40, 200))).attrs["MATLAB_class"] = np.bytes_("double")
+        self.data_refused("m.mat:/x", "MATLAB", "[40, 200]", "dataset.transpose = true", "200 of them")
+
+    def test_filter_that_is_missing(self) -> None:
+        with h5py.File(self.folder / "l.h5", "w") as file:
+            file.create_dataset("x", data=np.ones((60, 6)), chunks=(20, 6), compression="lzf")
+        self.data_refused("l.h5:/x", "the filter lzf (32000)", "HDF5_PLUGIN_PATH")
+
+    def test_group_in_place_of_a_dataset(self) -> None:
+        with h5py.File(self.folder / "a.h5ad", "w") as file:
+            for name in ("X/data", "X/indices", "X/indptr", "obs/a", "var/b", "uns/c", "obsm/d", "varm/e", "raw/f"):
+                file[name] = np.arange(3)
+        self.data_refused("a.h5ad:/X", "/X is a group", "/X/data, /X/indptr, /X/indices")
+
+    def test_gzipped_hdf5(self) -> None:
+        with h5py.File(self.folder / "a.h5", "w") as file:
+            file["x"] = np.ones((60, 6))
+        self.write("a.h5.gz", gzip.compress((self.folder / "a.h5").read_bytes()))
+        self.data_refused("a.h5.gz", "is a gzipped HDF5 file", "gunzip")
+
+    def test_bytes_behind_a_gzip_file(self) -> None:
+        self.write("data", gzip.compress(program.idx_bytes(np.ones((40, 6, 6), np.uint8))) + b"tail")
+        self.data_refused("data", "gzip file is damaged", "after its end")
+
+    def test_npz_of_several_arrays(self) -> None:
+        np.savez(self.folder / "d.npz", train=np.ones((8, 4)), test=np.ones((4, 4)))
+        self.data_refused("d.npz", "holds 2 arrays", "d.npz:train", "its arrays are")
+        self.data_refused("d.npz:tran", "has no array tran", "its arrays are train, test")
+
+    def test_data_that_are_no_file(self) -> None:
+        os.mkfifo(self.folder / "pipe")
+        self.data_refused("pipe", "is not a regular file")
 
     def test_labels_of_another_length(self) -> None:
         self.write("data", program.idx_bytes(np.zeros((40, 6, 6), np.uint8)))

@@ -61,6 +61,11 @@ measure.collapse = {}
   ASSERT_EQ(file.tasks.size(), 1U);
   EXPECT_EQ(file.tasks[0].identity.hex(), "baac6145a6d15684a0a336234f6e48ba");
   EXPECT_EQ(file.cells[0].parameters.ensemble.hex(), "18c8dc4ca40455289640f55ea37e390b");
+  const auto transposed = [&](const std::string& value) {
+    return make_sweep(parse(file.file.text, {"dataset.transpose=" + value})).tasks[0].identity;
+  };
+  EXPECT_EQ(transposed("false"), file.tasks[0].identity);
+  EXPECT_NE(transposed("true"), file.tasks[0].identity);
 }
 
 TEST(Identity, LiteralValuesOfManifoldsAndSpheresDoNotChange) {

@@ -18,6 +18,7 @@ namespace {
 using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 using testing::StartsWith;
 
 TEST(SweepFile, ReadsEveryTable) {
@@ -399,6 +400,37 @@ TEST(Overrides, AreNamedWhereTheyAreWrong) {
   EXPECT_THAT(problem_of(example(), {"seed.x=3"}), HasSubstr("not a table"));
   EXPECT_THAT(problem_of(example(), {"ensemble.classes=[2,17]"}),
               AllOf(StartsWith("--set ensemble.classes=[2,17]: "), HasSubstr("classes = 17")));
+}
+
+TEST(Overrides, NumbersMayHaveNothingBeforeOrBehindTheirPoint) {
+  const auto sigmas = [](const std::string& value) {
+    std::vector<double> numbers;
+    for (const SweepValue& each : parse(example(), {"ensemble.sigma=" + value}).entries.back().values) {
+      numbers.push_back(std::get<double>(each));
+    }
+    return numbers;
+  };
+  EXPECT_THAT(sigmas(".5"), ElementsAre(0.5));
+  EXPECT_THAT(sigmas("+.5e-1"), ElementsAre(0.05));
+  EXPECT_THAT(sigmas("5."), ElementsAre(5.0));
+  EXPECT_THAT(sigmas("[.5, 2., 3.25]"), ElementsAre(0.5, 2.0, 3.25));
+  EXPECT_EQ(parse(example(), {"name=a.b5.c"}).name, "a.b5.c");
+  EXPECT_EQ(parse(example(), {"name=8,16"}).name, "8,16");
+  EXPECT_THAT(problem_of(example(), {"ensemble.sigma=..5"}), HasSubstr("must be a number"));
+}
+
+TEST(Overrides, SayHowAListIsWritten) {
+  EXPECT_THAT(problem_of(example(), {"ensemble.dimension=8, 16"}),
+              HasSubstr("must be an integer from 1 to 1000000000000, not a string (a list is written [8, 16])"));
+  EXPECT_THAT(problem_of(example(), {"ensemble.centroids=random,opposite"}),
+              HasSubstr("(a list is written [\"random\", \"opposite\"])"));
+  EXPECT_THAT(problem_of(example(), {"ensemble.dimension=8,x"}), Not(HasSubstr("a list is written")));
+  EXPECT_THAT(problem_of(example(), {"seed=8,16"}), Not(HasSubstr("a list is written")));
+}
+
+TEST(Overrides, NamesHoldNoZeroByte) {
+  EXPECT_THAT(problem_of(example(), {"name=\"a\\u0000b\""}),
+              HasSubstr("name = \"a\\u0000b\": must not hold a zero byte"));
 }
 
 TEST(Overrides, MayHoldControlCharactersButMustBeUtf8) {
