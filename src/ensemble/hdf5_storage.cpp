@@ -155,14 +155,15 @@ class VirtualPart {
   void require_selection(hid_t source) const {
     const Hdf5Object space(H5Dget_space(source), H5Sclose);
     const std::vector<hsize_t> lengths = lengths_of(space.get());
-    std::vector<hsize_t> declared = lengths_of(selection_.get());
-    std::vector<hsize_t> begin(declared.size());
-    std::vector<hsize_t> end(declared.size());
-    const bool whole = H5Sget_select_type(selection_.get()) == H5S_SEL_ALL;
-    bool inside = declared.size() == lengths.size() && !lengths.empty();
-    inside =
-        inside && (whole ? declared == lengths : H5Sget_select_bounds(selection_.get(), begin.data(), end.data()) >= 0);
-    for (std::size_t axis = 0; inside && !whole && axis < end.size(); ++axis) inside = end[axis] < lengths[axis];
+    bool inside = false;
+    if (H5Sget_select_type(selection_.get()) == H5S_SEL_ALL) {  // the layout does not say of how many
+      inside = H5Sget_select_npoints(place_.get()) == H5Sget_simple_extent_npoints(space.get());
+    } else if (H5Sget_simple_extent_ndims(selection_.get()) == static_cast<int>(lengths.size())) {
+      std::vector<hsize_t> begin(lengths.size());
+      std::vector<hsize_t> end(lengths.size());
+      inside = H5Sget_select_bounds(selection_.get(), begin.data(), end.data()) >= 0;
+      for (std::size_t axis = 0; inside && axis < end.size(); ++axis) inside = end[axis] < lengths[axis];
+    }
     if (!inside)
       refuse(fmt::format("is not as large as the part of it that is taken ([{}])", fmt::join(lengths, ", ")));
   }

@@ -55,6 +55,12 @@ std::string ranks_text(RankRange group, const std::vector<std::string>& processe
   return text + ")";
 }
 
+// What readers of a run folder need: the mean of every column is as long as a row.
+DatasetSummaries without_columns(DatasetSummaries summaries) {
+  for (auto& [file, summary] : summaries) summary.column_means.reset();
+  return summaries;
+}
+
 double now_seconds() { return unix_seconds(std::chrono::system_clock::now()); }
 
 }  // namespace
@@ -79,7 +85,7 @@ RunBook::RunBook(const RunOptions& options, RunPlan plan, const DatasetSummaries
   lock_ = std::make_unique<RunLock>(folder_, shard_);
   header_ = journal_header(*plan_.whole);
   header_.data = data_files(*plan_.whole);
-  header_.summaries = encode_summaries(summaries);
+  header_.summaries = encode_summaries(without_columns(summaries));
   journals_ = std::make_unique<JournalState>(folder_, header_);
   journals_->refresh();
   journals_->set_live(live_journals(folder_, live_locks(folder_)));

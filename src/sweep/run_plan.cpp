@@ -136,6 +136,7 @@ DatasetSummaries decode_summaries(const std::string& bytes) {
     s.largest_entry = archive.real();
     s.column_means = std::make_shared<const std::vector<double>>(archive.reals());
   }
+  archive.expect_end();
   return summaries;
 }
 

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
@@ -405,7 +406,8 @@ TEST(Overrides, AreNamedWhereTheyAreWrong) {
 TEST(Overrides, NumbersMayHaveNothingBeforeOrBehindTheirPoint) {
   const auto sigmas = [](const std::string& value) {
     std::vector<double> numbers;
-    for (const SweepValue& each : parse(example(), {"ensemble.sigma=" + value}).entries.back().values) {
+    const SweepFile file = parse(example(), {"ensemble.sigma=" + value});
+    for (const SweepValue& each : std::ranges::find(file.entries, "ensemble.sigma", &SweepEntry::key)->values) {
       numbers.push_back(std::get<double>(each));
     }
     return numbers;
