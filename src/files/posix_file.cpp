@@ -7,7 +7,9 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cstdlib>
 #include <optional>
+#include <random>
 #include <system_error>
 #include <utility>
 
@@ -33,40 +35,86 @@ std::string temporary_prefix(const fs::path& path) { return fmt::format(".{}.", 
 
 fs::path folder_of(const fs::path& path) { return path.has_parent_path() ? path.parent_path() : fs::path("."); }
 
-// True if the process that made this temporary file is known to be gone.
-bool is_abandoned(const fs::path& temporary, std::string_view owner) {
-  const std::string host = this_process().host + "-";
-  if (owner.starts_with(host)) {
-    const std::string pid(owner.substr(host.size()));
-    char* end = nullptr;
-    const long long number = std::strtoll(pid.c_str(), &end, 10);
-    return end != pid.c_str() && *end == '\0' && number > 0 && !process_exists(number);
-  }
-  std::error_code ignored;
-  const auto written = fs::last_write_time(temporary, ignored);
-  return !ignored && fs::file_time_type::clock::now() - written > std::chrono::hours(24);
+// .NAME.<boot>-<namespace>-<pid>-<letters>.tmp
+std::string temporary_maker(const ProcessIdentity& process) {
+  return fmt::format("{}-{}-", process.boot, process.pid_namespace);
 }
 
-// Best effort: temporary files of `path` whose writers were killed.
-void remove_abandoned_temporaries(const fs::path& path) {
+std::string random_letters() {
+  constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyz";
+  std::random_device random;
+  std::uniform_int_distribution<std::size_t> any(0, letters.size() - 1);
+  std::string text(8, ' ');
+  for (char& letter : text) letter = letters[any(random)];
+  return text;
+}
+
+// Empty if nobody can tell by the name.
+std::optional<bool> maker_has_gone(std::string_view maker) {
+  const ProcessIdentity self = this_process();
+  const std::string ours = temporary_maker(self);
+  if (!shares_processes(self, self) || !maker.starts_with(ours)) return std::nullopt;
+  const std::string pid(maker.substr(ours.size()));
+  const long long number = std::strtoll(pid.c_str(), nullptr, 10);
+  if (number <= 0) return std::nullopt;
+  return !process_exists(number);
+}
+
+// Best effort: temporary files of `path` whose makers were killed. Those of other machines go when they are a day older
+// than `fresh`, which was just made: both have their time from the same clock, that of the file system.
+void remove_abandoned_temporaries(const fs::path& path, const fs::path& fresh) {
+  constexpr std::chrono::hours abandoned{24};
   const std::string prefix = temporary_prefix(path);
   std::error_code ignored;
+  const auto now = fs::last_write_time(fresh, ignored);
+  if (ignored) return;
   for (fs::directory_iterator entry(folder_of(path), ignored), end; !ignored && entry != end;
        entry.increment(ignored)) {
     const std::string name = entry->path().filename().string();
     if (!name.starts_with(prefix) || !name.ends_with(temporary_suffix)) continue;
     if (name.size() < prefix.size() + temporary_suffix.size()) continue;
-    const std::string owner = name.substr(prefix.size(), name.size() - prefix.size() - temporary_suffix.size());
-    std::error_code removal;
-    if (is_abandoned(entry->path(), owner)) fs::remove(entry->path(), removal);
+    const std::string maker = name.substr(prefix.size(), name.size() - prefix.size() - temporary_suffix.size());
+    std::error_code error;
+    const auto written = fs::last_write_time(entry->path(), error);
+    if (maker_has_gone(maker).value_or(!error && now - written > abandoned)) fs::remove(entry->path(), error);
   }
+}
+
+// What a path is that is no regular file.
+std::string_view kind_of(mode_t mode) {
+  if (S_ISDIR(mode)) return "a folder";
+  if (S_ISFIFO(mode)) return "a FIFO";
+  if (S_ISCHR(mode) || S_ISBLK(mode)) return "a device";
+  if (S_ISSOCK(mode)) return "a socket";
+  return "something else";
+}
+
+struct stat status_of(const fs::path& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) throw FileError("look at", path, errno);
+  return status;
+}
+
+bool is_same_file(const fs::path& a, const fs::path& b) {
+  struct stat first {};
+  struct stat second {};
+  return ::stat(a.c_str(), &first) == 0 && ::stat(b.c_str(), &second) == 0 && first.st_dev == second.st_dev &&
+         first.st_ino == second.st_ino;
+}
+
+// Some network and removable file systems have no hard links.
+bool means_no_links(int code) {
+  return code == EPERM || code == ENOTSUP || code == EOPNOTSUPP || code == ENOSYS || code == EMLINK || code == EXDEV ||
+         code == EINVAL;
 }
 
 }  // namespace
 
 FileError::FileError(std::string_view action, const fs::path& path, int code)
-    : std::runtime_error(fmt::format("cannot {} {}: {}", action, path.string(), std::generic_category().message(code))),
-      code_(code) {}
+    : FileError(action, path, code, std::generic_category().message(code)) {}
+
+FileError::FileError(std::string_view action, const fs::path& path, int code, std::string_view reason)
+    : std::runtime_error(fmt::format("cannot {} {}: {}", action, path.string(), reason)), code_(code) {}
 
 PosixFile::PosixFile(fs::path path, int flags, std::string_view action) : path_(std::move(path)) {
   constexpr mode_t permissions = 0666;  // less the umask
@@ -74,12 +122,76 @@ PosixFile::PosixFile(fs::path path, int flags, std::string_view action) : path_(
   if (descriptor_ < 0) fail(action);
 }
 
-PosixFile PosixFile::open(const fs::path& path) { return {path, O_RDONLY, "open"}; }
+// O_NONBLOCK: opening a FIFO waits for somebody at its other end, and some devices wait, too.
+PosixFile PosixFile::open_regular(const fs::path& path, int flags) {
+  PosixFile file(path, flags | O_NONBLOCK | O_NOCTTY, "open");
+  struct stat status {};
+  if (::fstat(file.descriptor_, &status) != 0) file.fail("look at");
+  if (S_ISREG(status.st_mode)) return file;
+  throw FileError("open", path, S_ISDIR(status.st_mode) ? EISDIR : EINVAL,
+                  fmt::format("it is {}, not a regular file", kind_of(status.st_mode)));
+}
+
+PosixFile PosixFile::open(const fs::path& path) { return open_regular(path, O_RDONLY); }
+
+PosixFile PosixFile::open_to_change(const fs::path& path) { return open_regular(path, O_RDWR); }
 
 PosixFile PosixFile::create(const fs::path& path) { return {path, O_RDWR | O_CREAT | O_EXCL, "create"}; }
 
 PosixFile PosixFile::create_for_appending(const fs::path& path) {
   return {path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND, "create"};
+}
+
+PosixFile PosixFile::create_and_fill(const fs::path& path, std::string_view text) {
+  PosixFile file = create(path);
+  try {
+    file.write_all(text);
+    file.sync();
+  } catch (const FileError&) {  // on a full disk
+    std::error_code ignored;
+    fs::remove(path, ignored);
+    throw;
+  }
+  return file;
+}
+
+// link() fails if the name is there, on every system, NFS included; but its answer may be lost on the way and the call
+// be repeated, so that the count of links says what became of it.
+PosixFile PosixFile::create_whole(const fs::path& path, std::string_view text) {
+  const fs::path temporary = temporary_name(path);
+  std::error_code ignored;
+  try {
+    create_and_fill(temporary, text).close();
+    remove_abandoned_temporaries(path, temporary);
+    const int code = ::link(temporary.c_str(), path.c_str()) == 0 ? 0 : errno;
+    const bool linked = status_of(temporary).st_nlink == 2 || (code == 0 && is_same_file(temporary, path));
+    if (!linked && !means_no_links(code)) throw FileError("create", path, code == 0 ? EIO : code);
+    PosixFile file = linked ? open_linked(path, temporary) : create_and_fill(path, text);
+    if (!file.is_named(path)) throw FileError("create", path, EEXIST);  // somebody took it for abandoned
+    fs::remove(temporary, ignored);
+    return file;
+  } catch (...) {
+    fs::remove(temporary, ignored);
+    throw;
+  }
+}
+
+// By its new name, and not kept open from before: NFS keeps the first name of an open file under a third.
+PosixFile PosixFile::open_linked(const fs::path& path, const fs::path& temporary) {
+  try {
+    PosixFile file = open_to_change(path);
+    if (file.is_named(temporary)) return file;
+  } catch (const FileError& error) {
+    if (error.code() != ENOENT) throw;
+  }
+  throw FileError("create", path, EEXIST);
+}
+
+bool PosixFile::is_named(const fs::path& path) const {
+  struct stat mine {};
+  struct stat there {};
+  return ::fstat(descriptor_, &mine) == 0 && ::stat(path.c_str(), &there) == 0 && mine.st_dev == there.st_dev &&
+         mine.st_ino == there.st_ino;
 }
 
 PosixFile::PosixFile(PosixFile&& other) noexcept
@@ -172,8 +284,14 @@ std::string read_text(const fs::path& path) {
   return text;
 }
 
+fs::path temporary_name(const fs::path& path) {
+  const ProcessIdentity self = this_process();
+  return folder_of(path) / fmt::format("{}{}{}-{}{}", temporary_prefix(path), temporary_maker(self), self.pid,
+                                       random_letters(), temporary_suffix);
+}
+
 void sync_folder(const fs::path& folder) {
-  PosixFile file = PosixFile::open(folder);
+  PosixFile file(folder, O_RDONLY | O_DIRECTORY, "open");
   try {
     file.sync();
   } catch (const FileError& error) {
@@ -182,14 +300,11 @@ void sync_folder(const fs::path& folder) {
 }
 
 void replace_file(const fs::path& path, const std::function<void(PosixFile&)>& writer) {
-  remove_abandoned_temporaries(path);
-  const ProcessIdentity self = this_process();
-  const fs::path temporary =
-      folder_of(path) / fmt::format("{}{}-{}{}", temporary_prefix(path), self.host, self.pid, temporary_suffix);
+  const fs::path temporary = temporary_name(path);
   std::error_code ignored;
-  fs::remove(temporary, ignored);  // of an earlier process with our pid
   try {
     PosixFile file = PosixFile::create(temporary);
+    remove_abandoned_temporaries(path, temporary);
     writer(file);
     file.sync();
     file.close();

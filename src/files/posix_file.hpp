@@ -17,6 +17,8 @@ namespace diffphase {
 class FileError : public std::runtime_error {
  public:
   FileError(std::string_view action, const std::filesystem::path& path, int code);
+  /// With a reason in place of the system's.
+  FileError(std::string_view action, const std::filesystem::path& path, int code, std::string_view reason);
   /// The errno of the call.
   [[nodiscard]] int code() const { return code_; }
 
@@ -28,10 +30,17 @@ class FileError : public std::runtime_error {
 /// to the process. Descriptors are closed on exec.
 class PosixFile {
  public:
-  /// An existing file, for reading.
+  /// An existing file, for reading. What is no regular file (a FIFO, a device, a folder) is a FileError at once: it
+  /// would be waited for, or never end.
   static PosixFile open(const std::filesystem::path& path);
+  /// The same, for reading and writing.
+  static PosixFile open_to_change(const std::filesystem::path& path);
   /// A new file, for reading and writing; fails (FileError, EEXIST) if there is one of that name.
   static PosixFile create(const std::filesystem::path& path);
+  /// A new file with `text` in it, on the disk: nobody sees it with less in it where the file system has hard links.
+  /// Where it has none, it is created first and filled then, and may be found empty meanwhile, or for ever if this
+  /// process is killed in between. Fails (FileError, EEXIST) if there is one of that name, and leaves nothing then.
+  static PosixFile create_whole(const std::filesystem::path& path, std::string_view text);
   /// A new file whose writes all go to its end; fails (FileError, EEXIST) if there is one of that name.
   static PosixFile create_for_appending(const std::filesystem::path& path);
 
@@ -63,6 +72,8 @@ class PosixFile {
   std::size_t read_at(std::uint64_t offset, std::span<std::byte> out) const;
 
   [[nodiscard]] std::uint64_t size() const;
+  /// Whether `path` is a name of this open file.
+  [[nodiscard]] bool is_named(const std::filesystem::path& path) const;
   void truncate(std::uint64_t size);
 
   /// Data, and what is needed to read it back, are on the disk.
@@ -73,12 +84,20 @@ class PosixFile {
 
  private:
   PosixFile(std::filesystem::path path, int flags, std::string_view action);
+  static PosixFile open_regular(const std::filesystem::path& path, int flags);
+  static PosixFile create_and_fill(const std::filesystem::path& path, std::string_view text);
+  static PosixFile open_linked(const std::filesystem::path& path, const std::filesystem::path& temporary);
+  friend void sync_folder(const std::filesystem::path& folder);
   void write_pieces(std::span<const std::byte> bytes, off_t offset);
   [[noreturn]] void fail(std::string_view action) const;
 
   std::filesystem::path path_;
   int descriptor_ = -1;
 };
+
+/// A name in the folder of `path` that no other process makes, on this host or another: a file that is given its own
+/// name when it is whole. Such files of killed processes go with the next replace_file() or create_whole() of `path`.
+[[nodiscard]] std::filesystem::path temporary_name(const std::filesystem::path& path);
 
 /// The whole file as a string.
 [[nodiscard]] std::string read_text(const std::filesystem::path& path);

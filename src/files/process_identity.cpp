@@ -8,8 +8,10 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <system_error>
 
 namespace diffphase {
 namespace {
@@ -20,9 +22,46 @@ std::string host_name() {
   return file_name_part(name.data());
 }
 
+std::string boot_number() {
+  std::ifstream file("/proc/sys/kernel/random/boot_id");
+  std::string number;
+  std::getline(file, number);
+  return file_name_part(number);
+}
+
+// The digits of "pid:[4026531836]".
+std::string own_pid_namespace() {
+  std::error_code error;
+  const std::string text = std::filesystem::read_symlink("/proc/self/ns/pid", error).string();
+  const std::size_t first = text.find('[');
+  if (error || first == std::string::npos) return {};
+  return file_name_part(text.substr(first + 1, text.find(']', first) - first - 1));
+}
+
+std::string environment_part(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? std::string() : file_name_part(value);
+}
+
+std::int64_t restart_count() {
+  const char* value = std::getenv("SLURM_RESTART_COUNT");
+  return value == nullptr ? 0 : std::strtoll(value, nullptr, 10);
+}
+
+// Where /proc was mounted for another namespace, the numbers in it are not those of kill() and getpid().
+bool proc_has_our_numbers() {
+  std::error_code error;
+  return std::filesystem::read_symlink("/proc/self", error).string() == std::to_string(::getpid()) && !error;
+}
+
 // What Linux tells of a process, from its third field, the state, on; a space is before each.
 std::optional<std::string> status_fields(std::int64_t pid) {
-  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string name = "self";
+  if (pid != ::getpid()) {
+    if (!proc_has_our_numbers()) return std::nullopt;
+    name = std::to_string(pid);
+  }
+  std::ifstream file("/proc/" + name + "/stat");
   std::string line;
   if (!std::getline(file, line)) return std::nullopt;
   // The second field, the program's name in parentheses, may hold anything.
@@ -45,18 +84,42 @@ std::string file_name_part(std::string text) {
 
 ProcessIdentity this_process() {
   static const std::string host = host_name();
+  static const std::string boot = boot_number();
+  static const std::string space = own_pid_namespace();
   ProcessIdentity self;
   self.host = host;
+  self.boot = boot;
+  self.pid_namespace = space;
   self.pid = ::getpid();
   self.start_ticks = process_start_ticks(self.pid).value_or(0);
-  if (const char* job = std::getenv("SLURM_JOB_ID"); job != nullptr) self.slurm_job = file_name_part(job);
+  self.user = ::geteuid();
+  self.slurm_job = environment_part("SLURM_JOB_ID");
+  if (!self.slurm_job.empty()) {
+    self.slurm_cluster = environment_part("SLURM_CLUSTER_NAME");
+    self.slurm_restarts = restart_count();
+  }
   return self;
+}
+
+bool shares_processes(const ProcessIdentity& a, const ProcessIdentity& b) {
+  return !a.boot.empty() && a.boot == b.boot && !a.pid_namespace.empty() && a.pid_namespace == b.pid_namespace;
+}
+
+bool process_has_ended(const ProcessIdentity& process) {
+  if (!process_exists(process.pid)) return true;
+  const auto start = process_start_ticks(process.pid);
+  return start && process.start_ticks != 0 && *start != process.start_ticks;
 }
 
 bool process_exists(std::int64_t pid) {
   if (pid <= 0 || (::kill(static_cast<pid_t>(pid), 0) != 0 && errno != EPERM)) return false;
   const auto state = status_fields(pid);
   return !state || state->find_first_of("ZX") != 1;  // not one that has ended and that nobody has waited for
+}
+
+bool process_is_stopped(std::int64_t pid) {
+  const auto state = status_fields(pid);
+  return state && state->find_first_of("Tt") == 1;
 }
 
 std::optional<std::int64_t> process_start_ticks(std::int64_t pid) {

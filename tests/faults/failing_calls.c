@@ -1,11 +1,12 @@
 /* Lets calls on files fail, or do nothing, where the environment says so; preloaded into the program under test.
  *
- *   FAULT_CALL=write|sync|rename|create   which calls
+ *   FAULT_CALL=write|sync|rename|create|link   which calls
  *   FAULT_PATH=TEXT                       on files whose path contains this
  *   FAULT_AFTER=N                         the first N such calls succeed (default 0)
  *   FAULT_TIMES=N                         then so many fail (default 1; -1: all)
  *   FAULT_ERRNO=N                         with this error
  *   FAULT_SHORT=1                         the first write that fails leaves half of its bytes behind
+ *   FAULT_DONE=1                          links are made all the same: only the answer is lost
  *   FAULT_MARK=FILE                       is created when the first call fails
  *   FAULT_NO_SYNC=1                       every fsync and fdatasync returns at once
  */
@@ -103,6 +104,15 @@ int fdatasync(int descriptor) { return sync_by("fdatasync", descriptor); }
 int rename(const char *from, const char *to) {
   int (*real)(const char *, const char *) = (int (*)(const char *, const char *))dlsym(RTLD_NEXT, "rename");
   return failure("rename", to) >= 0 ? -1 : real(from, to);
+}
+
+int link(const char *from, const char *to) {
+  int (*real)(const char *, const char *) = (int (*)(const char *, const char *))dlsym(RTLD_NEXT, "link");
+  if (failure("link", to) < 0) return real(from, to);
+  int code = errno;
+  if (number("FAULT_DONE", 0) != 0) real(from, to);
+  errno = code;
+  return -1;
 }
 
 static int open_by(const char *name, const char *path, int flags, mode_t mode) {
