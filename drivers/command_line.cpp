@@ -65,6 +65,7 @@ void add_plan(CLI::App& app, CommandLine& line) {
   auto* command = app.add_subcommand("plan", "grid, tasks, memory and predicted time of a sweep");
   add_sweep(*command, plan.sweep_file, plan.overrides);
   command->add_option("--ranks", plan.ranks, "number of ranks to plan for")->check(CLI::Range(1, 1000000));
+  command->add_flag("--for-scripts", plan.for_scripts, "lines key=value: tasks, ranks, nodes, time, memory, folder");
   command->add_flag("--defaults", plan.defaults, "every key with default and meaning");
   command->callback([&line] {
     line.command = CommandLine::Command::plan;

@@ -16,6 +16,7 @@ struct PlanOptions {
   std::vector<std::string> overrides;
   int ranks = 1;
   bool defaults = false;
+  bool for_scripts = false;  ///< key=value instead of text for people
 };
 
 /// The command line, parsed: which command, and its options.

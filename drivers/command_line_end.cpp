@@ -6,6 +6,7 @@
 #include "command_line.hpp"
 #include "parallel/communicator.hpp"
 #include "parallel/mpi_environment.hpp"
+#include "standard_streams.hpp"
 
 namespace diffphase {
 
@@ -23,12 +24,13 @@ bool is_one_of_several_ranks() {
 }  // namespace
 
 int tell(int argc, char** argv, const CommandLineEnd& end) {
-  std::optional<MpiEnvironment> environment;
-  if (is_one_of_several_ranks()) environment.emplace(argc, argv);
-  if (!environment || Communicator::world().is_root()) {
-    fmt::print("{}", end.output);
-    fmt::print(stderr, "{}", end.error);
+  {
+    std::optional<MpiEnvironment> environment;
+    if (is_one_of_several_ranks()) environment.emplace(argc, argv);
+    if (environment && !Communicator::world().is_root()) return end.code;
   }
+  fmt::print(stderr, "{}", end.error);
+  print_output(end.output);
   return end.code;
 }
 

@@ -17,11 +17,14 @@
 #include <cstdio>
 #include <exception>
 #include <iostream>
+#include <string>
 
 #include "command_line.hpp"
 #include "measure/measure.hpp"
+#include "parallel/launch_problem.hpp"
 #include "parallel/mpi_environment.hpp"
 #include "parallel/stop_request.hpp"
+#include "standard_streams.hpp"
 #include "sweep/calibration.hpp"
 #include "sweep/folder_check.hpp"
 #include "sweep/plan_report.hpp"
@@ -40,29 +43,34 @@ Sweep load_sweep(const PlanOptions& options) {
 int run(int argc, char** argv, const RunOptions& options) {
   note_stop_signals();            // a stop that is asked for while MPI starts is not lost
   std::signal(SIGXFSZ, SIG_IGN);  // a file at its limit is a full disk, with a message
+  std::signal(SIGPIPE, SIG_IGN);  // whoever read what the run prints may go
+  const std::string hint = launch_hint();
+  if (!hint.empty()) fmt::print(stderr, "diffphase: {}\n", hint);
   const MpiEnvironment environment(argc, argv);
-  return run_sweep(Communicator::world(), options, measures());
+  const Communicator world = Communicator::world();
+  if (const std::string problem = launch_problem(world.size()); !problem.empty()) {
+    fmt::print(stderr, "diffphase: error: {}\n", problem);
+    return exit_bad_input;
+  }
+  return run_sweep(world, options, measures());
 }
 
 // Calibration runs the kernels, which need MPI.
-int plan(int argc, char** argv, const PlanOptions& options) {
-  if (options.defaults) {
-    fmt::print("{}", defaults_text(measures()));
-    return exit_complete;
-  }
+std::string planned_text(int argc, char** argv, const PlanOptions& options) {
+  if (options.defaults) return defaults_text(measures());
   const Sweep sweep = load_sweep(options);
   const MpiEnvironment environment(argc, argv);
-  fmt::print("{}", plan_text(sweep, options.ranks, kept_calibration()));
-  return exit_complete;
+  const Calibration machine = kept_calibration();
+  return options.for_scripts ? plan_lines(sweep, options.ranks, machine) : plan_text(sweep, options.ranks, machine);
 }
 
 int status(const CommandLine& line) {
   if (!line.watch) {
-    fmt::print("{}", StatusReport(line.folder).text());
+    print_output(StatusReport(line.folder).text());
     return exit_complete;
   }
   StopRequest stop({});
-  const auto interrupted = [&] { return stop.wanted(); };
+  const auto interrupted = [&] { return stop.wanted() || !std::cout; };
   wait_for_begin(line.folder, std::cout, interrupted);
   if (interrupted()) return exit_complete;
   StatusReport report(line.folder);
@@ -81,9 +89,10 @@ int execute(int argc, char** argv, const CommandLine& line) {
     case CommandLine::Command::run:
       return run(argc, argv, line.run);
     case CommandLine::Command::plan:
-      return plan(argc, argv, line.plan);
+      print_output(planned_text(argc, argv, line.plan));
+      return exit_complete;
     case CommandLine::Command::theory:
-      fmt::print("{}", theory_text(load_sweep(line.plan)));
+      print_output(theory_text(load_sweep(line.plan)));
       return exit_complete;
     case CommandLine::Command::status:
       return status(line);
@@ -99,10 +108,15 @@ int execute(int argc, char** argv, const CommandLine& line) {
 }  // namespace diffphase
 
 int main(int argc, char** argv) {
+  diffphase::open_missing_streams();
   const auto parsed = diffphase::parse_command_line(argc, argv);
   try {
     if (const auto* end = std::get_if<diffphase::CommandLineEnd>(&parsed)) return diffphase::tell(argc, argv, *end);
-    return diffphase::execute(argc, argv, std::get<diffphase::CommandLine>(parsed));
+    const auto& line = std::get<diffphase::CommandLine>(parsed);
+    const int code = diffphase::execute(argc, argv, line);
+    // Of a run the files are what counts, and they are written.
+    if (line.command != diffphase::CommandLine::Command::run) diffphase::flush_standard_output();
+    return code;
   } catch (const std::exception& e) {
     fmt::print(stderr, "diffphase: error: {}\n", e.what());
     return diffphase::exit_bad_input;

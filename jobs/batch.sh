@@ -26,13 +26,21 @@ find_program() {
 given_folder() {
   while [ $# -gt 0 ]; do
     case $1 in
-      -o | --output) printf '%s\n' "${2:-}"; return ;;
-      --output=*) printf '%s\n' "${1#*=}"; return ;;
-      -o*) printf '%s\n' "${1#-o}"; return ;;
+      -o | --output) as_path "${2:-}"; return ;;
+      --output=*) as_path "${1#*=}"; return ;;
+      -o*) as_path "${1#-o}"; return ;;
     esac
     shift
   done
   return 1
+}
+
+# as_path TEXT: a path that no command takes for an option.
+as_path() {
+  case $1 in
+    -*) printf './%s\n' "$1" ;;
+    *) printf '%s\n' "$1" ;;
+  esac
 }
 
 # given_name option...: the name that --set gives the sweep, if any; the last one counts.
@@ -54,11 +62,11 @@ run_folder() {
   local sweep=$1 name
   if given_folder "$@"; then return; fi
   name=$(given_name "$@")
-  if [ -z "$name" ]; then
-    name=$(sed -n "s/^name *= *\"\([^\"]*\)\".*/\1/p; s/^name *= *'\([^']*\)'.*/\1/p" "$sweep" | head -n 1)
+  if [ -z "$name" ]; then # before the first table
+    name=$(sed -n "/^ *\[/q; s/^ *name *= *\"\([^\"\\\\]*\)\".*/\1/p; s/^ *name *= *'\([^']*\)'.*/\1/p" <"$sweep" | head -n 1)
   fi
   if [ -z "$name" ]; then
-    say "$sweep: no line name = \"...\"; say where results go, with -o DIR"
+    say "$sweep: no line name = \"...\" without backslashes; say where results go, with -o DIR"
     return 2
   fi
   printf 'runs/%s\n' "$name"
@@ -101,7 +109,8 @@ own_files() {
 
 # Attempts at tasks of this job that have ended, by its own log: those of other elements of an array do not count.
 ended_attempts() {
-  cat "$1"/log/*-"$(own_files)"-*.jsonl 2>/dev/null | grep -c '"outcome": "\(done\|failed\)"' || true
+  find "$1/log" -maxdepth 1 -type f -name "*-$(own_files)-*.jsonl" -exec cat {} + 2>/dev/null |
+    grep -c '"outcome": "\(done\|failed\)"' || true
 }
 
 # has_failed_tasks_only FOLDER JOURNALS option...: whether exit code 1 is the program's: nothing is left but failed
@@ -124,7 +133,7 @@ run_on_ranks() {
   told_to_end=false
   if [ "${SLURM_CPUS_PER_TASK:-1}" -gt 1 ]; then # cores for the threads of every rank
     export SRUN_CPUS_PER_TASK=$SLURM_CPUS_PER_TASK
-    if [ "$(basename "$launcher")" = mpirun ]; then cores=(--map-by "slot:PE=$SLURM_CPUS_PER_TASK"); fi
+    if [ "${launcher##*/}" = mpirun ]; then cores=(--map-by "slot:PE=$SLURM_CPUS_PER_TASK"); fi
   fi
   "$launcher" "${launcher_options[@]}" ${cores[@]+"${cores[@]}"} "$@" </dev/null &
   pid=$!
@@ -152,20 +161,51 @@ job_name() {
 }
 
 # count_idle_starts FOLDER BEFORE: prints how many starts of this job in a row, this one included, have ended no task.
-# A file in the run's folder remembers it; 1 if it cannot be written.
+# A file in the run's folder remembers it; 1 if it cannot be written. A link of that name is replaced, never followed.
 count_idle_starts() {
-  local folder=$1 before=$2 file job='' idle=0 now
+  local folder=$1 before=$2 file fresh job='' idle=0 now
   file=$folder/starts-$(job_name)
-  if [ -r "$file" ]; then read -r job idle <"$file"; fi
-  if [ "$job" != "$(job_name)" ]; then idle=0; fi
+  if [ -f "$file" ] && ! [ -L "$file" ]; then read -r job idle <"$file" || true; fi
+  if [ "$job" != "$(job_name)" ] || ! [[ $idle =~ ^[0-9]{1,6}$ ]]; then idle=0; fi
   now=$(ended_attempts "$folder")
-  if [ "$now" -gt "$before" ]; then idle=0; else idle=$((idle + 1)); fi
-  mkdir -p "$folder" && printf '%s %s\n' "$(job_name)" "$idle" >"$file" || return 1
+  if [ "$now" -gt "$before" ]; then idle=0; else idle=$((10#$idle + 1)); fi
+  mkdir -p "$folder" && fresh=$(mktemp "$folder/.starts-XXXXXXXX") || return 1
+  if ! { printf '%s %s\n' "$(job_name)" "$idle" >"$fresh" && mv -fT "$fresh" "$file"; }; then
+    rm -f "$fresh"
+    return 1
+  fi
   printf '%s\n' "$idle"
 }
 
 # When the stop file was touched, nothing if never.
 stop_time() { stat -c %Y.%y "$1/stop" 2>/dev/null || true; }
+
+requeue_patience=${requeue_patience:-600} # seconds in which slurmctld should be back
+requeue_pause=${requeue_pause:-15}
+
+# Lets SLURM start this job again. Where its controller does not answer, it is asked again for some minutes: nobody else
+# would do it. What it refuses for good ends that at once.
+requeue() {
+  local answer end=$((SECONDS + requeue_patience)) said=false
+  while true; do
+    if answer=$(scontrol requeue "$(job_name)" 2>&1); then return 0; fi
+    if [ -n "$answer" ]; then say "$answer"; fi
+    case $answer in
+      *'pending execution'*) return 0 ;; # the answer to the last question was lost, the question was not
+      *'Invalid job id'* | *disabled* | *[Dd]enied* | *'not supported'* | *'Invalid user id'*) return 1 ;;
+    esac
+    if [ "$SECONDS" -ge "$end" ]; then return 1; fi
+    if ! $said; then say "SLURM does not answer; asking again every $requeue_pause s for $requeue_patience s"; fi
+    said=true
+    pause "$requeue_pause"
+  done
+}
+
+# In the background, so that signals do not wait for its end.
+pause() {
+  sleep "$1" &
+  wait $! || true
+}
 
 # requeue_unless_idle FOLDER BEFORE: lets SLURM start this job again, as long as starts get somewhere.
 requeue_unless_idle() {
@@ -179,7 +219,7 @@ requeue_unless_idle() {
       "or more nodes may help"
     return 1
   fi
-  if ! scontrol requeue "$(job_name)"; then
+  if ! requeue; then
     say "SLURM does not requeue this job; submit it again to go on"
     return 1
   fi

@@ -16,6 +16,9 @@ launcher_options=(--mpi=pmix) # of mpirun, mostly ()
 # A job gives up after so many starts in a row in which no task was finished.
 idle_starts=3
 
+# For so many seconds a job tries to be requeued where SLURM's controller does not answer.
+requeue_patience=600
+
 # The program; empty: the diffphase of PATH, else build/release/drivers/diffphase.
 program=
 

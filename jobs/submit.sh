@@ -66,8 +66,16 @@ at_least_one --nodes "$nodes"
 at_least_one --ranks-per-node "$ranks_per_node"
 if [ -n "$shards" ]; then at_least_one --array "$shards"; fi
 if ! [[ $time =~ ^[0-9]*([-:][0-9]+)*$ ]]; then refuse "--time $time: minutes, H:MM:SS or D-HH:MM are needed"; fi
+if given_folder ${run_options[@]+"${run_options[@]}"} >/dev/null; then refuse "-o: before the --, as the job's logs go there, too"; fi
 find_program
-folder=${folder:-$(run_folder "$sweep" ${run_options[@]+"${run_options[@]}"})}
+
+# The folder, as sbatch takes it in the name of a log: % begins what SLURM replaces, and a backslash anywhere ends that.
+log_folder() {
+  case $folder in
+    *\\* | *$'\n'*) refuse "the folder $folder: SLURM takes no backslash and no line end in names of logs; give another, with -o DIR" ;;
+  esac
+  log_folder=${folder//%/%%}/log
+}
 
 # The keys that are given after -- belong to the plan, too.
 overrides=()
@@ -77,33 +85,40 @@ for ((i = 0; i < ${#run_options[@]}; ++i)); do
     --set=*) overrides+=("${run_options[i]}") ;;
   esac
 done
+# make_plan option...: what the program says of the sweep.
 make_plan() {
-  plan=$("$program" plan "$sweep" --ranks $((nodes * ranks_per_node)) ${overrides[@]+"${overrides[@]}"}) || exit 2
+  "$program" plan "$sweep" --ranks $((nodes * ranks_per_node)) ${overrides[@]+"${overrides[@]}"} "$@"
 }
-# planned OPTION: its value in the plan's own sbatch line.
-planned() { sed -n "s/.*sbatch .*--$1=\([^ ]*\).*/\1/p" <<<"$plan" | head -n 1; }
-make_plan
-threads=$(planned cpus-per-task)
-if [ -n "$threads" ] && ! $ranks_given; then # the site's number is one rank for every core
+# planned KEY: its value in the plan for scripts.
+planned() {
+  local lines=$'\n'$plan value
+  value=${lines#*$'\n'"$1"=}
+  printf '%s\n' "${value%%$'\n'*}"
+}
+plan=$(make_plan --for-scripts) || exit 2
+threads=$(planned threads)
+if [ "$threads" -gt 1 ] && ! $ranks_given; then # the site's number is one rank for every core
   ranks_per_node=$((ranks_per_node > threads ? ranks_per_node / threads : 1))
-  make_plan
+  plan=$(make_plan --for-scripts) || exit 2
 fi
-printf '%s\n' "$plan"
-time=${time:-$(planned time)}
-memory=$(planned mem-per-cpu)
+folder=$(as_path "${folder:-$(planned folder)}")
+while [[ $folder == ?*/ ]]; do folder=${folder%/}; done
+log_folder
+make_plan || exit 2
+time=${time:-$(planned batch_time)}
 
 resources=(--nodes="$nodes" --ntasks-per-node="$ranks_per_node" --time="$time")
-if [ -n "$threads" ]; then resources+=(--cpus-per-task="$threads"); fi
-if [ -n "$memory" ]; then resources+=(--mem-per-cpu="$memory"); fi
-name=diffphase-$(basename "$folder")
+if [ "$threads" -gt 1 ]; then resources+=(--cpus-per-task="$threads"); fi
+resources+=(--mem-per-cpu="$(planned batch_memory_per_core)")
+name=diffphase-${folder##*/}
 if [ -n "$shards" ]; then
   export DIFFPHASE_SHARDS=$shards
-  log=$folder/log/slurm-%A_%a.log
+  log=$log_folder/slurm-%A_%a.log
   job=(sbatch --parsable "${resources[@]}" --array="1-$shards" --job-name="$name" --output="$log"
     ${sbatch_options[@]+"${sbatch_options[@]}"} "$root/jobs/array.sbatch" "$sweep" -o "$folder"
     ${run_options[@]+"${run_options[@]}"})
 else
-  log=$folder/log/slurm-%j.log
+  log=$log_folder/slurm-%j.log
   job=(sbatch --parsable "${resources[@]}" --job-name="$name" --output="$log"
     ${sbatch_options[@]+"${sbatch_options[@]}"} "$root/jobs/sweep.sbatch" "$sweep" -o "$folder"
     ${run_options[@]+"${run_options[@]}"})
@@ -111,7 +126,7 @@ fi
 # collect_command JOB
 collect_command() {
   collect=(sbatch --parsable --dependency="afterany:$1" --job-name="$name-collect"
-    --output="$folder/log/slurm-%j.log" ${sbatch_options[@]+"${sbatch_options[@]}"} "$root/jobs/collect.sbatch" "$folder")
+    --output="$log_folder/slurm-%j.log" ${sbatch_options[@]+"${sbatch_options[@]}"} "$root/jobs/collect.sbatch" "$folder")
 }
 
 collect_command JOB
@@ -135,16 +150,16 @@ if [ -n "$shards" ]; then
   collect_command "$number"
   if ! last=$("${collect[@]}"); then
     say "the array is submitted, as job $number, but SLURM refused the job that collects its results. Do not submit it" \
-      "again; when it has ended: $program collect $folder"
+      "again; when it has ended: $(printf '%q ' "$program" collect "$folder")"
     exit 1
   fi
   numbers+=,${last%%;*}
 fi
 printf '\nSubmitted: job %s\n' "${numbers/,/, and to collect the results job }"
-log=${log//%A_%a/${number}_1}
+log=$folder/log/slurm-$number${shards:+_1}.log
 cat <<TEXT
   squeue -j $numbers
-  $program status $folder --watch
-  tail -f ${log//%j/$number}
-To end it cleanly: touch $folder/stop; at once, with nothing finished lost: scancel $numbers
+  $(printf '%q ' "$program" status "$folder")--watch
+  $(printf '%q ' tail -f "$log")
+To end it cleanly: $(printf '%q ' touch "$folder/stop"); at once, with nothing finished lost: scancel $numbers
 TEXT

@@ -3,6 +3,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <cstdio>
 #include <memory>
 
 namespace diffphase {
@@ -26,6 +27,11 @@ void open_console(Verbosity verbosity, bool is_root) {
                      : verbosity == Verbosity::quiet ? spdlog::level::warn
                                                      : spdlog::level::info;
   logger().set_level(is_root ? level : spdlog::level::err);
+}
+
+void print_result_text(const std::string& text) {
+  static_cast<void>(std::fwrite(text.data(), 1, text.size(), stdout));
+  static_cast<void>(std::fflush(stdout));
 }
 
 void show_detail(const std::string& text) { logger().debug("{}", text); }

@@ -261,6 +261,12 @@ void JournalState::written_again(const LostBytes& lost, std::uint64_t bytes) {
 }
 
 void JournalState::read(const std::string& stem, Source& source) {
+  std::error_code ignored;
+  if (const fs::file_status status = fs::status(source.path, ignored);
+      fs::exists(status) && !fs::is_regular_file(status)) {
+    source.problem = source.path.string() + ": not a regular file; nothing of it is used";
+    return;
+  }
   const std::uint64_t size = size_of(source.path).value_or(0);
   if (size == source.size || (size < source.size && !own_.empty())) return;
   const PosixFile file = PosixFile::open(source.path);

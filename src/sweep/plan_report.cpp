@@ -155,18 +155,38 @@ std::string command_of(const SweepFile& file) {
   return command;
 }
 
-std::string batch_line(const SweepFile& file, int ranks, std::int64_t threads, const RunPrediction& run) {
-  const double seconds = std::max(std::ceil(time_margin * run.wall_seconds / 60.0) * 60.0, least_batch_seconds);
+// What a batch job is to ask for.
+struct BatchRequest {
+  std::int64_t nodes = 1;
+  int ranks = 1;
+  std::int64_t threads = 1;
+  double seconds = 0.0;
+  double mebibytes_per_core = 0.0;
+
+  [[nodiscard]] std::string memory() const { return fmt::format("{:.0f}M", mebibytes_per_core); }
+};
+
+BatchRequest batch_request(const SweepFile& file, int ranks, const RunPrediction& run) {
+  const std::int64_t threads = file.resources.threads;
   const std::int64_t on_node = std::max<std::int64_t>(1, cores_per_node / threads);
   // The ranks of a node share what is asked for all of them.
   const double of_results =
       copies_of_results * run.results_bytes / static_cast<double>(std::min<std::int64_t>(ranks, on_node));
   const double of_rank = (memory_margin * run.bytes_per_rank + of_results) / mebibyte + program_mebibytes;
-  const double mebibytes =
-      std::ceil(of_rank / (memory_step_mebibytes * static_cast<double>(threads))) * memory_step_mebibytes;
-  const std::string cpus = threads > 1 ? fmt::format(" --cpus-per-task={}", threads) : "";
-  return fmt::format("sbatch --nodes={} --ntasks={}{} --time={} --mem-per-cpu={:.0f}M {}",
-                     (ranks + on_node - 1) / on_node, ranks, cpus, clock_text(seconds), mebibytes, command_of(file));
+  return {
+      .nodes = (ranks + on_node - 1) / on_node,
+      .ranks = ranks,
+      .threads = threads,
+      .seconds = std::max(std::ceil(time_margin * run.wall_seconds / 60.0) * 60.0, least_batch_seconds),
+      .mebibytes_per_core =
+          std::ceil(of_rank / (memory_step_mebibytes * static_cast<double>(threads))) * memory_step_mebibytes,
+  };
+}
+
+std::string batch_line(const SweepFile& file, const BatchRequest& batch) {
+  const std::string cpus = batch.threads > 1 ? fmt::format(" --cpus-per-task={}", batch.threads) : "";
+  return fmt::format("sbatch --nodes={} --ntasks={}{} --time={} --mem-per-cpu={} {}", batch.nodes, batch.ranks, cpus,
+                     clock_text(batch.seconds), batch.memory(), command_of(file));
 }
 
 std::string scaling_text(const ScalingLimit& limit) {
@@ -365,7 +385,19 @@ std::string plan_text(const Sweep& sweep, int ranks, const Calibration& machine)
   text += fmt::format("{:.1f} us of rank 0 into the record of its result.\n", 1e6 * machine.queue.result_seconds);
   text += fmt::format("\nOn a cluster ({} cores on a node at most, {:g} times the predicted time):\n", cores_per_node,
                       time_margin);
-  return text + "  " + batch_line(sweep.file, ranks, threads, run) + "\n";
+  return text + "  " + batch_line(sweep.file, batch_request(sweep.file, ranks, run)) + "\n";
+}
+
+std::string plan_lines(const Sweep& sweep, int ranks, const Calibration& machine) {
+  const RunPrediction run = RunPredictor(sweep, machine.rates, machine.queue).predict(ranks);
+  const BatchRequest batch = batch_request(sweep.file, ranks, run);
+  std::string text = fmt::format("points={}\ntasks={}\ntasks_that_do_not_fit={}\n", sweep.points.size(), run.tasks,
+                                 run.misfits.size());
+  text += fmt::format("ranks={}\nthreads={}\nnodes={}\n", batch.ranks, batch.threads, batch.nodes);
+  text += fmt::format("bytes_per_rank={:.0f}\nwall_seconds={:.3f}\ncore_hours={:.6g}\n", run.bytes_per_rank,
+                      run.wall_seconds, run.core_hours);
+  text += fmt::format("batch_time={}\nbatch_memory_per_core={}\n", clock_text(batch.seconds), batch.memory());
+  return text + fmt::format("folder=runs/{}\n", sweep.file.name);
 }
 
 std::string theory_text(const Sweep& sweep) {

@@ -17,6 +17,11 @@ namespace diffphase {
 /// the batch line where the sweep file's path is long.
 [[nodiscard]] std::string plan_text(const Sweep& sweep, int ranks, const Calibration& machine);
 
+/// The same numbers for scripts: lines key=value, without spaces around the sign and without quotes. `batch_...` is
+/// what a batch job is to ask for, as sbatch takes it; `folder`, that of the results where -o names none, is last, for
+/// names that have line ends in them.
+[[nodiscard]] std::string plan_lines(const Sweep& sweep, int ranks, const Calibration& machine);
+
 /// Text of `diffphase theory`: the predicted critical times and other single numbers of every point, NaN as "-". At
 /// most 100 columns. Local; takes as long as the predictions' quadratures do.
 [[nodiscard]] std::string theory_text(const Sweep& sweep);

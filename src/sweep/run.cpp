@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdio>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -14,6 +15,7 @@
 #include "measure/declared_result.hpp"
 #include "parallel/kernel_threads.hpp"
 #include "parallel/mpi_environment.hpp"
+#include "parallel/root_wait.hpp"
 #include "parallel/stop_request.hpp"
 #include "results/provenance.hpp"
 #include "sweep/aggregate.hpp"
@@ -45,6 +47,27 @@ int on_root(const Communicator& world, Work&& work) {
   }
   world.broadcast(std::span(&code, 1));
   return static_cast<int>(code);
+}
+
+// The same for work that may wait for another start of the program, while the other ranks sleep: a stop that any rank
+// is asked for ends the wait.
+template <typename Work>
+int on_waiting_root(const Communicator& world, StopRequest& stop, Work&& work) {
+  return work_of_root(
+      world, [&] { return stop.wanted(); },
+      [&](const std::function<bool()>& stop_wanted) {
+        try {
+          work(stop_wanted);
+        } catch (const LockWaitStopped& e) {
+          print_result("diffphase: stopped ({}) {}; run the same command again to go on.\n",
+                       stop.reason().empty() ? "a signal to another rank" : stop.reason(), e.what());
+          return exit_stopped;
+        } catch (const std::exception& e) {
+          show_error(e.what());
+          return exit_bad_input;
+        }
+        return exit_complete;
+      });
 }
 
 // The kernel threads of every rank; one warning where they share processors.
@@ -151,8 +174,10 @@ int run_sweep(const Communicator& world, const RunOptions& options, const std::v
   const ProcessIdentity self = this_process();
   std::vector<std::string> processes = world.gather(fmt::format("process {} on {}", self.pid, self.host));
   std::unique_ptr<RunBook> book;
-  const int book_code = on_root(
-      world, [&] { book = std::make_unique<RunBook>(options, plan, summaries, measures, std::move(processes)); });
+  const auto open_book = [&](const std::function<bool()>& stop_wanted) {
+    book = std::make_unique<RunBook>(options, plan, summaries, measures, std::move(processes), stop_wanted);
+  };
+  const int book_code = on_waiting_root(world, stop, open_book);
   if (book_code != exit_complete) return book_code;
   std::string marks = book ? book->stop_marks().string() : std::string();
   world.broadcast(marks);

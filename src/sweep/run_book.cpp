@@ -70,7 +70,8 @@ std::filesystem::path RunBook::folder_of(const RunOptions& options, const Sweep&
 }
 
 RunBook::RunBook(const RunOptions& options, RunPlan plan, const DatasetSummaries& summaries,
-                 const std::vector<const Measure*>& measures, std::vector<std::string> processes)
+                 const std::vector<const Measure*>& measures, std::vector<std::string> processes,
+                 std::function<bool()> stop_wanted)
     : options_(options),
       plan_(std::move(plan)),
       processes_(std::move(processes)),
@@ -82,7 +83,11 @@ RunBook::RunBook(const RunOptions& options, RunPlan plan, const DatasetSummaries
       next_results_(std::chrono::steady_clock::now() + results_interval) {
   ensure_directory(folder_);
   folder_state_ = look_at_file(folder_);
-  lock_ = std::make_unique<RunLock>(folder_, shard_);
+  LockEnvironment environment;
+  environment.stop_wanted = std::move(stop_wanted);
+  environment.beats_alone = true;
+  lock_ = std::make_unique<RunLock>(folder_, shard_, std::move(environment));
+  start_ = std::chrono::system_clock::now();  // not before a wait for the lock
   header_ = journal_header(*plan_.whole);
   header_.data = data_files(*plan_.whole);
   header_.summaries = encode_summaries(without_columns(summaries));
@@ -430,25 +435,25 @@ int RunBook::conclude(const RunSummary& summary, const std::string& stop_reason)
   const std::string folder = shell_word(folder_.string());
   if (!error.empty()) {
     show_error(error);
-    fmt::print("diffphase: {}\n{}\n", error, where_results_are());
+    print_result("diffphase: {}\n{}\n", error, where_results_are());
     return exit_bad_input;
   }
   if (summary.stopped()) return conclude_stopped(summary, stop_reason);
   if (!failed_.empty()) return conclude_failed();
   if (const std::size_t left = unfinished(*plan_.selected); left > 0) {
-    fmt::print("diffphase: {} task{} not complete although all were computed; run the same command again.\n", left,
-               left == 1 ? " is" : "s are");
+    print_result("diffphase: {} task{} not complete although all were computed; run the same command again.\n", left,
+                 left == 1 ? " is" : "s are");
     return exit_stopped;
   }
   if (!whole()) {
-    fmt::print("diffphase: shard {} is complete; when all are, run `diffphase collect {}`.\n", shard_.name(), folder);
+    print_result("diffphase: shard {} is complete; when all are, run `diffphase collect {}`.\n", shard_.name(), folder);
   } else if (const std::size_t left = unfinished(*plan_.whole); left > 0) {
-    fmt::print(
+    print_result(
         "diffphase: points {} are complete, in {}/results.h5; the sweep has {} more task{}: run without --points.\n",
         options_.points, folder, left, left == 1 ? "" : "s");
   } else {
-    fmt::print("diffphase: complete; {}/results.h5 holds everything, `python3 -m analysis report {}` draws it.\n",
-               folder, folder);
+    print_result("diffphase: complete; {}/results.h5 holds everything, `python3 -m analysis report {}` draws it.\n",
+                 folder, folder);
   }
   return exit_complete;
 }
@@ -485,15 +490,15 @@ int RunBook::conclude_stopped(const RunSummary& summary, const std::string& stop
   std::string reason = stop_reason.empty() ? deadline_reason(summary) : stop_reason;
   if (reason.empty()) reason = "a signal to another rank";
   if (lock_lost_) reason = "another start took the folder over, or its lock was removed";
-  fmt::print("diffphase: stopped ({}) with {} of {} tasks left; run the same command again to go on.\n", reason,
-             summary.left(), pending_.size());
+  print_result("diffphase: stopped ({}) with {} of {} tasks left; run the same command again to go on.\n", reason,
+               summary.left(), pending_.size());
   return exit_stopped;
 }
 
 int RunBook::conclude_failed() {
-  for (const std::size_t index : failed_) fmt::print("failed: {}\n", failure_text(index));
-  fmt::print("diffphase: {} task{} failed, the rest is in {}; `--retry-failed` tries {} again.\n", failed_.size(),
-             failed_.size() == 1 ? "" : "s", folder_.string(), failed_.size() == 1 ? "it" : "them");
+  for (const std::size_t index : failed_) print_result("failed: {}\n", failure_text(index));
+  print_result("diffphase: {} task{} failed, the rest is in {}; `--retry-failed` tries {} again.\n", failed_.size(),
+               failed_.size() == 1 ? "" : "s", folder_.string(), failed_.size() == 1 ? "it" : "them");
   return exit_failed_tasks;
 }
 

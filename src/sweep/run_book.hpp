@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -33,11 +34,12 @@ namespace diffphase {
 /// journal, log, progress, results. Rank 0 only.
 class RunBook {
  public:
-  /// Takes the lock, reads the journals, begins a new one. `processes`: what messages call the process of each rank.
-  /// `options` must outlive the book. Throws BadInput or FileError.
-  /// `summaries`: what was seen in the data files. `measures`: all that exist.
+  /// Takes the lock, for which it may wait, reads the journals, begins a new one. `summaries`: what was seen in the
+  /// data files. `measures`: all that exist. `processes`: what messages call the process of each rank. `stop_wanted`:
+  /// see LockEnvironment. `options` must outlive the book. Throws BadInput, FileError or LockWaitStopped.
   RunBook(const RunOptions& options, RunPlan plan, const DatasetSummaries& summaries,
-          const std::vector<const Measure*>& measures, std::vector<std::string> processes);
+          const std::vector<const Measure*>& measures, std::vector<std::string> processes,
+          std::function<bool()> stop_wanted);
   RunBook(const RunBook&) = delete;
   RunBook& operator=(const RunBook&) = delete;
   ~RunBook();

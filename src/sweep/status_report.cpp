@@ -226,10 +226,8 @@ std::string StatusReport::text() const {
                         owners_.empty() ? ", at that rate" : "");
   }
   for (const LockOwner& owner : owners_) {
-    text +=
-        fmt::format("  at work: process {} on {}{}, since {}, heartbeat {}\n", owner.process.pid, owner.process.host,
-                    owner.process.slurm_job.empty() ? "" : fmt::format(" (job {})", owner.process.slurm_job),
-                    iso8601(owner.since), ago(now - unix_seconds(owner.heartbeat)));
+    text += fmt::format("  at work: {}, since {}, heartbeat {} by the clock of this host\n", owner.name(),
+                        iso8601(owner.since), ago(now - unix_seconds(owner.heartbeat)));
   }
   if (!failures_.empty()) text += "  last failures:\n";
   for (const TaskFailure& failure : failures_) text += fmt::format("    {}: {}\n", failure.task, failure.message);

@@ -99,7 +99,37 @@ class Submit(unittest.TestCase):
         self.assertIn("--dependency=afterany:JOB", collect)
         self.assertEqual(collect[-2:], [str(program.ROOT / "jobs/collect.sbatch"), "elsewhere"])
 
+    def test_names_and_folders_are_taken_as_they_are(self) -> None:
+        sweep = self.folder / "-sbatch --time=1:00 --cpus-per-task=9 %j.toml"
+        sweep.write_text(SWEEP.replace('"submitted"', '"-sbatch --time=2:00 %j \\u0041"'), encoding="utf-8")
+        ended = self.submit(f"./{sweep.name}", "--dry-run")
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        (command,) = [shlex.split(line) for line in ended.stdout.splitlines() if line.startswith("sbatch ")]
+        script = command.index(str(program.ROOT / "jobs/sweep.sbatch"))
+        self.assertEqual(command[script + 1:], [f"./{sweep.name}", "-o", "runs/-sbatch --time=2:00 %j A"])
+        self.assertIn("--job-name=diffphase--sbatch --time=2:00 %j A", command)
+        self.assertIn("--output=runs/-sbatch --time=2:00 %%j A/log/slurm-%j.log", command)
+        self.assertEqual([word for word in command if word.startswith("--cpus-per-task")], [])
+        self.assertEqual(len([word for word in command if word.startswith("--time=00:")]), 1, command)
+        for option, folder in (("-o-x/", "./-x"), ("-o --help", "./--help"), ("-o runs/a%5j/", "runs/a%5j")):
+            if option.startswith("-o-"):
+                self.refused("a sweep.toml", option, says=["unknown option"])
+                option = "-o " + option[2:]
+            (command,) = self.submitted(*option.split(" "))
+            self.assertEqual(command[-2:], ["-o", folder])
+            self.assertIn(f"--output={folder.replace('%', '%%')}/log/slurm-%j.log", command)
+
+    def test_what_is_printed_after_submission_can_be_pasted(self) -> None:
+        stand_in(self.folder / "bin/sbatch", "echo 4711")
+        ended = self.submit("a sweep.toml", "-o", "my 100%j run", PATH=f"{self.folder / 'bin'}:{os.environ['PATH']}")
+        self.assertEqual(ended.returncode, 0, ended.stderr)
+        tail, = [shlex.split(line) for line in ended.stdout.splitlines() if line.startswith("  tail")]
+        self.assertEqual(tail, ["tail", "-f", "my 100%j run/log/slurm-4711.log"])
+        self.assertIn("touch my\\ 100%j\\ run/stop", ended.stdout)
+
     def test_refusals(self) -> None:
+        self.refused("a sweep.toml", "-o", "a\\b", says=["a\\b", "backslash", "-o DIR"])
+        self.refused("a sweep.toml", "--", "-o", "x", says=["-o: before the --"])
         self.refused(says=["a sweep file is needed"])
         self.refused("none.toml", says=["none.toml", "no such file"])
         self.refused("a sweep.toml", "site.sh", says=["one sweep file", "site.sh"])
@@ -170,7 +200,8 @@ class Batch(unittest.TestCase):
         stand_in(self.folder / "bin/scontrol", f'echo "$*" >>{self.folder}/calls; exit 1')
         site = (program.ROOT / "jobs/site.sh").read_text(encoding="utf-8")
         (self.folder / "site.sh").write_text(f"{site}\nprogram={shlex.quote(str(program.program))}\n"
-                                             f"launcher={self.folder}/bin/launcher\nlauncher_options=()\n",
+                                             f"launcher={self.folder}/bin/launcher\nlauncher_options=()\n"
+                                             "requeue_patience=0\n",
                                              encoding="utf-8")
 
     def start(self, script: str, launcher: str, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -194,6 +225,73 @@ class Batch(unittest.TestCase):
         ended = self.start("sweep.sbatch", "exit 75")
         self.assertEqual((ended.returncode, self.requeues()), (75, ["requeue 7"]), ended.stderr)
         self.assertIn("SLURM does not requeue this job", ended.stderr)
+
+    def be_patient(self) -> None:
+        with open(self.folder / "site.sh", "a", encoding="utf-8") as site:
+            site.write("requeue_patience=60\nrequeue_pause=0.1\n")
+        stand_in(self.folder / "bin/sleep", 'case $1 in 60) ;; *) exec /bin/sleep "$@" ;; esac')
+
+    def test_a_controller_that_is_away_is_asked_again(self) -> None:
+        self.be_patient()
+        for error, answers in (("Unable to contact slurm controller (connect failure)", 3), ("Unexpected message received", 1)):
+            (self.folder / "calls").unlink(missing_ok=True)
+            stand_in(self.folder / "bin/scontrol", f'echo "$*" >>{self.folder}/calls; '
+                     f'if [ "$(wc -l <{self.folder}/calls)" -le {answers} ]; then echo "{error}" >&2; exit 1; fi')
+            ended = self.start("sweep.sbatch", "exit 75")
+            self.assertEqual((ended.returncode, self.requeues()), (75, ["requeue 7"] * (answers + 1)), ended.stderr)
+            self.assertIn("SLURM does not answer; asking again", ended.stderr)
+            self.assertIn("requeued as 7", ended.stderr)
+
+    def test_a_requeue_whose_answer_was_lost_is_one(self) -> None:
+        self.be_patient()
+        stand_in(self.folder / "bin/scontrol", f'if [ -e {self.folder}/calls ]; then echo "Job is pending execution for job 7"; '
+                 f'else echo "Socket timed out on send/recv operation"; fi >&2; echo "$*" >>{self.folder}/calls; exit 1')
+        ended = self.start("sweep.sbatch", "exit 75")
+        self.assertEqual(self.requeues(), ["requeue 7"] * 2, ended.stderr)
+        self.assertIn("requeued as 7", ended.stderr)
+
+    def test_what_slurm_refuses_is_not_asked_again(self) -> None:
+        self.be_patient()
+        stand_in(self.folder / "bin/scontrol",
+                 f'echo "$*" >>{self.folder}/calls; echo "Requested operation is presently disabled for job 7" >&2; exit 1')
+        ended = self.start("sweep.sbatch", "exit 75")
+        self.assertEqual(self.requeues(), ["requeue 7"], ended.stderr)
+        self.assertIn("presently disabled", ended.stderr)
+        self.assertIn("submit it again", ended.stderr)
+
+    def test_links_in_the_folder_are_not_followed(self) -> None:
+        folder = self.folder / "runs/submitted"
+        folder.mkdir(parents=True)
+        target = self.folder / "precious"
+        target.write_text("7 2\n", encoding="utf-8")
+        (folder / "starts-7").symlink_to(target)
+        ended = self.start("sweep.sbatch", "exit 1")
+        self.assertEqual(self.requeues(), ["requeue 7"], ended.stderr)
+        self.assertEqual(target.read_text(encoding="utf-8"), "7 2\n")
+        self.assertFalse((folder / "starts-7").is_symlink())
+        self.assertEqual((folder / "starts-7").read_text(encoding="utf-8"), "7 1\n")
+        self.assertEqual([name for name in os.listdir(folder) if name.startswith(".")], [])
+
+    def test_fifos_in_the_folder_are_not_waited_for(self) -> None:
+        folder = self.folder / "runs/submitted"
+        (folder / "log").mkdir(parents=True)
+        os.mkfifo(folder / "starts-7")
+        os.mkfifo(folder / "log/now-1of1-host-1.jsonl")
+        ended = self.start("sweep.sbatch", "exit 1")
+        self.assertEqual(self.requeues(), ["requeue 7"], ended.stderr)
+
+    def test_the_name_of_a_sweep_is_no_option_of_commands(self) -> None:
+        for name, folder in (("-e evil", "runs/-e evil"), ("a %j", "runs/a %j")):
+            (self.folder / "a sweep.toml").write_text(SWEEP.replace("submitted", name), encoding="utf-8")
+            ended = self.start("sweep.sbatch", 'printf "%s\\n" "$@"; exit 75')
+            self.assertIn(folder, ended.stdout.splitlines())
+            self.assertTrue((self.folder / folder / "starts-7").is_file(), ended.stderr)
+        ended = self.start("sweep.sbatch", 'printf "%s\\n" "$@"; exit 75', "-o", "-x")
+        self.assertTrue((self.folder / "-x" / "starts-7").is_file(), ended.stderr)
+        (self.folder / "a sweep.toml").write_text(SWEEP.replace("submitted", "a\\\\b"), encoding="utf-8")
+        ended = self.start("sweep.sbatch", "exit 75")
+        self.assertEqual(ended.returncode, 2)
+        self.assertIn("say where results go, with -o DIR", ended.stderr)
 
     def test_a_launcher_that_always_fails_is_given_up(self) -> None:
         for start in (1, 2, 3):

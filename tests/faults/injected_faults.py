@@ -7,6 +7,7 @@ generator that is passed in.
 import errno
 import os
 import pathlib
+import re
 import resource
 import shutil
 import signal
@@ -161,13 +162,15 @@ def corrupt_results(folder, rng):
 
 def leave_rubbish(folder, rng):
     """What dead processes leave: half of a temporary file, a lock."""
+    boot = pathlib.Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    space = re.search(r"\d+", os.readlink("/proc/self/ns/pid"))[0]
     # No process has this number.
-    (folder / f".results.h5.{os.uname().nodename}-4194305.tmp").write_bytes(rng.randbytes(100))
+    (folder / f".results.h5.{boot}-{space}-4194305-abcdefgh.tmp").write_bytes(rng.randbytes(100))
     lock = folder / "lock-1of1"
     if not lock.exists():
         now = time.time()
-        lock.write_text(f"host={os.uname().nodename}\npid=4194305\nprocess_start=1\nslurm_job=\n"
-                        f"since={now:.3f}\nheartbeat={now:.3f}\n", encoding="ascii")
+        lock.write_text(f"host={os.uname().nodename}\nboot={boot}\npid_namespace={space}\npid=4194305\n"
+                        f"process_start=1\nslurm_job=\nsince={now:.3f}\nheartbeat={now:.3f}\n", encoding="ascii")
     return "left a lock and a temporary file of a dead process"
 
 

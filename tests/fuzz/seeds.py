@@ -150,6 +150,10 @@ def lock_file():
     for host, job, heartbeat in (("node-1", "", 1e9), ("node-2", "7", 999999500.5), ("node-2", "8", 1e9), ("", "", 5)):
         yield b"\1" + (f"host={host}\npid=4711\nprocess_start=123\nslurm_job={job}\n"
                        f"since={heartbeat - 100:.3f}\nheartbeat={heartbeat:.3f}\n").encode()
+    for boot, job, restarts in (("boot-1", "7", 0), ("boot-1", "", 0), ("boot-2", "7", 0), ("boot-2", "8", 12)):
+        yield b"\0" + (f"host=node-1\nboot={boot}\npid_namespace=1\npid=1\nprocess_start=1\nuser=0\nslurm_cluster=here\n"
+                       f"slurm_job={job}\nslurm_restarts={restarts}\nsince=999999000.000\nbeats=0000000012\n"
+                       f"heartbeat=999999990.000\n").encode()
 
 
 def attempt_log():

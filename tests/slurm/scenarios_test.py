@@ -432,9 +432,43 @@ def no_progress(night):
     night.wait_end(job)
 
 
+def without_pmi(night):
+    """srun without PMI starts four programs that do not find each other: whether MPI ends them or they refuse, the log has the
+    remedy, and the folder stays as it was."""
+    site = pathlib.Path(night.environment["DIFFPHASE_SITE"])
+    text = site.read_text(encoding="utf-8")
+    site.write_text(text.replace("--mpi=pmix", "--mpi=none"), encoding="utf-8")
+    job, = night.submit("--nodes", 2)
+    night.wait_end(job, "FAILED")
+    log = night.log()
+    require("SLURM started 4 tasks" in log and "srun --mpi=pmix" in log, log)
+    require(not (night.folder / "journal").exists(), "somebody has begun")
+    site.write_text(text, encoding="utf-8")
+    job, = night.submit("--nodes", 2)
+    night.wait_end(job)
+
+
+def controller_away(night):
+    """slurmctld does not answer at the moment of the requeue, in a folder whose name SLURM would change: it is asked again."""
+    night.folder = night.scratch / "run %j of 100%%"
+    night.witness = journals.Witness(night.folder)
+    night.write_for(8.0)
+    job, = night.submit("--nodes", 2)
+    night.wait_progress(job)
+    controller = night.cluster.daemons[0]
+    controller.send_signal(signal.SIGSTOP)
+    try:
+        end_process(night.ranks(job)[0], signal.SIGUSR1)
+        wait_for(lambda: "asking again" in night.log(), f"the controller is missed\n{night.log()}")
+    finally:
+        controller.send_signal(signal.SIGCONT)
+    night.wait_requeued(job, 0, timeout=WATCHDOG)
+    night.wait_end(job)
+
+
 SCENARIOS = {function.__name__: function for function in (
     early_signal, array, second_start, time_limit, deadline, requeued_by_administrator, killed_ranks, crashing_task,
-    extended, preempted, by_mpirun, no_progress)}
+    extended, preempted, by_mpirun, no_progress, without_pmi, controller_away)}
 
 
 def run_scenario(cluster, program, scratch, name):

@@ -197,6 +197,20 @@ TEST(PlanText, TheBatchLineIsACommandForTheSameSweep) {
               HasSubstr(" jobs/sweep.sbatch 'my jobs/x.toml' --set 'ensemble.sigma=[0.5, 1]' --set realizations=3\n"));
 }
 
+TEST(PlanLines, AreTheNumbersOfTheTextWhateverTheSweepIsCalled) {
+  const Sweep sweep = real_sweep(with(real_example(), "name = \"", "name = \"-sbatch --time=1 %j tasks=7 folder=x "));
+  const std::string text = plan_text(sweep, 128, {.rates = rates});
+  const std::string lines = plan_lines(sweep, 128, {.rates = rates});
+  EXPECT_TRUE(lines.starts_with("points=8\ntasks=16\ntasks_that_do_not_fit=0\nranks=128\nthreads=1\nnodes=2\n"))
+      << lines;
+  const auto value = [&](const std::string& key) {
+    const std::size_t begin = lines.find("\n" + key + "=") + key.size() + 2;
+    return lines.substr(begin, lines.find('\n', begin) - begin);
+  };
+  EXPECT_THAT(text, HasSubstr(" --time=" + value("batch_time") + " --mem-per-cpu=" + value("batch_memory_per_core")));
+  EXPECT_EQ(lines.substr(lines.find("\nfolder=")), "\nfolder=runs/" + sweep.file.name + "\n");
+}
+
 TEST(PlanText, RankZeroNeedsMemoryForAllResults) {
   const Sweep few = real_sweep(real_example());
   EXPECT_THAT(plan_text(few, 2, {.rates = rates}), testing::Not(HasSubstr("copies")));
