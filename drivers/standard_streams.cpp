@@ -27,8 +27,8 @@ void print_output(const std::string& text) {
 }
 
 void flush_standard_output() {
+  print_output("");  // first: a flush of std::cout would do the same and not say why it fails
   std::cout.flush();
-  print_output("");
   if (std::cout.fail() || std::ferror(stdout) != 0) throw std::runtime_error("cannot write to standard output");
 }
 
