@@ -29,6 +29,8 @@ import journals
 DONE, FAILED = 1, 2  # task_status
 HANG = 100.0  # seconds that no start of this sweep comes near
 
+DEFAULT_ATTEMPTS = 3
+
 SWEEP = """
 name = "faults"
 seed = 11
@@ -49,7 +51,6 @@ speciation = {{ probes = 2048 }}
 collapse = {{ probes = 1024 }}
 spectrum = {{ probes = 1, largest = 4, times = [0.5, 1.0] }}
 [resources]
-max_attempts = 1000
 memory_per_rank = "1000000 GiB"
 ranks_per_task = {ranks_per_task}
 """
@@ -68,6 +69,7 @@ class Disturbed:
         self.witness = journals.Witness(path)
         self.hidden = None
         self.told = []
+        self.deaths = 0  # of ranks
 
     def start(self, ranks, *options, variables=None, preexec=None):
         command = ["env", *[f"{name}={value}" for name, value in (variables or {}).items()], self.program.path, "run",
@@ -97,7 +99,7 @@ class Disturbed:
         kind = rng.random()
         if kind < 0.3:
             return self.start_with_failing_call(rng, counts)
-        if kind < 0.36:
+        if kind < 0.36 and self.deaths < DEFAULT_ATTEMPTS:
             return self.start_without_memory(rng, counts)
         inject = rng.choices(list(faults.WHILE_RUNNING), list(faults.WHILE_RUNNING.values()))[0]
         ranks = self.ranks(rng)
@@ -111,12 +113,15 @@ class Disturbed:
             ended = running.end(HANG)
         self.told[-1] += f" -> {ended.code}"
         counts[inject.__name__] += done is not None
+        self.deaths += done is not None and inject is not faults.delay_rank
         self.check_end(ended, done, inject)
         return ended.code == 0
 
     def check_end(self, ended, done, inject):
         harmless = done is None or inject is faults.delay_rank
-        require(ended.code == 0 or not harmless, f"an undisturbed start: {ended}")
+        # Ranks that died often enough may have been at one task each time.
+        given_up = ended.code == 1 and "ended the program" in ended.out and self.deaths >= DEFAULT_ATTEMPTS
+        require(ended.code == 0 or given_up or not harmless, f"an undisturbed start: {ended}")
 
     def start_without_memory(self, rng, counts):
         """Tasks that get no memory fail alone, with the reason; the others are done."""

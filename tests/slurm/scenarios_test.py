@@ -88,7 +88,7 @@ class Night:
         self.scratch = scratch
         self.folder = scratch / "run"
         self.sweep = scratch / "night.toml"
-        self.values = {"realizations": 6, "classes": "[2, 4]", "probes": 3000, "max_attempts": 100}
+        self.values = {"realizations": 6, "classes": "[2, 4]", "probes": 3000, "max_attempts": 3}  # the default
         self.write()
         site = scratch / "site.sh"
         options = "--mpi=pmix" if launcher == "srun" else ""
