@@ -10,7 +10,6 @@
 //   $ diffphase collect runs/sample
 //   $ diffphase check runs/sample
 
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -45,11 +44,11 @@ int run(int argc, char** argv, const RunOptions& options) {
   std::signal(SIGXFSZ, SIG_IGN);  // a file at its limit is a full disk, with a message
   std::signal(SIGPIPE, SIG_IGN);  // whoever read what the run prints may go
   const std::string hint = launch_hint();
-  if (!hint.empty()) fmt::print(stderr, "diffphase: {}\n", hint);
+  if (!hint.empty()) std::fputs(("diffphase: " + hint + "\n").c_str(), stderr);
   const MpiEnvironment environment(argc, argv);
   const Communicator world = Communicator::world();
   if (const std::string problem = launch_problem(world.size()); !problem.empty()) {
-    fmt::print(stderr, "diffphase: error: {}\n", problem);
+    std::fputs(("diffphase: error: " + problem + "\n").c_str(), stderr);
     return exit_bad_input;
   }
   return run_sweep(world, options, measures());
@@ -80,7 +79,7 @@ int status(const CommandLine& line) {
 
 int check(const CommandLine& line) {
   const FolderCheck found = check_folder(line.folder, measures());
-  fmt::print("{}", found.text());
+  print_output(found.text());
   return found.problems.empty() ? exit_complete : exit_failed_tasks;
 }
 
@@ -118,7 +117,7 @@ int main(int argc, char** argv) {
     if (line.command != diffphase::CommandLine::Command::run) diffphase::flush_standard_output();
     return code;
   } catch (const std::exception& e) {
-    fmt::print(stderr, "diffphase: error: {}\n", e.what());
+    std::fprintf(stderr, "diffphase: error: %s\n", e.what());  // fmt would throw where nobody reads
     return diffphase::exit_bad_input;
   }
 }

@@ -310,7 +310,7 @@ class Outputs(Folder):
 
     def test_what_is_asked_for_and_cannot_be_printed_is_an_error(self) -> None:
         self.run_it(0)
-        for command in ("plan sweep.toml", "plan --defaults", "plan sweep.toml --for-scripts", "theory sweep.toml",
+        for command in ("plan sweep.toml", "plan --defaults", "plan sweep.toml --for-scripts", "theory sweep.toml", "check run",
                         "status run", "status run --watch", "collect run", "--version", "--help", "run --help"):
             said = self.shell(f'"$1" {command} >/dev/full', code=2)
             self.assertEqual(len(said.splitlines()), 1, said)
