@@ -67,8 +67,11 @@ def analysis(arguments: list[str], folder: Path | str) -> Outcome:
 
 def tree_state(folder: Path) -> dict[str, str]:
     """Every path below a folder with a digest of its contents; a folder that is not there has none."""
-    return {str(path.relative_to(folder)): "folder" if path.is_dir() else hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in sorted(folder.rglob("*"))}
+    def state(path: Path) -> str:
+        if path.is_dir():
+            return "folder"
+        return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "no regular file"
+    return {str(path.relative_to(folder)): state(path) for path in sorted(folder.rglob("*"))}
 
 
 IDX_CODES = {"uint8": 0x08, "float32": 0x0D, "float64": 0x0E}
