@@ -45,6 +45,15 @@ class DeclaredResult {
     }
   }
 
+  [[nodiscard]] std::vector<DeclaredLength> lengths() const {
+    std::vector<DeclaredLength> all;
+    for (const VariableSpec& spec : specs_) {
+      if (spec.prediction || entries_of(spec) == 0) continue;
+      all.push_back({.name = spec.name, .per_sample = spec.per_sample, .values = entries_of(spec)});
+    }
+    return all;
+  }
+
  private:
   [[noreturn]] void program_error(const std::string& name, const std::string& what) const {
     throw std::logic_error(fmt::format("error of the program: measure.{}: {} {}", measure_.name(), name, what));
@@ -121,6 +130,10 @@ class DeclaredResult {
 void require_as_declared(const Measure& measure, const TaskParameters& task, const TaskRequest& request,
                          const MeasureResult& result) {
   DeclaredResult(measure, task, request).check(result);
+}
+
+std::vector<DeclaredLength> declared_lengths(const Measure& measure, const TaskParameters& task) {
+  return DeclaredResult(measure, task, {}).lengths();
 }
 
 }  // namespace diffphase

@@ -1,5 +1,9 @@
 #pragma once
 
+#include <cstddef>
+#include <string>
+#include <vector>
+
 #include "measure/measure.hpp"
 
 namespace diffphase {
@@ -12,5 +16,15 @@ namespace diffphase {
 /// Predictions are no part of it. On rank 0 of the group. Local.
 void require_as_declared(const Measure& measure, const TaskParameters& task, const TaskRequest& request,
                          const MeasureResult& result);
+
+/// A measured variable of a task and its number of values, for each sample count where per_sample.
+struct DeclaredLength {
+  std::string name;
+  bool per_sample = false;
+  std::size_t values = 0;
+};
+
+/// What a measure declares for a task, without predictions and what has no values. Local.
+[[nodiscard]] std::vector<DeclaredLength> declared_lengths(const Measure& measure, const TaskParameters& task);
 
 }  // namespace diffphase

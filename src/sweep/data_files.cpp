@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "ensemble/content_hash.hpp"
+#include "ensemble/row_reader.hpp"
 #include "files/bad_input.hpp"
 #include "files/wall_clock.hpp"
 
@@ -18,14 +19,6 @@ namespace diffphase {
 namespace {
 
 namespace fs = std::filesystem;
-
-// What is a file of "file.h5:/group/name".
-std::string file_part(const std::string& name) {
-  std::error_code ignored;
-  if (fs::exists(name, ignored)) return name;
-  const std::size_t colon = name.rfind(':');
-  return colon == std::string::npos ? name : name.substr(0, colon);
-}
 
 std::string description(const DataFileRecord& file) {
   std::string changed;
@@ -68,7 +61,7 @@ std::vector<DataFileRecord> data_files(const Sweep& sweep) {
   for (const GridCell& cell : sweep.cells) {
     if (!cell.parameters.file) continue;
     for (const std::string& name : {cell.parameters.file->path, cell.parameters.file->labels}) {
-      if (!name.empty()) names.insert(file_part(name));
+      if (!name.empty()) names.insert(split_data_name(name).file);
     }
   }
   std::vector<DataFileRecord> files;

@@ -216,8 +216,8 @@ class Checker {
     std::vector<std::string> differ;
     std::size_t compared = 0;
     for (const ResultsVariable& variable : aggregator.results(journals_, 0.0).variables) {
-      const bool prediction = variable.name.find("_theory") != std::string::npos;
-      if (prediction || std::holds_alternative<std::vector<std::string>>(variable.values)) continue;
+      const bool measured = std::ranges::find(variable.dims, "realization") != variable.dims.end();
+      if (!measured || std::holds_alternative<std::vector<std::string>>(variable.values)) continue;
       const auto found = stored.numbers.find(variable.name);
       ++compared;
       if (found == stored.numbers.end() || !same(found->second, numbers_of(variable))) differ.push_back(variable.name);

@@ -178,6 +178,11 @@ std::vector<std::string> JournalState::warnings() const {
   std::vector<std::string> all;
   for (const auto& [stem, source] : sources_) {
     if (!source.problem.empty()) all.push_back(source.problem);
+    if (source.incompletes > 0) {
+      all.push_back(fmt::format("{}: {} finished task{} not complete, the first {}: computed again",
+                                source.path.string(), source.incompletes, source.incompletes == 1 ? " is" : "s are",
+                                source.incomplete));
+    }
   }
   return all;
 }
@@ -203,6 +208,12 @@ void JournalState::refresh() {
     source.path = path;
     read(stem, source);
   }
+}
+
+void JournalState::require(std::function<std::string(const DoneRecord& record)> problem) {
+  record_problem_ = std::move(problem);
+  forget();
+  refresh();
 }
 
 void JournalState::set_live(std::set<std::string> stems) {
@@ -338,8 +349,12 @@ void JournalState::take(const RecordOrigin& origin, Source& source, const BeginR
 void JournalState::take(const RecordOrigin& origin, Source& source, DoneRecord record) {
   end(origin, source, record.identity,
       {.outcome = Attempt::Outcome::done, .seconds = record.seconds, .ranks = record.ranks, .message = {}});
-  TaskHistory& history = tasks_[record.identity];
-  history.learn(origin, std::move(record));
+  const std::string problem = record_problem_ && !source.own ? record_problem_(record) : std::string();
+  if (!problem.empty()) {
+    if (source.incompletes++ == 0) source.incomplete = problem;
+    return;
+  }
+  tasks_[record.identity].learn(origin, std::move(record));
 }
 
 void JournalState::take(const RecordOrigin& origin, Source& source, const FailedRecord& record) {

@@ -92,6 +92,9 @@ class JournalState {
   /// the journal.
   void refresh();
 
+  /// Finished tasks of which `problem` says something are not: they count as never computed. Reads everything anew.
+  void require(std::function<std::string(const DoneRecord& record)> problem);
+
   /// Journals of starts that may be alive: what they have begun is running. To be told again when that changes.
   void set_live(std::set<std::string> stems);
 
@@ -117,7 +120,7 @@ class JournalState {
   [[nodiscard]] const JournalHeader* latest() const;
   /// Number of journals with a readable header.
   [[nodiscard]] std::size_t journals() const;
-  /// One sentence per torn or corrupt journal.
+  /// One sentence per torn or corrupt journal, and per journal with records that are not complete.
   [[nodiscard]] std::vector<std::string> warnings() const;
 
  private:
@@ -134,6 +137,8 @@ class JournalState {
     bool own = false;                              ///< known from memory
     std::optional<std::uint64_t> written_again{};  ///< from this byte on, into the own journal
     std::string problem;
+    std::string incomplete{};  ///< what the first record that is not complete lacks
+    std::size_t incompletes = 0;
     std::map<std::int64_t, std::deque<HandOut>> unended;          ///< by leader, oldest first
     std::unordered_map<std::uint64_t, std::int64_t> leader_of{};  ///< of what has no end, by place of the begin
   };
@@ -156,6 +161,7 @@ class JournalState {
   std::string first_name_;
   std::map<std::string, JournalHeader> headers_;
   std::map<std::string, Source> sources_;
+  std::function<std::string(const DoneRecord& record)> record_problem_;
   std::set<std::string> live_;
   std::string own_;  // stem; empty: none
   std::map<Hash128, TaskHistory> tasks_;

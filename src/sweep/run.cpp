@@ -24,6 +24,7 @@
 #include "sweep/job_time.hpp"
 #include "sweep/journal.hpp"
 #include "sweep/pending_task.hpp"
+#include "sweep/record_shapes.hpp"
 #include "sweep/run_book.hpp"
 #include "sweep/run_plan.hpp"
 #include "sweep/scheduler.hpp"
@@ -214,7 +215,9 @@ void collect_sweep(const std::filesystem::path& folder, const std::string& text,
   JournalState journals = read_journals(folder);
   DatasetSummaries summaries = recorded_summaries(journals);
   const RunPlan plan = make_plan(options, text, summaries, measures);
-  journals = read_journals(folder, journal_header(*plan.whole));
+  journals = JournalState(folder, journal_header(*plan.whole));
+  const RecordShapes shapes(*plan.whole);
+  journals.require([&shapes](const DoneRecord& record) { return shapes.problem(record); });
   Aggregator aggregator(*plan.whole);
   aggregator.predict_all();
   journals.refresh();  // a run may have gone on meanwhile: its results are not replaced by older ones

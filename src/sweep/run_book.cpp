@@ -17,6 +17,7 @@
 #include "sweep/live_journals.hpp"
 #include "sweep/placement.hpp"
 #include "sweep/plan_report.hpp"
+#include "sweep/record_shapes.hpp"
 #include "sweep/result_size.hpp"
 #include "sweep/shell_word.hpp"
 #include "sweep/stop_marks.hpp"
@@ -92,7 +93,8 @@ RunBook::RunBook(const RunOptions& options, RunPlan plan, const DatasetSummaries
   header_.data = data_files(*plan_.whole);
   header_.summaries = encode_summaries(without_columns(summaries));
   journals_ = std::make_unique<JournalState>(folder_, header_);
-  journals_->refresh();
+  const auto shapes = std::make_shared<const RecordShapes>(*plan_.whole);
+  journals_->require([shapes](const DoneRecord& record) { return shapes->problem(record); });
   journals_->set_live(live_journals(folder_, live_locks(folder_)));
   if (!options_.accept_changed_data) {
     for (const std::string& warning : check_data_files(*journals_, header_.data)) show_warning(warning);

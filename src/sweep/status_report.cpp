@@ -13,6 +13,7 @@
 #include "sweep/cost_model.hpp"
 #include "sweep/live_journals.hpp"
 #include "sweep/plan_report.hpp"
+#include "sweep/record_shapes.hpp"
 #include "sweep/run_plan.hpp"
 #include "sweep/shell_word.hpp"
 
@@ -97,6 +98,9 @@ void StatusReport::read_sweep() {
   }
   sweep_.emplace(std::move(sweep));
   sweep_text_ = std::move(text);
+  if (!data_problem_.empty()) return;  // lengths are not known
+  const auto shapes = std::make_shared<const RecordShapes>(*sweep_);
+  journals_.require([shapes](const DoneRecord& record) { return shapes->problem(record); });
 }
 
 void StatusReport::refresh() {

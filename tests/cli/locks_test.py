@@ -251,14 +251,14 @@ class Locks(Folder):
         (self.scratch / "sweep.toml").unlink()
         os.mkfifo(self.scratch / "sweep.toml")
         said = self.run_it(2)
-        self.assertIn("sweep.toml: the sweep file cannot be read: it is a FIFO", said)
+        self.assertIn("sweep.toml: the sweep file cannot be read: it is no regular file", said)
         self.assertEqual(len(said.splitlines()), 1, said)
         (self.run_folder / "sweep.toml").unlink()
         os.mkfifo(self.run_folder / "sweep.toml")
         for command in ("status", "collect"):
             ended = program.diffphase([command, "run"], self.scratch)
             self.assertEqual(ended.code, 2, ended.errors)
-            self.assertIn("it is a FIFO", ended.errors)
+            self.assertIn("regular file", ended.errors)
 
     def failing_link(self, code: int, number: int, done: bool = False) -> str:
         return self.run_it(code, LD_PRELOAD=str(library), FAULT_CALL="link", FAULT_PATH="lock-", FAULT_TIMES="-1",

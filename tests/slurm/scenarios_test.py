@@ -275,6 +275,7 @@ def array(night):
 def second_start(night):
     """A second job on the same folder refuses and names the first, which is cancelled in the middle, and submitted
     again on other nodes and ranks."""
+    night.write(realizations=18)  # the first must still run when SLURM begins the second
     first, = night.submit("--nodes", 2)
     night.wait_progress(first)
     second, = night.submit("--nodes", 1, "--ranks-per-node", 1)

@@ -76,9 +76,11 @@ TEST(EqualPoints, ParticipationBelowOneHalfIsNoReasonForAnEarlierGrid) {
         }
         EXPECT_EQ(found.value("collapse_time_status"), never) << copies;
         EXPECT_TRUE(std::isnan(found.value("collapse_time")));
-        ASSERT_EQ(found.result().warnings.size(), 1U);
-        EXPECT_THAT(found.result().warnings[0], testing::HasSubstr("points of the training set are equal"));
-        EXPECT_THAT(found.result().warnings[0], testing::Not(testing::HasSubstr("earlier")));
+        // In single precision also that digits were lost, where they were.
+        const std::vector<std::string>& warnings = found.result().warnings;
+        EXPECT_LE(warnings.size(), single ? 2U : 1U);
+        EXPECT_THAT(warnings, testing::Contains(testing::HasSubstr("points of the training set are equal")));
+        EXPECT_THAT(warnings, testing::Each(testing::Not(testing::HasSubstr("earlier"))));
       }
     }
   }

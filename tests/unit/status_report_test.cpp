@@ -9,6 +9,7 @@
 #include <memory>
 #include <sstream>
 
+#include "measure/declared_result.hpp"
 #include "sweep_examples.hpp"
 #include "temporary_folder.hpp"
 
@@ -16,6 +17,7 @@ namespace diffphase {
 namespace {
 
 namespace fs = std::filesystem;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
@@ -51,7 +53,13 @@ class StatusOfARun : public testing::Test {
     record.counts = sweep.tasks[task].counts;
     if (!all_counts) record.counts.pop_back();
     record.seconds = seconds;
+    for (const DeclaredLength& declared : declared_of(task)) {
+      record.variables.push_back({declared.name, declared.per_sample, std::vector<double>(declared.values)});
+    }
     to.write(record);
+  }
+  [[nodiscard]] std::vector<DeclaredLength> declared_of(std::size_t task) const {
+    return declared_lengths(sweep.tasks[task].measure(), sweep.parameters(sweep.tasks[task]));
   }
   void failed(Journal& to, std::size_t task, double at, const std::string& message) const {
     begin(to, task, at);
@@ -65,6 +73,22 @@ class StatusOfARun : public testing::Test {
   double now = start_seconds;
   LockEnvironment environment;
 };
+
+TEST_F(StatusOfARun, WhatLacksAVariableOrHasItShortOrLongIsNotDone) {
+  ASSERT_THAT(declared_of(0), SizeIs(1));
+  const auto writer = journal();
+  for (std::size_t length = 0; length < 3; ++length) {
+    DoneRecord record{.identity = sweep.tasks[length].identity, .counts = sweep.tasks[length].counts};
+    record.variables.push_back({declared_of(length)[0].name, false, std::vector<double>(length)});
+    writer->write(record);
+  }
+  DoneRecord lacking{.identity = sweep.tasks[3].identity, .counts = sweep.tasks[3].counts};
+  lacking.variables.push_back({"another", false, {1.0}});
+  writer->write(lacking);
+  const StatusReport status = report();
+  EXPECT_EQ(status.counts().done, 1U);
+  EXPECT_THAT(status.warnings(), ElementsAre(HasSubstr("3 finished tasks are not complete")));
+}
 
 TEST_F(StatusOfARun, BeforeAnythingHappenedEverythingIsLeft) {
   const StatusReport status = report();
