@@ -241,7 +241,6 @@ void JournalState::learn(JournalRecord record, std::uint64_t bytes) {
   const RecordOrigin origin{own_, source.read};
   advance(bytes);
   take(origin, source, std::move(record));
-  blame(own_, source);
 }
 
 LostBytes JournalState::lost(bool whole) const {
@@ -310,8 +309,8 @@ void JournalState::read(const std::string& stem, Source& source) {
 // the journal is lost, nobody knows. Where all ranks of the group were alive when the start was told to stop, nobody is
 // to blame.
 void JournalState::blame(const std::string& stem, const Source& source) {
-  if (source.unended.empty()) return;
-  const bool live = source.own || live_.contains(stem);
+  if (source.own || source.unended.empty()) return;
+  const bool live = live_.contains(stem);
   const std::vector<bool> marks = live ? std::vector<bool>{} : read_stop_marks(stop_marks_path(run_, stem));
   const auto outcome = [&](std::int64_t leader, const HandOut& hand_out, bool first) {
     if (!live && were_told_to_stop(marks, leader, hand_out.ranks)) return Attempt::Outcome::abandoned;
@@ -341,7 +340,9 @@ void JournalState::end(const RecordOrigin& origin, Source& source, const Hash128
 }
 
 void JournalState::take(const RecordOrigin& origin, Source& source, const BeginRecord& record) {
-  tasks_[record.identity].begin(origin, record);
+  TaskHistory& history = tasks_[record.identity];
+  history.begin(origin, record);
+  if (source.own) history.set_outcome(origin, Attempt::Outcome::running);
   source.unended[record.leader].push_back({record.identity, origin, record.ranks});
   source.leader_of[origin.second] = record.leader;
 }

@@ -10,13 +10,11 @@ import resource
 import signal
 import subprocess
 import sys
-import tempfile
-import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 # pylint: disable=wrong-import-position
+from named_cases import run_named
 from requirement import require, require_identical
-from started_program import Program
 import compare_results
 import journals
 import numpy as np
@@ -279,22 +277,7 @@ def main():
     parser.add_argument("--program", required=True)
     parser.add_argument("names", nargs="*")
     arguments = parser.parse_args()
-    failed = []
-    with tempfile.TemporaryDirectory(prefix="faults_", ignore_cleanup_errors=True) as folder:
-        scratch = pathlib.Path(folder)
-        program = Program(arguments.program, scratch)
-        for case in CASES:
-            if arguments.names and case.__name__ not in arguments.names:
-                continue
-            start = time.monotonic()
-            try:
-                case(Case(program, scratch, case.__name__))
-                print(f"{case.__name__}: passed in {time.monotonic() - start:.1f} s", flush=True)
-            except AssertionError as error:
-                failed.append(case.__name__)
-                print(f"{case.__name__}: FAILED: {error}", flush=True)
-    print(f"failed: {', '.join(failed) or 'none'}")
-    return 1 if failed else 0
+    return run_named(CASES, arguments.names, Case, arguments.program, "faults_")
 
 
 if __name__ == "__main__":
