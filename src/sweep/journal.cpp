@@ -355,7 +355,8 @@ void JournalState::take(const RecordOrigin& origin, Source& source, DoneRecord r
     if (source.incompletes++ == 0) source.incomplete = problem;
     return;
   }
-  tasks_[record.identity].learn(origin, std::move(record));
+  TaskHistory& history = tasks_[record.identity];
+  history.learn(origin, std::move(record));
 }
 
 void JournalState::take(const RecordOrigin& origin, Source& source, const FailedRecord& record) {
