@@ -56,6 +56,17 @@ std::string ranks_text(RankRange group, const std::vector<std::string>& processe
   return text + ")";
 }
 
+class FlagWhileAlive {
+ public:
+  explicit FlagWhileAlive(std::atomic<bool>& flag) : flag_(flag) { flag_ = true; }
+  FlagWhileAlive(const FlagWhileAlive&) = delete;
+  FlagWhileAlive& operator=(const FlagWhileAlive&) = delete;
+  ~FlagWhileAlive() { flag_ = false; }
+
+ private:
+  std::atomic<bool>& flag_;
+};
+
 // What readers of a run folder need: the mean of every column is as long as a row.
 DatasetSummaries without_columns(DatasetSummaries summaries) {
   for (auto& [file, summary] : summaries) summary.column_means.reset();
@@ -113,7 +124,9 @@ RunBook::RunBook(const RunOptions& options, RunPlan plan, const DatasetSummaries
 // Marks are of use where tasks have no end in the journal.
 RunBook::~RunBook() {
   std::error_code ignored;
-  if (!stop_marks_.empty() && (!begun_ || all_recorded_)) std::filesystem::remove(stop_marks_, ignored);
+  if (stop_marks_.empty() || (begun_ && !all_recorded_)) return;
+  std::filesystem::remove(stop_marks_, ignored);
+  for (const std::filesystem::path& marks : more_stop_marks_) std::filesystem::remove(marks, ignored);
 }
 
 void RunBook::begin_journal() {
@@ -125,6 +138,11 @@ void RunBook::begin_journal() {
   }
   journal_ = std::make_unique<Journal>(folder_, stem, header_);
   journals_->begin_own(stem, header_);
+  if (stop_marks_.empty()) return;
+  // Ranks go on to mark the file that they know. Without hard links a later end counts as one that cannot be told.
+  std::error_code ignored;
+  more_stop_marks_.push_back(stop_marks_path(folder_, stem));
+  std::filesystem::create_hard_link(stop_marks_, more_stop_marks_.back(), ignored);
 }
 
 void RunBook::record(JournalRecord record) {
@@ -376,11 +394,10 @@ void RunBook::write_results_file(double seconds_of_predictions) {
                            .mpi_size = ranks_,
                            .start = start_,
                            .end = std::chrono::system_clock::now()});
-  writing_results_ = true;
+  const FlagWhileAlive writing(writing_results_);
   if (former_) keep_former(folder_, *former_);
   former_.reset();
   write_results(folder_ / "results.h5", std::move(results));
-  writing_results_ = false;
 }
 
 // Brings all to disk; returns the first error, that of the run if there was one. What was measured comes first; all
@@ -402,7 +419,6 @@ std::string RunBook::save_all(const RunSummary& summary) {
   } catch (const std::exception& e) {
     if (error.empty()) error = e.what();
   }
-  writing_results_ = false;
   return error;
 }
 

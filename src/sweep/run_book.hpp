@@ -120,6 +120,7 @@ class RunBook {
   std::optional<FormerResults> former_;  // to be kept before the results are replaced
   JournalHeader header_;
   std::filesystem::path stop_marks_;
+  std::vector<std::filesystem::path> more_stop_marks_;  // the same file for journals that were begun later
   std::optional<FileState> folder_state_;
   std::vector<PendingTask> pending_;
   Timetable timetable_;

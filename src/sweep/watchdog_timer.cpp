@@ -90,7 +90,10 @@ void WatchdogTimer::watch() {
       }
       lock.lock();
     }
-    if (is_held(now)) std::exchange(held_, nullptr)();
+    if (is_held(now)) {
+      stopped_ = now;  // where it returns, it is called again as much later
+      held_();
+    }
   }
 }
 

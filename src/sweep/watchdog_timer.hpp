@@ -28,8 +28,9 @@ class WatchdogTimer {
   /// Waits for a report that is being made.
   ~WatchdogTimer();
 
-  /// Calls `held` once, on the watching thread, when `patience` seconds after a stop was wanted the watched thread has
-  /// not shown a sign of life for as long: it is held by a communication. `stop_wanted` is called on that thread, too.
+  /// Calls `held`, on the watching thread, when `patience` seconds after a stop was wanted the watched thread has not
+  /// shown a sign of life for as long: it is held by a communication. Where `held` returns, it is called again after as
+  /// many seconds. `stop_wanted` is called on that thread, too.
   void end_when_held(std::function<bool()> stop_wanted, double patience, std::function<void()> held);
 
   /// A sign of life; cheap.

@@ -98,6 +98,22 @@ def told_to_stop(program, scratch, number, ranks, times):
     print(f"{name}, {times} times: nobody is blamed", flush=True)
 
 
+def told_to_stop_with_another_journal(program, scratch):
+    """The marks of the ranks hold also for a journal that was begun because the first one was removed."""
+    case = Case(program, scratch / "rewritten")
+
+    def remove_and_stop(running):
+        for path in journals.files(case.folder):
+            path.unlink()
+        require(running.wait_for(lambda: bool(case.begins())), "the journal was not written again")
+        running.process.send_signal(signal.SIGTERM)
+
+    for _ in range(DEFAULT_ATTEMPTS):
+        case.end_by(remove_and_stop, 2)
+    case.require_nobody_blamed("a journal that was written again")
+    print("SIGTERM after the journal was written again: nobody is blamed", flush=True)
+
+
 def died(program, scratch, number):
     """Rank 1 of the two ranks of one task dies again and again: that task is given up, the others are done."""
     name = f"rank 1 by {signal.Signals(number).name}"
@@ -145,6 +161,7 @@ def main():
                 told_to_stop(program, scratch, number, ranks, 5 if arguments.every else DEFAULT_ATTEMPTS)
         for number in (signal.SIGKILL, signal.SIGSEGV) if arguments.every else (signal.SIGKILL,):
             died(program, scratch, number)
+        told_to_stop_with_another_journal(program, scratch)
         only_the_dead_group(program, scratch)
         killed_altogether(program, scratch)
 

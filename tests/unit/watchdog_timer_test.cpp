@@ -70,7 +70,11 @@ TEST_F(WatchdogTimerTest, EndsWhatIsHeldAfterAStop) {
   now_ = 1111.0;
   while (held == 0) std::this_thread::yield();
   count_later();
-  EXPECT_EQ(held, 1) << "once";
+  EXPECT_EQ(held, 1);
+  now_ = 1172.0;
+  while (held == 1) std::this_thread::yield();
+  count_later();
+  EXPECT_EQ(held, 2) << "again where it returns";
 }
 
 TEST_F(WatchdogTimerTest, ReportsSilenceOncePerStallWithTheTask) {
