@@ -168,11 +168,12 @@ JournalRecord get_record(ArchiveReader& archive) {
 std::vector<std::byte> encode_header(const JournalHeader& header) {
   ArchiveWriter archive;
   archive.word(byte_order_mark);
-  archive.integer(journal_layout_version);
+  archive.integer(header.knows_data ? journal_layout_version : layout_without_data);
   archive.word(header.seed);
   archive.integer(header.numerics_version);
   archive.text(header.program_version);
   archive.text(header.sweep);
+  if (!header.knows_data) return bytes_of(archive);
   archive.count(header.data.size());
   for (const DataFileRecord& file : header.data) put(archive, file);
   archive.text(header.summaries);

@@ -42,6 +42,13 @@ def header(sweep="name = \"x\"\n", seed=1):
     return word(0x0102030405060708) + word(1) + word(seed) + word(1) + text("0.1.0") + text(sweep)
 
 
+def header_with_data(files=1):
+    """Of the second layout: path, size, time and hash of each data file, and what was seen in them."""
+    seen = b"".join(text(f"/data/{i}.npy") + word(100 + i) + real(1.7e9) + word(i) + word(2 * i) for i in range(files))
+    return (word(0x0102030405060708) + word(2) + word(1) + word(1) + text("0.1.0") + text("name = \"x\"\n")
+            + word(files) + seen + text("summary"))
+
+
 def begin(task, leader=0):
     return word(BEGIN) + identity(task) + word(1) + word(2) + word(leader) + real(1.7e9)
 
@@ -74,6 +81,8 @@ HISTORIES = [
     [header(), begin(1), done(1, (1, 2), ("few probes",)), begin(2), failed(2), begin(2), abandoned(2)],
     [header(), begin(1), begin(2, 1), begin(3), done(2), begin(4, 1), done(1, (1000,))],
     [header(seed=2), begin(1), begin(1), begin(1)],
+    [header_with_data(), begin(1), done(1, (1, 2)), begin(2)],
+    [header_with_data(3), begin(1)],
     [header(), wide(1, 40, ""), wide(2, 20, 200 * "x"), wide(3, 20, 300 * "x")],
 ]
 

@@ -557,6 +557,7 @@ TEST(JournalRecords, HeadersOfTheFirstLayoutAreRead) {
   EXPECT_EQ(back.seed, header.seed);
   EXPECT_FALSE(back.knows_data);
   EXPECT_THAT(back.data, IsEmpty());
+  EXPECT_TRUE(std::ranges::equal(encode_header(back), archive.bytes())) << "and written as they were";
 }
 
 // A start that writes its own journal and knows it from memory.
